@@ -1,0 +1,27 @@
+# Both commands set themselves up: a virtual environment beside the project, with the versions of constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test benchmarks clean
+
+demo: .venv/installed
+	$(BIN)/lightning-infogeo demo $(ARGS)
+
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q --numprocesses=2 --dist=worksteal $(ARGS)
+
+benchmarks: .venv/installed
+	$(BIN)/python benchmarks/small_distances.py
+	$(BIN)/python benchmarks/record_cost.py
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("lightning-infogeo needs Python >= 3.10, this is " + sys.version if sys.version_info < (3, 10) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache infogeo_demo

@@ -1,0 +1,121 @@
+"""The demo: a small classifier that overfits mislabelled digits, watched by the monitor with its defaults."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+import warnings
+from pathlib import Path
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_infogeo.figures import curves
+from lightning_infogeo.monitor import InfoGeometryMonitor
+
+TRAINING_SAMPLES = 1000
+FLIPPED = 0.25
+
+
+class DigitsClassifier(pl.LightningModule):
+    """An ordinary LightningModule that knows nothing of the monitor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns logits, shape (N, 10), for images of shape (N, 64)."""
+        logits: Tensor = self.net(images)
+        return logits
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Returns the cross-entropy."""
+        loss = nn.functional.cross_entropy(self(batch[0]), batch[1])
+        self.log("train_loss", loss)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Logs the cross-entropy and the accuracy."""
+        logits = self(batch[0])
+        self.log("val_loss", nn.functional.cross_entropy(logits, batch[1]))
+        self.log("val_accuracy", (logits.argmax(-1) == batch[1]).float().mean())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Returns Adam."""
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+
+def digits(seed: int) -> tuple[DataLoader[tuple[Tensor, ...]], DataLoader[tuple[Tensor, ...]]]:
+    """Returns loaders of scikit-learn's 8 × 8 digits: 1000 to train on, a quarter mislabelled, and 797 true ones.
+
+    Raises:
+        ModuleNotFoundError: where scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("the demo needs scikit-learn: pip install 'lightning-infogeo[demo]'") from None
+    images, labels = load_digits(return_X_y=True)
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(labels), generator=generator)
+    x, y = torch.tensor(images, dtype=torch.float32)[order] / 16, torch.tensor(labels)[order]
+    flipped = torch.rand(TRAINING_SAMPLES, generator=generator) < FLIPPED
+    wrong = (y[:TRAINING_SAMPLES] + torch.randint(1, 10, (TRAINING_SAMPLES,), generator=generator)) % 10
+    noisy = torch.where(flipped, wrong, y[:TRAINING_SAMPLES])
+    train = TensorDataset(x[:TRAINING_SAMPLES], noisy)
+    val = TensorDataset(x[TRAINING_SAMPLES:], y[TRAINING_SAMPLES:])
+    return DataLoader(train, batch_size=64, shuffle=True), DataLoader(val, batch_size=256)
+
+
+def demo(logdir: str = "infogeo_demo", max_steps: int = 4000, seed: int = 0) -> None:
+    """Trains a small classifier on digits, a quarter of them mislabelled, and shows the geometry of its training.
+
+    Args:
+        logdir: where TensorBoard's event files and the picture go.
+        max_steps: optimizer steps to train.
+        seed: of data, weights and order.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message="The number of training batches")
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+    pl.seed_everything(seed, verbose=False)
+    console = Console()
+    train, val = digits(seed)
+    monitor = InfoGeometryMonitor()
+    logger = TensorBoardLogger(logdir, name="")
+    trainer = pl.Trainer(
+        max_steps=max_steps,
+        max_epochs=math.ceil(max_steps / len(train)),  # for the progress bar
+        accelerator="cpu",
+        logger=logger,
+        callbacks=[monitor, RichProgressBar()],
+        enable_model_summary=False,
+        check_val_every_n_epoch=10,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(DigitsClassifier(), train, val)
+
+    picture = Path(logger.log_dir) / "curves.png"
+    curves(monitor.trajectories, "Digits, a quarter of the training labels wrong").savefig(picture, dpi=110)
+    console.print(monitor.summary())
+    console.print(f"The same curves as a picture: {picture}", highlight=False, soft_wrap=True)
+    console.print(
+        f"Live, beside the usual metrics: {_tensorboard()} --logdir {logdir}", highlight=False, soft_wrap=True
+    )
+    console.print("(its browser page reloads only after ticking Settings ▸ Reload data)", highlight=False)
+
+
+def _tensorboard() -> str:
+    """The command as it can be typed here: by its path where it is not on the PATH of a shell."""
+    beside = Path(sys.executable).parent / "tensorboard"
+    if not beside.exists():
+        return "tensorboard"
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)

@@ -1,0 +1,281 @@
+"""The callback: Lightning's hooks, and which part of the package answers each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from typing_extensions import override
+
+from lightning_infogeo import export
+from lightning_infogeo.monitor.arguments import as_schedule, check, check_probes, is_int
+from lightning_infogeo.monitor.clock import read_clock
+from lightning_infogeo.monitor.journal import Journal
+from lightning_infogeo.monitor.planner import Planner
+from lightning_infogeo.monitor.processes import first_process_decides, refuse_sharded, share
+from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, discover, training_batch_size
+from lightning_infogeo.report import summary_table
+from lightning_infogeo.schedules import Clock, Schedule
+from lightning_infogeo.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    import pandas
+    from rich.table import Table
+
+FALLBACK_CHUNK = 256
+
+
+class InfoGeometryMonitor(pl.Callback):
+    r"""Records the information geometry of a classifier's training, live beside its normal metrics.
+
+    The model's predictions on a few fixed samples, a *probe*, are a point on a product of spheres. The callback follows
+    that point through training and logs, to every logger of the Trainer and into ``trainer.callback_metrics``, as
+    ``{prefix}/{probe}/{quantity}``: velocity, length, displacement, straightness, roughness, entropy and, for a probe
+    with labels, distance_to_truth (``trajectory.extend`` defines them). Training is bit for bit what it is without.
+
+    Args:
+        probes: "auto" takes samples of the training and of every validation set; or a :class:`Probe`, a Dataset, a
+            DataLoader, or a dict of these by name. Probes named ``train*`` count as trained on, all others as held out.
+        probe_size: the most samples to take of a data set or loader.
+        schedule: when to record: "log" for :class:`LogSpaced`, an int for every n optimizer steps, or a
+            :class:`Schedule`. The state before training and the last step are always recorded.
+        lag: optimizer steps over which velocity is measured, from s − lag to s. With 0 it is the chord over the
+            recording interval ÷ the interval: cheaper, but on a log-spaced schedule it falls by itself.
+        output: what the model returns; "categorical" for logits of one of C ≥ 2 classes.
+        logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``.
+        precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
+            "training" in the trainer's own precision.
+        strict: whether a failing record or logger, or logits that are not finite, raise instead of warning.
+        prefix: what the keys begin with.
+
+    Attributes:
+        trajectories: what was recorded, a :class:`Trajectory` for each probe by name.
+        followed: the probes by name, once training has started; in the first process only.
+
+    Raises:
+        ConfigurationError: for impossible arguments at once, for all else that cannot work before the first step.
+
+    Example::
+
+        trainer = Trainer(callbacks=[InfoGeometryMonitor()])
+
+    .. tip:: Several monitors in one Trainer need a ``prefix`` each, which also names their state in checkpoints.
+
+    .. note:: Several processes: DDP. The first evaluates the unwrapped module and sends its small vector to the others.
+    """
+
+    def __init__(
+        self,
+        probes: Literal["auto"]
+        | Probe
+        | Dataset[Any]
+        | DataLoader[Any]
+        | Mapping[str, Probe | Dataset[Any] | DataLoader[Any]] = "auto",
+        probe_size: int = 512,
+        schedule: Literal["log"] | int | Schedule = "log",
+        lag: int = 1,
+        output: Literal["categorical"] = "categorical",
+        logits_fn: Callable[[pl.LightningModule, Any], Tensor] | None = None,
+        precision: Literal["full", "training"] = "full",
+        strict: bool = False,
+        prefix: str = "infogeo",
+    ) -> None:
+        super().__init__()
+        check_probes(probes)
+        check(is_int(probe_size) and probe_size > 0, "probe_size", probe_size, "must be a positive int")
+        check(is_int(lag) and lag >= 0, "lag", lag, "must be a non-negative int, such as lag=1")
+        check(output == "categorical", "output", output, 'must be "categorical"')
+        check(logits_fn is None or callable(logits_fn), "logits_fn", logits_fn, "must be a function or None")
+        check(precision in ("full", "training"), "precision", precision, 'must be "full" or "training"')
+        check(isinstance(strict, bool), "strict", strict, "must be True or False")
+        check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
+        self.probes = probes
+        self.probe_size = probe_size
+        self.schedule = schedule
+        self.lag = lag
+        self.output = output
+        self.logits_fn = logits_fn
+        self.precision = precision
+        self.strict = strict
+        self.prefix = prefix
+        self._planner = Planner(as_schedule(schedule), lag)
+        self._journal = Journal(prefix, strict)
+        self._recorder: Recorder | None = None
+        self._loaded: dict[str, Any] = {}
+        self._dtype = torch.float32
+
+    @property
+    def trajectories(self) -> dict[str, Trajectory]:
+        """What was recorded so far, by probe; waits for records still on their way from the device."""
+        self._journal.receive()
+        return self._journal.trajectories
+
+    @property
+    def followed(self) -> dict[str, Probe]:
+        """The probes by name, once training has started; empty in every process but the first."""
+        return {} if self._recorder is None else {name: c.probe for name, c in self._recorder.chosen.items()}
+
+    def to_frame(self, probe: str) -> pandas.DataFrame:
+        """Returns what was recorded on ``probe``, one row a record, indexed by step.
+
+        Raises:
+            KeyError: where there is no such probe.
+            ModuleNotFoundError: where pandas is not installed.
+        """
+        if probe not in self.trajectories:
+            raise KeyError(f"`to_frame(probe={probe!r})`: there are {sorted(self.trajectories)}.")
+        return export.to_frame(self.trajectories[probe])
+
+    def to_csv(self, path: str | Path) -> None:
+        """Writes what was recorded on all probes to one file, a row a probe and record."""
+        export.to_csv(self.trajectories, path)
+
+    def summary(self) -> Table:
+        """Returns a table for the terminal: what was seen on each probe."""
+        return summary_table(self.trajectories)
+
+    @property
+    @override
+    def state_key(self) -> str:
+        return f"{type(self).__name__}[{self.prefix}]"
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            refuse_sharded(trainer)
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._planner.recorded > trainer.global_step:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor`: has recorded up to step {self._planner.recorded}, but this training is at "
+                f"step {trainer.global_step}; use a new InfoGeometryMonitor for a new training."
+            )
+        self._journal.failed = False
+        precision, self._dtype, quantities = first_process_decides(trainer, lambda: self._prepare(trainer, pl_module))
+        schedule, trajectories = repr(self._planner.schedule), self._journal.trajectories
+        for name, names in quantities.items():
+            recorded = trajectories.setdefault(name, Trajectory(names, schedule, self.lag, precision))
+            if recorded.schedule != schedule:
+                rank_zero_warn(
+                    f"`InfoGeometryMonitor(schedule={self.schedule!r})`: goes on with a trajectory recorded on "
+                    f"{recorded.schedule}; information length depends on the schedule, so the parts do not compare."
+                )
+        if self._planner.recorded < 0:
+            self._advance(trainer, pl_module, batch_idx=-1, x=None)
+
+    @override
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._journal.waiting:
+            self._journal.deliver(trainer)
+        step = trainer.global_step
+        if self._journal.failed or (step < self._planner.wake and not trainer.is_last_batch):
+            self._planner.skip_to(step)
+        else:
+            self._advance(trainer, pl_module, batch_idx, x=trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+    @override
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._journal.deliver(trainer)
+
+    @override
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # A stop decided during validation: record it here, where no averaging callback has swapped the weights yet.
+        if trainer.should_stop and trainer.fit_loop._can_stop_early:
+            self._finish(trainer, pl_module)
+        self._journal.deliver(trainer)
+
+    @override
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._finish(trainer, pl_module)
+        self._journal.deliver(trainer)
+
+    @override
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        try:
+            self._journal.deliver(trainer)
+        except Exception as error:
+            rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
+
+    @override
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if self._recorder is not None:
+            self._recorder.release()
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        if self._planner.recorded < 0:
+            return {}
+        return {
+            "planner": self._planner.state_dict(),
+            "trajectories": self._journal.state_dict(),
+            "recorder": self._loaded if self._recorder is None else self._recorder.state_dict(),
+        }
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._planner.load_state_dict(state_dict["planner"])
+        self._journal.load_state_dict(state_dict["trajectories"])
+        self._loaded = state_dict["recorder"]
+        if self._recorder is not None:
+            self._recorder.load_state_dict(self._loaded)
+
+    def _prepare(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> tuple[str, torch.dtype, dict[str, tuple[str, ...]]]:
+        """Chooses probes where there are none yet and tries them; in the first process only."""
+        if self._recorder is None:
+            chunk = training_batch_size(trainer.train_dataloader) or FALLBACK_CHUNK
+            self._recorder = Recorder(
+                discover(self.probes, trainer, self.probe_size),
+                Evaluator(self.logits_fn, self.precision, chunk),
+                chord=self.lag == 0,
+            )
+            if self._loaded:
+                self._recorder.load_state_dict(self._loaded)
+        recorder = self._recorder
+        logits_dtype = recorder.prepare(trainer, pl_module)
+        precision = f"{recorder.evaluator.precision} {str(logits_dtype).removeprefix('torch.')}"
+        return precision, recorder.dtype, recorder.quantities
+
+    def _advance(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch_idx: int, x: int | None) -> None:
+        self._record(trainer, pl_module, read_clock(trainer, batch_idx, self._planner.stride), x)
+
+    def _finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Records the last step where it had not been foreseen; Lightning has then counted the batch already."""
+        step = trainer.global_step
+        if not self._journal.failed and step > self._planner.recorded:
+            x = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
+            self._record(trainer, pl_module, Clock(step, ended=True), x)
+
+    def _record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock, x: int | None) -> None:
+        decision = self._planner.observe(clock)
+        values, error = None, None
+        if self._recorder is not None and (decision.record or decision.keep):
+            try:
+                values = self._recorder.step(trainer, pl_module, clock.step, decision, self._planner.kept)
+            except Exception as raised:
+                error = raised
+        if decision.record:
+            vector = share(trainer, values, self._journal.size, self._dtype, pl_module.device)
+            self._journal.post(clock.step, x, vector)
+        if error is not None:
+            self._fail(clock.step, error)
+
+    def _fail(self, step: int, error: Exception) -> None:
+        if self.strict:
+            raise error
+        self._journal.failed = True
+        rank_zero_warn(
+            f"`InfoGeometryMonitor`: recording at step {step} raised {type(error).__name__}: {error}. Training goes on "
+            "without this monitor; what was recorded is kept."
+        )

@@ -1,0 +1,46 @@
+"""Reading from a trainer where training stands and what of its future can be foreseen."""
+
+from __future__ import annotations
+
+import math
+
+import lightning.pytorch as pl
+
+from lightning_infogeo.schedules import Clock
+
+
+def read_clock(trainer: pl.Trainer, batch_idx: int, stride: int) -> Clock:
+    """Returns the clock after batch ``batch_idx`` of the current epoch, −1 before the first.
+
+    Only ``step``, ``epoch``, ``epoch_ended`` and ``ended`` are facts. The rest is foresight, used to know when to
+    evaluate in advance: it supposes that batches go on taking ``stride`` optimizer steps each, or under automatic
+    optimization one step every ``accumulate_grad_batches``.
+    """
+    step, epoch, batches = trainer.global_step, trainer.current_epoch, trainer.num_training_batches
+    epoch_ended = batch_idx >= 0 and trainer.is_last_batch
+    epoch_length = epoch_end = None
+    if batches != float("inf"):
+        if trainer.lightning_module.automatic_optimization:
+            every = trainer.accumulate_grad_batches
+            epoch_length = math.ceil(batches / every)
+            epoch_end = step + epoch_length - (batch_idx + 1) // every
+        else:
+            epoch_length = int(batches) * stride
+            epoch_end = step + (int(batches) - batch_idx - 1) * stride
+    if epoch_ended:
+        epoch_end = step
+
+    epochs = trainer.max_epochs
+    endings = [] if trainer.max_steps == -1 else [trainer.max_steps]
+    if epochs is not None and epochs != -1 and epoch_end is not None and epoch_length is not None:
+        endings.append(epoch_end + (epochs - 1 - epoch) * epoch_length)
+    out_of_epochs = epochs is not None and epochs != -1 and epoch + 1 >= epochs
+    return Clock(
+        step=step,
+        epoch=epoch,
+        epoch_ended=epoch_ended,
+        epoch_end=epoch_end,
+        epoch_length=epoch_length,
+        final=min(endings, default=None),
+        ended=(trainer.max_steps != -1 and step >= trainer.max_steps) or (epoch_ended and out_of_epochs),
+    )

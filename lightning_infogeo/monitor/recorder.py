@@ -1,0 +1,212 @@
+"""The probes of one monitor and the state of their trajectories: what lives on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+from lightning_infogeo.monitor.planner import Decision
+from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, check_logits, place
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, TrajectoryState, extend, start
+
+
+class Recorder:
+    """Evaluates the probes and extends their trajectories, without reading anything back.
+
+    Args:
+        chosen: the probes by name.
+        evaluator: how the model is evaluated on them.
+        chord: whether velocity is the chord over the recording interval (``lag=0``).
+
+    Attributes:
+        chosen: as given.
+        evaluator: as given.
+    """
+
+    def __init__(self, chosen: Mapping[str, Chosen], evaluator: Evaluator, chord: bool) -> None:
+        self.chosen = chosen
+        self.evaluator = evaluator
+        self._chord = chord
+        self._placed: dict[str, tuple[Any, Tensor | None]] = {}
+        self._states: dict[str, TrajectoryState] = {}
+        self._kept: dict[int, dict[str, Tensor]] = {}
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the vector that ``step`` returns; known after ``prepare``."""
+        return next(iter(self._states.values())).length.dtype
+
+    @property
+    def quantities(self) -> dict[str, tuple[str, ...]]:
+        """What is recorded on each probe, in the order of the vector that ``step`` returns."""
+        return {
+            name: QUANTITIES if chosen.probe.labels is None else LABELLED_QUANTITIES
+            for name, chosen in self.chosen.items()
+        }
+
+    def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> torch.dtype:
+        """Brings everything to the model's device, checks what the model returns there, and returns its dtype.
+
+        Raises:
+            ConfigurationError: where the model cannot be followed on these probes.
+        """
+        lazy = [name for name, parameter in module.named_parameters() if is_lazy(parameter)]
+        if lazy:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor`: `{type(module).__name__}` has uninitialised lazy parameters, {lazy}, and the "
+                "first call would draw random numbers; call the model once in `configure_model`."
+            )
+        with _explained(module, "passing a probe through the batch-transfer hooks of"):
+            self._placed = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
+        with _explained(module, "calling"):
+            logits = self._first_evaluation(trainer, module)
+        for name, chosen in self.chosen.items():
+            check_logits(logits[name], chosen.probe.labels, name)
+        classes = {name: values.shape[-1] for name, values in logits.items()}
+        if len(set(classes.values())) > 1:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor(probes=...)`: the model returns different numbers of classes, {classes}; follow "
+                "such probes with a monitor each (and a prefix each)."
+            )
+        for name, values in logits.items():
+            state = self._states.get(name)
+            if state is None:
+                self._states[name] = start(values)
+            elif state.first.shape != values.shape:
+                raise ConfigurationError(
+                    f"`InfoGeometryMonitor`: probe {name!r} has logits of shape {tuple(values.shape)}, its trajectory "
+                    f"so far of shape {tuple(state.first.shape)}; follow another model with a new monitor."
+                )
+        self._move(module.device)
+        return next(iter(logits.values())).dtype
+
+    def step(
+        self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, keep: Iterable[int]
+    ) -> Tensor | None:
+        """Evaluates every probe once, keeps the logits of the steps in ``keep``, and returns the record if one is due.
+
+        Returns:
+            The quantities of all probes, one after the other, shape (sum of their numbers,); or None.
+        """
+        logits = self._evaluate(trainer, module)
+        record = self._record(step, logits, decision.before) if decision.record else None
+        if decision.keep:
+            self._kept[step] = logits
+        self._kept = {kept: self._kept[kept] for kept in keep if kept in self._kept}
+        return record
+
+    def release(self) -> None:
+        """Takes everything off the device; ``prepare`` brings it back."""
+        self._placed.clear()
+        self._move(torch.device("cpu"))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns CPU tensors and plain values from which ``load_state_dict`` goes on."""
+        return {
+            "chunk": self.evaluator.chunk,
+            "kept": {step: {name: kept.cpu() for name, kept in logits.items()} for step, logits in self._kept.items()},
+            "probes": {
+                name: {
+                    "fingerprint": self.chosen[name].probe.fingerprint,
+                    "labels": self.chosen[name].probe.labels,
+                    "state": {field: tensor.cpu() for field, tensor in state._asdict().items()},
+                }
+                for name, state in self._states.items()
+            },
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from where ``state_dict`` left off; to be followed by ``prepare``.
+
+        Raises:
+            ConfigurationError: where the probes are not the same.
+        """
+        saved = state["probes"]
+        for name in sorted({*saved, *self.chosen}):
+            if name not in saved or name not in self.chosen or not _same(saved[name], self.chosen[name]):
+                raise ConfigurationError(
+                    f"`InfoGeometryMonitor(probes=...)`: probe {name!r} is not the one in the checkpoint (there: "
+                    f"{_described(saved.get(name))}; here: {self.chosen[name].probe if name in self.chosen else 'none'}"
+                    "), so its trajectory cannot go on. Resume with the same data, or follow a fixed "
+                    "probes=Probe(inputs, labels) from the start."
+                )
+        self.evaluator.chunk = state["chunk"]
+        self._states = {name: TrajectoryState(**entry["state"]) for name, entry in saved.items()}
+        self._kept = {step: dict(logits) for step, logits in state["kept"].items()}
+
+    def _evaluate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Tensor]:
+        return {
+            name: self.evaluator(trainer, module, inputs, len(self.chosen[name].probe))
+            for name, (inputs, _) in self._placed.items()
+        }
+
+    def _first_evaluation(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Tensor]:
+        try:
+            return self._evaluate(trainer, module)
+        except RuntimeError as error:
+            if self.evaluator.precision == "training":
+                raise
+            self.evaluator.precision = "training"
+            try:
+                logits = self._evaluate(trainer, module)
+            except Exception:
+                raise error from None
+            rank_zero_warn(
+                f'`InfoGeometryMonitor(precision="full")`: the model cannot run without autocast ({error}); evaluating '
+                'it in the precision of training instead. Say so yourself with precision="training".'
+            )
+            return logits
+
+    @torch.no_grad()
+    def _record(self, step: int, logits: dict[str, Tensor], before: int | None) -> Tensor:
+        values = []
+        for name, (_, labels) in self._placed.items():
+            earlier = None if before is None or before not in self._kept else (before, self._kept[before][name])
+            self._states[name], record = extend(
+                self._states[name], step, logits[name], labels=labels, before=earlier, chord=self._chord
+            )
+            values.append(record)
+        return torch.cat(values)
+
+    def _move(self, device: torch.device) -> None:
+        self._states = {
+            name: TrajectoryState(*(tensor.to(device) for tensor in state)) for name, state in self._states.items()
+        }
+        self._kept = {
+            step: {name: kept.to(device) for name, kept in logits.items()} for step, logits in self._kept.items()
+        }
+
+
+@contextmanager
+def _explained(module: pl.LightningModule, action: str) -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor(logits_fn=...)`: {action} `{type(module).__name__}` raised {type(error).__name__}: "
+            f"{error}. By default it is called as module(inputs), inputs being the first element of a batch, or a "
+            "mapping without its labels; give logits_fn=lambda module, inputs: ... to call it otherwise, or other "
+            "samples by probes=Probe(inputs, labels)."
+        ) from error
+
+
+def _same(saved: dict[str, Any], chosen: Chosen) -> bool:
+    labels, saved_labels = chosen.probe.labels, saved["labels"]
+    if (labels is None) != (saved_labels is None):
+        return False
+    return saved["fingerprint"] == chosen.probe.fingerprint and (labels is None or torch.equal(labels, saved_labels))
+
+
+def _described(saved: dict[str, Any] | None) -> str:
+    if saved is None:
+        return "none"
+    return f"{len(saved['state']['first'])} samples, fingerprint={saved['fingerprint'][:12]}…"

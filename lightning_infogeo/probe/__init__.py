@@ -1,0 +1,11 @@
+"""The probe: a few fixed inputs, how they are chosen, and how a model is evaluated on them without a trace."""
+
+from lightning_infogeo.probe.batch import ConfigurationError as ConfigurationError
+from lightning_infogeo.probe.batch import Probe as Probe
+from lightning_infogeo.probe.batch import split as split
+from lightning_infogeo.probe.discovery import discover as discover
+from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
+from lightning_infogeo.probe.evaluation import check_logits as check_logits
+from lightning_infogeo.probe.placement import place as place
+from lightning_infogeo.probe.sampling import Chosen as Chosen
+from lightning_infogeo.probe.sampling import training_batch_size as training_batch_size

@@ -1,0 +1,180 @@
+"""Evaluating a model on a probe in the middle of training, so that training cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from lightning_infogeo.probe.batch import ConfigurationError, cut
+from lightning_infogeo.probe.randomness import fixed_randomness
+
+Precision = Literal["full", "training"]
+LogitsFunction = Callable[[pl.LightningModule, Any], Any]
+
+_SCOPE = "`InfoGeometryMonitor` follows classifiers: regression and other outputs are not supported."
+
+
+class Evaluator:
+    """Calls a model on a probe's inputs and leaves no trace of having done so.
+
+    During the call every submodule is in evaluation mode (each flag is put back, none is toggled through ``train``),
+    all global random streams are in a fixed state, gradients are off, compiled modules run eagerly, ``self.log`` does
+    nothing, and buffers that the forward writes are restored. Attributes of other kinds that a forward changes, such
+    as Python counters, are the one trace that cannot be seen.
+
+    Args:
+        logits_fn: f(pl_module, inputs) -> logits; None for ``pl_module(inputs)``.
+        precision: "full" (autocast off) or "training" (the trainer's own context).
+        chunk: samples per call.
+    """
+
+    def __init__(self, logits_fn: LogitsFunction | None, precision: Precision, chunk: int) -> None:
+        self.logits_fn = logits_fn
+        self.precision = precision
+        self.chunk = chunk
+        self._buffers = _BufferGuard()
+
+    def __call__(self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Any, size: int) -> Tensor:
+        """Returns the logits of all ``size`` samples as the model gives them, shape (size, C).
+
+        Raises:
+            ConfigurationError: where the output is not a floating tensor (size, C) with C ≥ 2.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(fixed_randomness(module.device))
+            stack.enter_context(in_evaluation_mode(module))
+            stack.enter_context(_silent(module))
+            stack.enter_context(self._buffers.protect(module))
+            stack.enter_context(torch.no_grad())
+            stack.enter_context(trainer.precision_plugin.forward_context())
+            if self.precision == "full":
+                stack.enter_context(torch.autocast(module.device.type, enabled=False))
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+            pieces = []
+            for start in range(0, size, self.chunk):
+                stop = min(start + self.chunk, size)
+                output = self._output(module, inputs if stop - start == size else cut(inputs, start, stop))
+                pieces.append(_logits(output, stop - start))
+        return torch.cat(pieces) if len(pieces) > 1 else pieces[0].clone()
+
+    def _output(self, module: pl.LightningModule, inputs: Any) -> Any:
+        return module(inputs) if self.logits_fn is None else self.logits_fn(module, inputs)
+
+
+@contextmanager
+def in_evaluation_mode(module: nn.Module) -> Iterator[None]:
+    """Sets the training flag of every submodule to False, and of those that had it back to True."""
+    training = [submodule for submodule in module.modules() if submodule.training]
+    try:
+        for submodule in training:
+            submodule.training = False
+        yield
+    finally:
+        for submodule in training:
+            submodule.training = True
+
+
+def check_logits(logits: Tensor, labels: Tensor | None, name: str) -> None:
+    """Checks the values of a first evaluation; reads them from the device.
+
+    Raises:
+        ConfigurationError: where they are probabilities, or labels are not among the classes.
+    """
+    values = logits.double() if logits.device.type != "mps" else logits.float()
+    if ((values >= 0) & (values <= 1)).all() and (values.sum(-1) - 1).abs().max() < 1e-2:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor(logits_fn=...)`: the output on probe {name!r} is probabilities (every row lies in "
+            "[0, 1] and sums to 1), where logits are expected: leave the final softmax to the loss, or give "
+            "logits_fn=lambda module, inputs: module(inputs).log()."
+        )
+    classes = logits.shape[-1]
+    if labels is not None and ((labels < 0) | (labels >= classes)).any():
+        raise ConfigurationError(
+            f"`Probe(labels=...)` of {name!r}: must lie in 0..{classes - 1} for the {classes} classes of the model, "
+            f"got {int(labels.min())}..{int(labels.max())}; renumber the labels, or leave out samples without one."
+        )
+
+
+def _logits(output: Any, size: int) -> Tensor:
+    if isinstance(output, Mapping) and "logits" in output:
+        output = output["logits"]
+    elif not isinstance(output, Tensor) and hasattr(output, "logits"):
+        output = output.logits
+    if not isinstance(output, Tensor):
+        got = f"`{type(output).__name__}`"
+    elif not output.is_floating_point() or output.dim() != 2 or output.shape[0] != size or output.shape[1] < 2:
+        got = f"a tensor of {output.dtype} and shape {tuple(output.shape)}"
+    else:
+        return output.detach()
+    raise ConfigurationError(
+        f'`InfoGeometryMonitor(output="categorical")`: the model must return floating logits of shape ({size}, C) '
+        f"with C ≥ 2 classes for {size} samples, got {got}; give logits_fn=lambda module, inputs: ... that does. "
+        f"{_SCOPE}"
+    )
+
+
+@contextmanager
+def _silent(module: nn.Module) -> Iterator[None]:
+    """Makes ``self.log`` do nothing: what a forward logs here would overwrite what training logged."""
+    loggers = [submodule for submodule in module.modules() if isinstance(submodule, pl.LightningModule)]
+    own = [(submodule, submodule.__dict__.get("log")) for submodule in loggers]
+    try:
+        for submodule, _ in own:
+            submodule.__dict__["log"] = _ignore
+        yield
+    finally:
+        for submodule, log in own:
+            if log is None:
+                del submodule.__dict__["log"]
+            else:
+                submodule.__dict__["log"] = log
+
+
+def _ignore(*args: Any, **kwargs: Any) -> None:
+    pass
+
+
+class _BufferGuard:
+    """Puts back buffers that a forward in evaluation mode writes.
+
+    Which ones it writes is found out at the first call, by the version counters of tensors, with copies of all at
+    hand; from then on only those are copied.
+    """
+
+    def __init__(self) -> None:
+        self._written: set[tuple[str, str]] | None = None
+
+    @contextmanager
+    def protect(self, module: nn.Module) -> Iterator[None]:
+        buffers = [
+            (path, owner, name, buffer, -1 if buffer is None else buffer._version)
+            for path, owner in module.named_modules()
+            for name, buffer in owner._buffers.items()
+        ]
+        copies = {
+            (path, name): buffer.clone()
+            for path, _, name, buffer, _ in buffers
+            if buffer is not None and (self._written is None or (path, name) in self._written)
+        }
+        written = set()
+        try:
+            yield
+        finally:
+            for path, owner, name, buffer, version in buffers:
+                owner._buffers[name] = buffer
+                if buffer is not None and buffer._version != version:
+                    written.add((path, name))
+                    if (path, name) in copies:
+                        buffer.copy_(copies[path, name])
+            unforeseen = written - copies.keys()
+            self._written = written | (self._written or set())
+        if unforeseen:
+            raise RuntimeError(
+                f"the forward changed buffers {sorted('.'.join(key).strip('.') for key in unforeseen)} which it had "
+                "not changed before, so they could not be put back"
+            )

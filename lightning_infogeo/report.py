@@ -1,0 +1,140 @@
+"""How records reach the user: off the device without waiting, into every logger, and as a table at the end."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from rich.table import Table
+from torch import Tensor
+
+from lightning_infogeo.trajectory import Trajectory
+
+
+class Posted(NamedTuple):
+    """A record on its way to the host.
+
+    Attributes:
+        step: optimizer steps taken.
+        x: where Lightning's own metrics of that batch stand on a logger's axis; None to keep it from the loggers.
+        values: the vector on the host, complete once ``copied`` is.
+        copied: the event behind the copy, None where there is nothing to wait for.
+    """
+
+    step: int
+    x: int | None
+    values: Tensor
+    copied: Any
+
+
+class Mailbox:
+    """Takes vectors off the device with one non-blocking copy each, to be read at a later hook."""
+
+    def __init__(self) -> None:
+        self._posted: deque[Posted] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._posted)
+
+    def post(self, step: int, x: int | None, values: Tensor) -> None:
+        """Starts the copy of one record."""
+        if values.device.type != "cuda":
+            self._posted.append(Posted(step, x, values, None))
+            return
+        host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        host.copy_(values, non_blocking=True)
+        copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        copied.record()
+        self._posted.append(Posted(step, x, host, copied))
+
+    def collect(self) -> list[tuple[int, int | None, list[float]]]:
+        """Returns step, x and values of all records posted, waiting only for copies that are not complete."""
+        collected = []
+        while self._posted:
+            step, x, values, copied = self._posted.popleft()
+            if copied is not None:
+                copied.synchronize()
+            collected.append((step, x, values.tolist()))
+        return collected
+
+
+class Publisher:
+    """Writes scalars to every logger of a trainer and into its ``callback_metrics``.
+
+    Not by ``self.log``, which keeps the last value and writes it again at Lightning's own steps.
+
+    Args:
+        prefix: what the keys begin with.
+        strict: whether a logger that raises stops training; otherwise it is warned of once and left out from then on.
+    """
+
+    def __init__(self, prefix: str, strict: bool) -> None:
+        self.prefix = prefix
+        self.strict = strict
+        self._lost: set[int] = set()
+
+    def publish(self, trainer: pl.Trainer, x: int | None, scalars: Mapping[tuple[str, str], float]) -> None:
+        """Publishes one record, given by (probe, quantity).
+
+        NaN goes to the loggers, so that their keys never change, but not into ``callback_metrics``, where it would make
+        EarlyStopping stop the run: there the last finite value stays.
+        """
+        trainer.callback_metrics.update(
+            {
+                "/".join((self.prefix, *key)): torch.tensor(value)
+                for key, value in scalars.items()
+                if math.isfinite(value)
+            }
+        )
+        if x is None or not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers:
+            if id(logger) in self._lost:
+                continue
+            try:
+                separator = getattr(logger, "group_separator", "/")
+                metrics = {separator.join((self.prefix, *key)): value for key, value in scalars.items()}
+                logger.log_metrics(metrics, step=x)
+                if hasattr(logger, "save"):
+                    logger.save()
+            except Exception as error:
+                if self.strict:
+                    raise
+                self._lost.add(id(logger))
+                rank_zero_warn(
+                    f"`InfoGeometryMonitor`: `{type(logger).__name__}` raised {type(error).__name__}: {error}. It gets "
+                    "no more of this monitor's curves; other loggers and `monitor.trajectories` do."
+                )
+
+
+def summary_table(trajectories: Mapping[str, Trajectory]) -> Table:
+    """Returns a table of what was seen on each probe."""
+    table = Table(title="Information geometry of this training", caption="length in radians, distance to truth in nats")
+    table.add_column("probe")
+    for heading in ("records", "steps", "length", "straight-\nness", "closest\nto truth", "at step", "final\ndistance"):
+        table.add_column(heading, justify="right")
+    for name, trajectory in trajectories.items():
+        table.add_row(name, str(len(trajectory)), *_row(trajectory))
+    skipped = {name: trajectory.skipped for name, trajectory in trajectories.items() if trajectory.skipped}
+    if skipped:
+        counts = ", ".join(f"{name} {count}" for name, count in skipped.items())
+        table.caption = f"{table.caption}; records left out for logits that were not finite: {counts}"
+    return table
+
+
+def _row(trajectory: Trajectory) -> list[str]:
+    finite = trajectory.length.isfinite()
+    if not finite.any():
+        return ["–"] * 6
+    steps = trajectory.steps[finite]
+    cells = [str(int(steps[-1])), f"{trajectory.length[finite][-1]:.3f}", f"{trajectory.straightness[finite][-1]:.3f}"]
+    if "distance_to_truth" not in trajectory.quantities:
+        return [*cells, "no labels", "–", "–"]
+    distance = trajectory.distance_to_truth[finite]
+    closest = int(distance.argmin())
+    return [*cells, f"{distance[closest]:.4f}", str(int(steps[closest])), f"{distance[-1]:.4f}"]

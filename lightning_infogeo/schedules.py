@@ -1,0 +1,173 @@
+"""When to record: values that answer "which optimizer step is next?".
+
+A schedule counts *optimizer steps* (``trainer.global_step``), never batches, so that gradient accumulation, several
+optimizers and resumed runs need no special care: a record is due at the first observed step that reaches the step the
+schedule asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Clock(NamedTuple):
+    """Where training stands after a batch, as far as the host knows without asking the device.
+
+    Attributes:
+        step: optimizer steps taken so far.
+        epoch: index of the current epoch, from 0.
+        epoch_ended: whether the batch just trained on was the last of its epoch.
+        epoch_end: the step at which the current epoch will end, or None where its length is unknown.
+        epoch_length: optimizer steps in one epoch, or None where unknown.
+        final: the step at which training will end, or None where unknown.
+        ended: whether training ends with this batch.
+    """
+
+    step: int
+    epoch: int = 0
+    epoch_ended: bool = False
+    epoch_end: int | None = None
+    epoch_length: int | None = None
+    final: int | None = None
+    ended: bool = False
+
+
+class Schedule(ABC):
+    """The optimizer steps at which to record; subclass it to write your own.
+
+    The state before training and the last step of training are always recorded and need not be on the schedule.
+    """
+
+    @abstractmethod
+    def next_step(self, after: int, clock: Clock) -> int | None:
+        """Returns the first scheduled step greater than ``after``, or None where none can be foreseen."""
+
+    def due(self, recorded: int, clock: Clock) -> bool:
+        """Returns whether a record is due at ``clock.step`` when the last one was made at step ``recorded``."""
+        following = self.next_step(recorded, clock)
+        return following is not None and following <= clock.step
+
+
+@dataclass(frozen=True)
+class LogSpaced(Schedule):
+    """Records at equal distances in the logarithm of the step: 1, 2, 3, … at first, then ever further apart.
+
+    Stochastic training moves fast at first and slowly later; equal distances in log-time cost a bounded number of
+    records per decade and resolve both.
+
+    Args:
+        per_decade: records per factor of ten in steps (each at a whole step, so fewer below ``per_decade`` steps).
+
+    Raises:
+        ValueError: where ``per_decade`` is not a positive int.
+
+    Example:
+        >>> schedule, steps = LogSpaced(per_decade=4), [1]
+        >>> while steps[-1] < 100:
+        ...     steps.append(schedule.next_step(steps[-1], Clock(steps[-1])))
+        >>> steps
+        [1, 2, 3, 6, 10, 18, 32, 56, 100]
+    """
+
+    per_decade: int = 24
+
+    def __post_init__(self) -> None:
+        _require_positive("LogSpaced", "per_decade", self.per_decade)
+
+    def next_step(self, after: int, clock: Clock) -> int | None:
+        """Returns the smallest ``round(10^(k / per_decade))`` greater than ``after``."""
+        k = 0 if after < 1 else math.floor(self.per_decade * math.log10(after))
+        while (step := round(10 ** (k / self.per_decade))) <= after:
+            k += 1
+        return step
+
+
+@dataclass(frozen=True)
+class EveryNSteps(Schedule):
+    """Records whenever another multiple of ``n`` optimizer steps has been reached.
+
+    Args:
+        n: optimizer steps between records.
+
+    Raises:
+        ValueError: where ``n`` is not a positive int.
+    """
+
+    n: int
+
+    def __post_init__(self) -> None:
+        _require_positive("EveryNSteps", "n", self.n)
+
+    def next_step(self, after: int, clock: Clock) -> int | None:
+        """Returns the smallest multiple of ``n`` greater than ``after``."""
+        return (after // self.n + 1) * self.n
+
+
+@dataclass(frozen=True)
+class EveryNEpochs(Schedule):
+    """Records at the last optimizer step of every ``n``-th epoch.
+
+    Where the length of an epoch is unknown (an iterable data set) its end cannot be foreseen; the record is made all
+    the same, but its velocity, which needs an evaluation one step earlier, is NaN.
+
+    Args:
+        n: epochs between records.
+
+    Raises:
+        ValueError: where ``n`` is not a positive int.
+    """
+
+    n: int = 1
+
+    def __post_init__(self) -> None:
+        _require_positive("EveryNEpochs", "n", self.n)
+
+    def next_step(self, after: int, clock: Clock) -> int | None:
+        """Returns the first foreseeable end of an ``n``-th epoch after step ``after``."""
+        if clock.epoch_end is None:
+            return None
+        ahead = -(clock.epoch + 1) % self.n  # epochs between the current one and the next n-th
+        if clock.epoch_length is None:
+            return clock.epoch_end if not ahead and clock.epoch_end > after else None
+        while (step := clock.epoch_end + ahead * clock.epoch_length) <= after:
+            ahead += self.n
+        return step
+
+    def due(self, recorded: int, clock: Clock) -> bool:
+        """Returns whether an ``n``-th epoch has just ended; lengths of epochs, being estimates, do not matter."""
+        return clock.epoch_ended and (clock.epoch + 1) % self.n == 0 and clock.step > recorded
+
+
+@dataclass(frozen=True)
+class AtSteps(Schedule):
+    """Records at the given optimizer steps.
+
+    Args:
+        steps: the steps, in any order.
+
+    Raises:
+        ValueError: where ``steps`` is empty or holds anything but non-negative ints.
+    """
+
+    steps: Sequence[int] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.steps or any(not _is_int(step) or step < 0 for step in self.steps):
+            raise ValueError(f"`AtSteps(steps={self.steps!r})`: give at least one step, each a non-negative int.")
+
+    def next_step(self, after: int, clock: Clock) -> int | None:
+        """Returns the smallest of ``steps`` greater than ``after``, None past the last."""
+        return min((step for step in self.steps if step > after), default=None)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _require_positive(owner: str, argument: str, value: object) -> None:
+    if not _is_int(value) or value <= 0:  # type: ignore[operator]
+        raise ValueError(f"`{owner}({argument}={value!r})`: must be a positive int, such as {argument}=10.")

@@ -1,0 +1,214 @@
+"""The path of one probe's predictions: running quantities on the device, and what was recorded, on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_infogeo.distances import fisher_rao_from_logits
+from lightning_infogeo.distributions import distance_to_truth, entropy, precise
+
+QUANTITIES = ("velocity", "length", "displacement", "straightness", "roughness", "entropy")
+"""What every record holds, in the order of the vector that ``extend`` returns."""
+
+LABELLED_QUANTITIES = (*QUANTITIES, "distance_to_truth")
+"""The same for a probe with labels."""
+
+
+class TrajectoryState(NamedTuple):
+    """Everything the next record needs, as tensors on the model's device.
+
+    Attributes:
+        first: logits of the first finite record, shape (N, C).
+        last: logits of the last finite record, shape (N, C).
+        last_step: the step of it, scalar int64.
+        length: information length so far, scalar.
+        rounding: what adding small increments to ``length`` has lost so far, scalar.
+        started: whether there has been a finite record, scalar bool.
+    """
+
+    first: Tensor
+    last: Tensor
+    last_step: Tensor
+    length: Tensor
+    rounding: Tensor
+    started: Tensor
+
+
+def start(logits: Tensor) -> TrajectoryState:
+    """Returns the state before the first record, for logits of this shape, type and device."""
+    zeros = torch.zeros_like(precise(logits))
+    zero = zeros.new_zeros(())
+    return TrajectoryState(
+        first=zeros,
+        last=zeros,
+        last_step=torch.zeros_like(zero, dtype=torch.int64),
+        length=zero,
+        rounding=zero,
+        started=torch.zeros_like(zero, dtype=torch.bool),
+    )
+
+
+def extend(
+    state: TrajectoryState,
+    step: int,
+    logits: Tensor,
+    *,
+    labels: Tensor | None = None,
+    before: tuple[int, Tensor] | None = None,
+    chord: bool = False,
+) -> tuple[TrajectoryState, Tensor]:
+    """Adds one record; reads nothing back from the device.
+
+    With d the Fisher–Rao distance of definitions in ``distances``:
+
+    - velocity Γ = d(P_{s−lag}, P_s) / lag, radians (on the sphere of radius 2) per optimizer step;
+    - length L = Σ d between consecutive finite records, radians;
+    - displacement = d(first record, P_s), radians, range [0, π];
+    - straightness = displacement / length, range [0, 1], 1 before anything has moved;
+    - roughness = ln[d over the interval ÷ d over the lag] / ln[interval ÷ lag]: 1 ballistic, ½ diffusive;
+    - entropy, nats; distance_to_truth, nats per sample, with labels only.
+
+    Sources: information velocity and length after Kim, Entropy 23, 1393 (2021), on the prediction space of Mao et al.,
+    arXiv 2305.01604. Length depends on the recording interval.
+
+    Args:
+        state: from ``start`` or an earlier call.
+        step: optimizer steps taken.
+        logits: shape (N, C).
+        labels: shape (N,), int64 class indices.
+        before: the step s − lag and the logits there; without it velocity and roughness are NaN.
+        chord: measure the velocity over the interval since the last record instead (``before`` is then not used).
+
+    Returns:
+        The new state and a vector of ``QUANTITIES``, or of ``LABELLED_QUANTITIES`` where there are labels. Where
+        logits are not all finite the state is unchanged and the vector all NaN.
+    """
+    logits = precise(logits)
+    finite = logits.isfinite().all()
+    first = torch.where(state.started, state.first, logits)
+    last = torch.where(state.started, state.last, logits)
+    interval = (step - state.last_step).to(logits.dtype)
+
+    ends = [last, first] if before is None or chord else [last, first, precise(before[1])]
+    hops = fisher_rao_from_logits(torch.stack(ends), logits)
+    hop, displacement = hops[0], hops[1]
+    nan = torch.full_like(hop, torch.nan)
+
+    velocity, roughness = nan, nan
+    if chord:
+        velocity = hop / interval
+    elif before is not None:
+        lag = step - before[0]
+        velocity = hops[2] / lag
+        roughness = torch.log(hop / hops[2]) / torch.log(interval / lag)
+        roughness = torch.where(roughness.isfinite() & (interval != lag), roughness, nan)
+
+    # Compensated summation: 1e5 small hops added to a long path in float32 would otherwise lose their last digits.
+    increment = hop - state.rounding
+    length = state.length + increment
+    rounding = (length - state.length) - increment
+
+    values = [
+        torch.where(state.started, velocity, nan),
+        length,
+        displacement,
+        torch.where(length > 0, (displacement / length).clamp_max(1), 1),
+        torch.where(state.started, roughness, nan),
+        entropy(logits),
+    ]
+    if labels is not None:
+        values.append(distance_to_truth(logits, labels))
+
+    extended = TrajectoryState(
+        first=first,
+        last=logits,
+        last_step=torch.full_like(state.last_step, step),
+        length=length,
+        rounding=rounding,
+        started=torch.ones_like(state.started),
+    )
+    kept = TrajectoryState(*(torch.where(finite, new, old) for new, old in zip(extended, state, strict=True)))
+    return kept, torch.where(finite, torch.stack(values), nan)
+
+
+class Trajectory:
+    """What was recorded on one probe, on the host: one entry a record.
+
+    Every quantity is an attribute: ``trajectory.velocity`` is a float64 CPU tensor of shape (records,). NaN stands
+    where a quantity is not defined, and in all quantities of a record whose logits were not finite.
+
+    Args:
+        quantities: the names, in the order of the rows.
+        schedule: how the schedule describes itself.
+        lag: optimizer steps over which velocity is measured.
+        precision: "full" or "training", and the dtype of the logits, as "full float32".
+
+    Attributes:
+        quantities: as given.
+        schedule: as given. Lengths recorded on different schedules are not comparable.
+        lag: as given.
+        precision: as given.
+    """
+
+    def __init__(self, quantities: Sequence[str], schedule: str, lag: int, precision: str) -> None:
+        self.quantities = tuple(quantities)
+        self.schedule = schedule
+        self.lag = lag
+        self.precision = precision
+        self._steps: list[int] = []
+        self._rows: list[list[float]] = []
+
+    def append(self, step: int, row: Sequence[float]) -> None:
+        """Adds one record."""
+        self._steps.append(step)
+        self._rows.append(list(row))
+
+    @property
+    def steps(self) -> Tensor:
+        """Optimizer steps of the records, int64."""
+        return torch.tensor(self._steps, dtype=torch.int64)
+
+    @property
+    def skipped(self) -> int:
+        """Number of records whose logits were not finite."""
+        return sum(all(value != value for value in row) for row in self._rows)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getattr__(self, name: str) -> Tensor:
+        quantities: tuple[str, ...] = self.__dict__.get("quantities", ())
+        if name in quantities:
+            return self._table()[:, quantities.index(name)]
+        hint = "; this probe has no labels" if name in LABELLED_QUANTITIES else ""
+        raise AttributeError(f"`Trajectory.{name}`: recorded are steps, {', '.join(quantities)}{hint}.")
+
+    def __repr__(self) -> str:
+        span = f"steps {self._steps[0]} to {self._steps[-1]}" if self._steps else "nothing yet"
+        return f"Trajectory({len(self)} records, {span}: {', '.join(self.quantities)})"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns tensors and plain values from which ``from_state_dict`` makes an equal trajectory."""
+        return {
+            "quantities": list(self.quantities),
+            "schedule": self.schedule,
+            "lag": self.lag,
+            "precision": self.precision,
+            "steps": self.steps,
+            "values": self._table(),
+        }
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> Trajectory:
+        """Returns the trajectory that ``state_dict`` was taken from."""
+        trajectory = cls(state["quantities"], state["schedule"], state["lag"], state["precision"])
+        for step, row in zip(state["steps"].tolist(), state["values"].tolist(), strict=True):
+            trajectory.append(step, row)
+        return trajectory
+
+    def _table(self) -> Tensor:
+        return torch.tensor(self._rows, dtype=torch.float64).reshape(-1, len(self.quantities))
