@@ -1,0 +1,128 @@
+"""A record reads nothing from the device: an audit of everything dispatched during a real fit."""
+
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lightning_infogeo import InfoGeometryMonitor
+from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.report import Mailbox
+from tests.classifiers import fit
+
+READS = {
+    torch.ops.aten._local_scalar_dense.default,
+    torch.ops.aten.equal.default,
+    torch.ops.aten.is_nonzero.default,
+    torch.ops.aten.nonzero.default,
+    torch.ops.aten.masked_select.default,
+    torch.ops.aten.unique_dim.default,
+}
+
+
+class Audit(TorchDispatchMode):
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        boolean_index = function is torch.ops.aten.index.Tensor and any(
+            index is not None and index.dtype == torch.bool for index in args[1]
+        )
+        if function in READS or boolean_index:
+            raise AssertionError(f"{function} reads from the device")
+        return function(*args, **(kwargs or {}))
+
+
+@contextmanager
+def audited():
+    def forbidden(self, *args, **kwargs):
+        raise AssertionError("a tensor is read by the host")
+
+    patches = [patch.object(torch.Tensor, name, forbidden) for name in ("item", "tolist", "numpy", "cpu", "__bool__")]
+    with Audit():
+        for p in patches:
+            p.start()
+        try:
+            yield
+        finally:
+            for p in patches:
+                p.stop()
+
+
+class Sentry(InfoGeometryMonitor):
+    """Everything between a due record and its place in the mailbox is audited."""
+
+    audits = 0
+
+    def _record(self, *args):
+        with audited():
+            super()._record(*args)
+        self.audits += 1
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_a_record_reads_nothing_back(lag, tmp_path):
+    monitor = Sentry(schedule=2, lag=lag, strict=True)
+    fit(monitor, tmp_path)
+    assert monitor.audits > 6
+    assert len(monitor.trajectories["val"]) == 7
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda t: t.sum().item(),
+        lambda t: float(t.sum()),
+        lambda t: bool(t.sum() > 0),
+        lambda t: f"{t.sum():.2f}",
+        lambda t: t.tolist(),
+        lambda t: t.cpu(),
+        lambda t: t[t > 0],
+        lambda t: t.nonzero(),
+        lambda t: torch.equal(t, t),
+    ],
+)
+def test_the_audit_notices_a_read(read, tmp_path):
+    """Negative control: one read slipped into a record fails it."""
+    original = Recorder.step
+
+    def step(self, *args):
+        record = original(self, *args)
+        if record is not None:
+            read(record)
+        return record
+
+    with patch.object(Recorder, "step", step), pytest.raises(AssertionError, match="read"):
+        fit(Sentry(schedule=2, strict=True), tmp_path)
+
+
+def test_values_are_read_at_a_later_hook_only(tmp_path):
+    """What a record posts is collected by the hook of the next batch, not its own."""
+    events = []
+
+    class Noted(InfoGeometryMonitor):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            events.append("batch")
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    post, collect = Mailbox.post, Mailbox.collect
+
+    def noted_post(self, step, x, values):
+        events.append("post")
+        post(self, step, x, values)
+
+    def noted_collect(self):
+        found = collect(self)
+        if found:
+            events.append("collect")
+        return found
+
+    with patch.object(Mailbox, "post", noted_post), patch.object(Mailbox, "collect", noted_collect):
+        fit(Noted(schedule=1), tmp_path, max_steps=4)
+    assert events == ["post", *["batch", "collect", "post"] * 4, "collect"]
+
+
+def test_one_vector_a_record_leaves_the_device(tmp_path):
+    posted = []
+    with patch.object(Mailbox, "post", lambda self, step, x, values: posted.append((step, values.shape))):
+        fit(InfoGeometryMonitor(schedule=2), tmp_path, max_steps=6)
+    assert posted == [(step, (15,)) for step in (0, 2, 4, 6)]  # one flag and seven quantities of two probes

@@ -1,0 +1,194 @@
+"""A resumed run goes on as if it had never been interrupted: same steps, same values, bit by bit."""
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
+
+from lightning_infogeo import AtSteps, ConfigurationError, EveryNEpochs, InfoGeometryMonitor, Probe
+from tests.classifiers import IMAGES, LABELS, Augmented, Classifier, TwoOptimizers, fit, noisy_net, train_loader
+
+pytestmark = [  # Lightning's remarks on what these tests do on purpose
+    pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before"),
+    pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`"),
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
+    pytest.mark.filterwarnings("ignore:The dirpath has changed"),
+    pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization"),
+]
+
+
+class ByStep(Classifier):
+    """The batch is a function of the step: Lightning restores neither random streams nor the place in an epoch."""
+
+    def training_step(self, batch, batch_idx):
+        start = 13 * self.global_step % 500
+        return nn.functional.cross_entropy(self(IMAGES[start : start + 16]), LABELS[start : start + 16])
+
+
+class TwoByStep(TwoOptimizers):
+    def training_step(self, batch, batch_idx):
+        start = 13 * self.global_step % 500
+        return super().training_step((IMAGES[start : start + 16], LABELS[start : start + 16]), batch_idx)
+
+
+class Interrupt(pl.Callback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_train_batch_end(self, trainer, *args):
+        if trainer.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+def saved(tmp_path, **options):
+    return ModelCheckpoint(tmp_path, filename="{step}", save_top_k=-1, **options)
+
+
+def same(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert a[name].steps.tolist() == b[name].steps.tolist()
+        left, right = a[name].state_dict()["values"], b[name].state_dict()["values"]
+        torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
+
+
+SCHEDULES = {
+    "log": ("log", 1),
+    "every": (4, 1),
+    "lag 3": (7, 3),
+    "dense": (1, 4),
+    "chord": (5, 0),
+    "epochs": (EveryNEpochs(1), 1),
+    "at": (AtSteps([15, 16, 24]), 2),
+}
+
+
+@pytest.mark.parametrize("at", [6, 9, 12, 14, 15, 18])  # epochs have 6 steps
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_resuming_continues_the_curves(kind, at, tmp_path):
+    schedule, lag = SCHEDULES[kind]
+    options = {"max_steps": 27, "enable_checkpointing": True}
+    whole = InfoGeometryMonitor(schedule=schedule, lag=lag, probe_size=30)
+    fit([whole, saved(tmp_path, every_n_train_steps=1)], tmp_path, ByStep, **options)
+    resumed = InfoGeometryMonitor(schedule=schedule, lag=lag, probe_size=30)
+    fit(resumed, tmp_path, ByStep, ckpt_path=tmp_path / f"step={at}.ckpt", seed=99, max_steps=27)
+    same(whole.trajectories, resumed.trajectories)
+
+
+@pytest.mark.parametrize("at", [7, 10])
+def test_resuming_after_an_interruption_in_the_middle_of_an_epoch(at, tmp_path):
+    whole, interrupted, resumed = (InfoGeometryMonitor(schedule=3, probe_size=30) for _ in range(3))
+    fit(whole, tmp_path, ByStep, max_steps=20)
+    with pytest.raises(SystemExit):
+        fit(
+            [interrupted, Interrupt(at + 2), saved(tmp_path, every_n_train_steps=at)],
+            tmp_path,
+            ByStep,
+            max_steps=20,
+            enable_checkpointing=True,
+        )
+    assert interrupted.trajectories["val"].steps[-1] == (at + 2) // 3 * 3
+    fit(resumed, tmp_path, ByStep, ckpt_path=tmp_path / f"step={at}.ckpt", seed=99, max_steps=20)
+    same(whole.trajectories, resumed.trajectories)
+
+
+def test_resuming_from_the_end_of_an_epoch(tmp_path):
+    whole, first, second = (InfoGeometryMonitor(schedule=5, probe_size=30) for _ in range(3))
+    fit(whole, tmp_path, ByStep, max_steps=30)
+    checkpoint = saved(tmp_path, every_n_epochs=1, save_on_train_epoch_end=True)
+    fit([first, checkpoint], tmp_path, ByStep, max_steps=22, enable_checkpointing=True)
+    fit(second, tmp_path, ByStep, ckpt_path=tmp_path / "step=18.ckpt", seed=99, max_steps=30)
+    same(whole.trajectories, second.trajectories)
+
+
+def test_resuming_with_two_optimizers_dropout_and_augmented_data(tmp_path):
+    class Model(TwoByStep):
+        def __init__(self):
+            super().__init__()
+            self.net = noisy_net()
+
+        def configure_optimizers(self):
+            return [torch.optim.SGD(self.net[k].parameters(), lr=0.05) for k in (0, 4)]
+
+        def training_step(self, batch, batch_idx):
+            torch.manual_seed(self.global_step)  # Lightning restores no random stream: dropout has to follow the step
+            return super().training_step(batch, batch_idx)
+
+    whole, resumed = (InfoGeometryMonitor(schedule=5, probe_size=30) for _ in range(2))
+    train = torch.utils.data.DataLoader(Augmented(), batch_size=16, shuffle=True)
+    options = {"train": train, "max_steps": 30}
+    fit([whole, saved(tmp_path, every_n_train_steps=2)], tmp_path, Model, enable_checkpointing=True, **options)
+    fit(resumed, tmp_path, Model, ckpt_path=tmp_path / "step=14.ckpt", seed=99, **options)
+    same(whole.trajectories, resumed.trajectories)
+
+
+def test_the_checkpoint_holds_tensors_and_plain_values_only(tmp_path):
+    fit(
+        [InfoGeometryMonitor(), saved(tmp_path, every_n_train_steps=5)],
+        tmp_path,
+        max_steps=5,
+        enable_checkpointing=True,
+    )
+    loaded = torch.load(tmp_path / "step=5.ckpt", weights_only=True)
+    state = loaded["callbacks"]["InfoGeometryMonitor[infogeo]"]
+    assert state["trajectories"]["val"]["steps"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_second_fit_goes_on(tmp_path):
+    whole, twice = (InfoGeometryMonitor(schedule=4, probe_size=30) for _ in range(2))
+    memoryless = lambda: ByStep(optimizer=torch.optim.SGD)  # noqa: E731 — a second fit makes a new optimizer
+    made = fit(twice, tmp_path, memoryless, max_steps=12)
+    made.fit_loop.epoch_loop.max_steps = 24
+    made.fit(made.lightning_module, train_loader(), train_loader(20))  # the probes stay what they were
+    fit(whole, tmp_path, memoryless, max_steps=24)
+    same(whole.trajectories, twice.trajectories)
+
+
+def resumed_with(monitor, tmp_path, **options):
+    first = InfoGeometryMonitor(probe_size=30)
+    fit([first, saved(tmp_path, every_n_train_steps=6)], tmp_path, ByStep, max_steps=6, enable_checkpointing=True)
+    return fit(monitor, tmp_path, ByStep, ckpt_path=tmp_path / "step=6.ckpt", max_steps=9, **options)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"probe_size": 29}, "probe 'train' is not the one in the checkpoint"),
+        ({"probes": Probe(IMAGES[:30], LABELS[:30])}, "'probe' is not the one in the checkpoint .there: none"),
+        ({"probes": {"train": Probe(IMAGES[:30])}}, "probe 'train' is not"),
+    ],
+)
+def test_resuming_with_another_probe_is_an_error(other, message, tmp_path):
+    with pytest.raises(ConfigurationError, match=message):
+        resumed_with(InfoGeometryMonitor(**other), tmp_path)
+
+
+def test_resuming_with_other_labels_is_an_error(tmp_path):
+    probe = Probe(IMAGES[:30], LABELS[:30])
+    first = InfoGeometryMonitor(probe)
+    fit([first, saved(tmp_path, every_n_train_steps=6)], tmp_path, max_steps=6, enable_checkpointing=True)
+    other = InfoGeometryMonitor(Probe(IMAGES[:30], LABELS[:30].flip(0)))
+    with pytest.raises(ConfigurationError, match="is not the one in the checkpoint"):
+        fit(other, tmp_path, ckpt_path=tmp_path / "step=6.ckpt", max_steps=9)
+
+
+def test_resuming_on_another_schedule_warns_that_lengths_do_not_compare(tmp_path):
+    with pytest.warns(UserWarning, match="goes on with a trajectory recorded on LogSpaced"):
+        resumed_with(InfoGeometryMonitor(schedule=2, probe_size=30), tmp_path)
+
+
+def test_a_monitor_added_on_resume_starts_there(tmp_path):
+    fit([saved(tmp_path, every_n_train_steps=6)], tmp_path, ByStep, max_steps=6, enable_checkpointing=True)
+    monitor = InfoGeometryMonitor(schedule=2)
+    fit(monitor, tmp_path, ByStep, ckpt_path=tmp_path / "step=6.ckpt", max_steps=10)
+    trajectory = monitor.trajectories["val"]
+    assert trajectory.steps.tolist() == [6, 8, 10]
+    assert (trajectory.length[0], trajectory.straightness[0]) == (0, 1)
+
+
+def test_what_was_recorded_can_be_read_from_a_checkpoint_alone(tmp_path):
+    monitor, read = InfoGeometryMonitor(), InfoGeometryMonitor()
+    fit([monitor, saved(tmp_path, every_n_train_steps=6)], tmp_path, max_steps=6, enable_checkpointing=True)
+    read.load_state_dict(torch.load(tmp_path / "step=6.ckpt")["callbacks"][monitor.state_key])
+    same(monitor.trajectories, read.trajectories)

@@ -1,0 +1,257 @@
+"""Everything that cannot work is said before the first step, naming class, argument, value and remedy."""
+
+from unittest.mock import Mock
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from lightning.pytorch.strategies import FSDPStrategy
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe
+from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, trainer, val_loader
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("probes", "train"),
+        ("probes", {}),
+        ("probes", {"a/b": Probe(IMAGES[:2])}),
+        ("probes", {1: Probe(IMAGES[:2])}),
+        ("probe_size", 0),
+        ("probe_size", -5),
+        ("probe_size", 2.5),
+        ("probe_size", True),
+        ("schedule", 0),
+        ("schedule", -1),
+        ("schedule", 1.5),
+        ("schedule", "linear"),
+        ("schedule", None),
+        ("schedule", True),
+        ("lag", -1),
+        ("lag", 0.5),
+        ("output", "tokens"),
+        ("logits_fn", 3),
+        ("precision", "half"),
+        ("strict", "yes"),
+        ("prefix", ""),
+        ("prefix", None),
+    ],
+)
+def test_an_impossible_argument_is_named_at_once(argument, value):
+    with pytest.raises(ConfigurationError, match=rf"`InfoGeometryMonitor\({argument}=") as raised:
+        InfoGeometryMonitor(**{argument: value})
+    assert repr(value) in str(raised.value)
+    assert isinstance(raised.value, ValueError)
+
+
+class Steps(pl.Callback):
+    taken = 0
+
+    def on_train_batch_start(self, *args):
+        self.taken += 1
+
+
+def refused(message, tmp_path, monitor=None, **options):
+    steps = Steps()
+    with pytest.raises(ConfigurationError, match=message) as raised:
+        fit([steps, monitor or InfoGeometryMonitor()], tmp_path, **options)
+    assert steps.taken == 0
+    return str(raised.value)
+
+
+class Returning(Classifier):
+    """Returns something else than logits."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
+
+    def forward(self, x):
+        return self.change(self.net(x))
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda z: z[:, :1], r"shape \(16, 1\).*logits_fn.*regression"),
+        (lambda z: z[:, 0], r"shape \(16,\)"),
+        (lambda z: z.argmax(-1), "torch.int64"),
+        (lambda z: z > 0, "torch.bool"),
+        (lambda z: z[:-1], r"shape \(15, 10\)"),
+        (lambda z: z.reshape(-1, 2, 5), r"shape \(16, 2, 5\)"),
+        (lambda z: (z, z), "got `tuple`"),
+        (lambda z: None, "got `NoneType`"),
+        (lambda z: {"scores": z}, "got `dict`"),
+        (lambda z: z.softmax(-1), "is probabilities.*log"),
+        (lambda z: z.detach().numpy(), "got `ndarray`"),
+    ],
+)
+def test_output_that_is_not_logits_is_described(change, message, tmp_path):
+    text = refused(message, tmp_path, model=lambda: Returning(change))
+    assert "logits_fn" in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda z: {"logits": z}, lambda z: Mock(logits=z), lambda z: z.log_softmax(-1)],
+    ids=["key", "attr", "log"],
+)
+def test_common_ways_of_returning_logits_are_understood(change, tmp_path):
+    monitor = InfoGeometryMonitor()
+    fit(monitor, tmp_path, lambda: Returning(change), max_steps=2)
+    assert monitor.trajectories["val"].length[-1] > 0
+
+
+def test_a_forward_that_needs_arguments_is_answered_by_logits_fn(tmp_path):
+    class Needs(Classifier):
+        def forward(self, x, temperature):
+            return self.net(x) / temperature
+
+        def training_step(self, batch, batch_idx):
+            return nn.functional.cross_entropy(self(batch[0], 1.0), batch[1])
+
+        def validation_step(self, batch, batch_idx):
+            pass
+
+    refused(r"calling `Needs` raised TypeError: .*temperature.*logits_fn=lambda module, inputs", tmp_path, model=Needs)
+    monitor = InfoGeometryMonitor(logits_fn=lambda module, inputs: module(inputs, 2.0))
+    fit(monitor, tmp_path, Needs, max_steps=2)
+    assert monitor.trajectories["val"].length[-1] > 0
+
+
+def test_a_module_without_forward_is_answered_too(tmp_path):
+    class Without(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Linear(64, 10)
+
+        def training_step(self, batch, batch_idx):
+            return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    refused("NotImplementedError.*logits_fn", tmp_path, model=Without, val=False)
+
+
+def test_uninitialised_lazy_parameters(tmp_path):
+    lazy = lambda: Classifier(nn.LazyLinear(10), optimizer=torch.optim.SGD)  # noqa: E731
+    refused(r"uninitialised lazy parameters, \['net.weight', 'net.bias'\].*configure_model", tmp_path, model=lazy)
+
+
+@pytest.mark.parametrize(
+    ("probes", "message"),
+    [
+        (Probe(IMAGES[:4], [0, 1, 2, 10]), r"must lie in 0..9 for the 10 classes of the model, got 0..10"),
+        (Probe(IMAGES[:4], [0, 1, 2, -100]), r"got -100..2"),
+        (Probe(IMAGES[:4, :3]), "calling `Classifier` raised RuntimeError"),
+        (TensorDataset(IMAGES[:0], LABELS[:0]), "is empty"),
+        (TensorDataset(IMAGES[:4]), r"probes=Probe\(inputs, labels\)"),
+        (TensorDataset(IMAGES[:4], IMAGES[:4, 0]), "got torch.float32.*regression"),
+        ({"a": Probe(IMAGES[:4]), "b": 3}, "cannot take samples from `int`"),
+    ],
+)
+def test_probes_that_do_not_fit_the_model(probes, message, tmp_path):
+    refused(message, tmp_path, InfoGeometryMonitor(probes=probes))
+
+
+def test_probes_with_different_numbers_of_classes(tmp_path):
+    def by_size(module, inputs):
+        return module(inputs)[:, : len(inputs)]
+
+    probes = {"a": Probe(IMAGES[:4]), "b": Probe(IMAGES[:5])}
+    refused(
+        r"different numbers of classes, \{'a': 4, 'b': 5\}", tmp_path, InfoGeometryMonitor(probes, logits_fn=by_size)
+    )
+
+
+def test_several_training_loaders(tmp_path):
+    class Both(Classifier):
+        def training_step(self, batch, batch_idx):
+            return super().training_step(batch["a"], batch_idx)
+
+    refused("reads 2 loaders", tmp_path, model=Both, train={"a": train_loader(), "b": train_loader()})
+
+
+def test_a_sharded_strategy_is_refused_in_setup(tmp_path):
+    sharded = Mock(strategy=FSDPStrategy(), world_size=1)
+    with pytest.raises(ConfigurationError, match=r'FSDPStrategy` is not supported.*strategy="ddp"'):
+        InfoGeometryMonitor().setup(sharded, Mock(), "fit")
+    InfoGeometryMonitor().setup(sharded, Mock(), "test")  # other stages are none of its business
+
+
+def test_a_monitor_cannot_be_used_for_a_second_training(tmp_path):
+    monitor = InfoGeometryMonitor()
+    fit(monitor, tmp_path, max_steps=4)
+    refused("has recorded up to step 4, but this training is at step 0; use a new", tmp_path, monitor)
+
+
+def test_two_monitors_need_a_prefix_each(tmp_path):
+    with pytest.raises(RuntimeError, match="more than one stateful callback"):
+        trainer([InfoGeometryMonitor(), InfoGeometryMonitor()], tmp_path)
+    monitors = [InfoGeometryMonitor(schedule=2), InfoGeometryMonitor(schedule=3, prefix="other")]
+    made = fit(monitors, tmp_path, max_steps=6)
+    assert [m.trajectories["val"].steps.tolist() for m in monitors] == [[0, 2, 4, 6], [0, 3, 6]]
+    assert {"infogeo/val/length", "other/val/length"} <= made.callback_metrics.keys()
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_smallest_probes_work(classes, size, tmp_path):
+    monitor = InfoGeometryMonitor(Probe(IMAGES[:size], LABELS[:size] % 2), logits_fn=lambda m, x: m(x)[:, :classes])
+    fit(monitor, tmp_path, max_steps=3)
+    assert monitor.trajectories["probe"].length[-1] > 0
+
+
+def test_where_full_precision_cannot_run_training_precision_is_used_with_one_warning(tmp_path):
+    class OnlyHalf(Classifier):
+        def forward(self, x):
+            z = self.net(x)
+            if z.dtype == torch.float32:
+                raise RuntimeError("this kernel takes bfloat16 only")
+            return z
+
+    monitor = InfoGeometryMonitor()
+    with pytest.warns(UserWarning, match=r'precision="full".*takes bfloat16 only') as warned:
+        fit(monitor, tmp_path, OnlyHalf, precision="bf16-mixed", max_steps=4)
+    assert len([w for w in warned if "takes bfloat16 only" in str(w.message)]) == 1
+    assert monitor.trajectories["val"].precision == "training bfloat16"
+
+
+def test_validation_and_test_runs_are_left_alone(tmp_path):
+    monitor = InfoGeometryMonitor()
+    made = trainer(monitor, tmp_path)
+    made.validate(Classifier(), val_loader(), verbose=False)
+    assert monitor.trajectories == {}
+
+
+@pytest.mark.parametrize("options", [{"fast_dev_run": 3}, {"barebones": True, "logger": None, "max_steps": 3}])
+def test_other_ways_of_running_a_trainer(options, tmp_path):
+    if "barebones" in options:
+        options |= dict.fromkeys(("enable_checkpointing", "enable_progress_bar", "enable_model_summary"))
+        options["num_sanity_val_steps"] = None
+    monitor = InfoGeometryMonitor()
+    fit(monitor, tmp_path, lambda: Returning(lambda z: z), **options)
+    assert monitor.trajectories["train"].steps.tolist() == [0, 1, 2, 3]
+
+
+def test_overfit_batches_follows_only_what_is_trained_on(tmp_path):
+    monitor = InfoGeometryMonitor()
+    fit(monitor, tmp_path, overfit_batches=2, max_steps=3, train=train_loader(batch_size=8))
+    torch.testing.assert_close(monitor.followed["train"].inputs, IMAGES[:16])
+
+
+def test_a_loader_of_ones_own_is_followed(tmp_path):
+    loader = DataLoader(TensorDataset(IMAGES[50:80], LABELS[50:80]), batch_size=4)
+    monitor = InfoGeometryMonitor({"train_clean": loader, "held_out": val_loader().dataset}, probe_size=15)
+    fit(monitor, tmp_path, max_steps=3)
+    assert {name: len(probe) for name, probe in monitor.followed.items()} == {"train_clean": 15, "held_out": 15}
