@@ -1,0 +1,108 @@
+"""Evaluation in the middle of training; what it must leave alone as a whole is in ``monitor/test_unchanged``."""
+
+import pytest
+import torch
+from torch import nn
+
+from lightning_infogeo.probe import Evaluator
+from tests.classifiers import IMAGES, Classifier, noisy_net, random_streams, trainer
+
+N = 50
+
+
+@pytest.fixture
+def made(tmp_path):
+    return trainer([], tmp_path)
+
+
+def evaluate(made, model, precision="full", chunk=16, inputs=IMAGES[:N]):
+    return Evaluator(None, precision, chunk)(made, model, inputs, N)
+
+
+def test_it_is_the_model_in_evaluation_mode_without_gradients(made):
+    model = Classifier(noisy_net())
+    with torch.no_grad():
+        model.eval()
+        expected = torch.cat([model(IMAGES[start : min(start + 16, N)]) for start in range(0, N, 16)])
+        model.train()
+    logits = evaluate(made, model)
+    assert torch.equal(logits, expected)
+    assert not logits.requires_grad
+    assert all(module.training for module in model.modules())
+
+
+def test_flags_streams_and_log_are_put_back_after_an_exception(made):
+    class Breaks(Classifier):
+        def forward(self, x):
+            torch.rand(3)
+            raise ZeroDivisionError
+
+    model = Breaks(noisy_net())
+    model.net[1].training = False
+    before, grad = random_streams(), torch.is_grad_enabled()
+    with pytest.raises(ZeroDivisionError):
+        evaluate(made, model)
+    assert [m.training for m in model.net] == [True, False, True, True, True]
+    assert random_streams() == before
+    assert torch.is_grad_enabled() == grad
+    assert "log" not in model.__dict__
+
+
+def test_modules_with_a_train_method_of_their_own_are_not_asked(made):
+    class Merges(nn.Linear):
+        def train(self, mode=True):
+            raise AssertionError("changes its weights when its mode changes")
+
+    evaluate(made, Classifier(nn.Sequential(Merges(64, 10))))
+
+
+def test_a_random_model_gives_the_same_noise_every_time(made):
+    class Noise(Classifier):
+        def forward(self, x):
+            return self.net(x) + torch.randn(len(x), 10)
+
+    model = Noise()
+    assert torch.equal(evaluate(made, model), evaluate(made, model))
+
+
+def test_buffers_the_forward_writes_are_put_back(made):
+    class Writes(Classifier):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("in_place", torch.zeros(2))
+            self.register_buffer("assigned", torch.zeros(2))
+            self.register_buffer("missing", None)
+
+        def forward(self, x):
+            self.in_place += 1
+            self.assigned = self.assigned + 1
+            self.missing = torch.ones(1)
+            return self.net(x)
+
+    model, evaluator = Writes(), Evaluator(None, "full", 16)
+    first = model.assigned
+    for _ in range(3):
+        evaluator(made, model, IMAGES[:N], N)
+    assert model.in_place.tolist() == model.assigned.tolist() == [0, 0]
+    assert model.assigned is first
+    assert model.missing is None
+
+
+def test_precision_is_full_unless_that_of_training_is_asked_for(tmp_path):
+    mixed = trainer([], tmp_path, precision="bf16-mixed")
+    model = Classifier()
+    full, training = (evaluate(mixed, model, precision) for precision in ("full", "training"))
+    assert (full.dtype, training.dtype) == (torch.float32, torch.bfloat16)
+    assert torch.equal(full, evaluate(trainer([], tmp_path), model))
+
+
+def test_the_logits_are_a_copy(made):
+    class Hands(Classifier):
+        out = torch.zeros(N, 10)
+
+        def forward(self, x):
+            return self.out
+
+    logits = evaluate(made, Hands(), chunk=N)
+    Hands.out += 1
+    assert logits.sum() == 0

@@ -1,0 +1,32 @@
+import io
+import math
+
+import torch
+
+from lightning_infogeo.figures import curves
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory
+
+
+def made(distances, labelled=True):
+    trajectory = Trajectory(LABELLED_QUANTITIES if labelled else QUANTITIES, "", 1, "")
+    for k, distance in enumerate(distances):
+        row = [math.nan if k == 0 else 0.1, k, k / 2, 0.5, math.nan, 1.0]
+        trajectory.append(10 * k, [*row, distance] if labelled else row)
+    return trajectory
+
+
+def test_every_quantity_has_a_panel_with_a_line_a_probe():
+    figure = curves({"train": made([3, 2, 1]), "val": made([3, 1, 2])}, "title")
+    assert len(figure.axes) == 6
+    for axes in figure.axes:
+        lines = [line for line in axes.get_lines() if line.get_label() in ("train", "val")]
+        assert [line.get_label() for line in lines] == ["train", "val"]
+        assert lines[0].get_xdata().tolist() == [1, 11, 21]
+    assert "val: closest to truth at step 10" in [line.get_label() for line in figure.axes[0].get_lines()]
+
+
+def test_probes_without_labels_or_finite_records_can_be_drawn():
+    figure = curves({"bare": made([1, 2], labelled=False), "nan": made([math.nan, math.nan]), "empty": made([])})
+    assert [line.get_label() for line in figure.axes[0].get_lines()] == ["nan", "empty"]
+    figure.savefig(io.BytesIO(), format="png")
+    assert torch.is_tensor(made([1]).length)

@@ -1,0 +1,75 @@
+"""Data flows one way: a module imports only from modules to its left, and few know a framework."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
+ORDER = [
+    ["schedules", "distributions"],
+    ["distances"],
+    ["trajectory"],
+    ["probe", "export", "figures", "report"],
+    ["monitor"],
+    ["demo"],
+    ["cli"],
+    ["__init__"],
+]
+RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
+KNOW = {"lightning": {"probe", "report", "monitor", "demo"}, "matplotlib": {"figures"}, "pandas": {"export", "monitor"}}
+FILES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def room(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imports(path):
+    """Yields (module, whether at the top of the file and at run time)."""
+    tree = ast.parse(path.read_text())
+    checking = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            typing_only = any(node in block.body for block in checking)
+            for name in names:
+                yield name, node in tree.body, typing_only
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    for name, _, _ in imports(path):
+        if name.startswith("lightning_infogeo"):
+            target = [*name.split("."), "__init__"][1]
+            if target == "__init__" or target == room(path):
+                assert room(path) != "__init__" or target != "__init__"
+                continue
+            assert RANK[target] < RANK[room(path)], f"{room(path)} imports {target}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_edges_know_a_framework(path):
+    for name, _, typing_only in imports(path):
+        framework = name.split(".")[0]
+        if framework in KNOW and not typing_only:
+            assert room(path) in KNOW[framework], f"{path.name} imports {name}"
+
+
+def test_matplotlib_and_pandas_are_imported_only_when_used():
+    for path in FILES:
+        for name, at_top, typing_only in imports(path):
+            if name.split(".")[0] in ("matplotlib", "pandas", "sklearn"):
+                assert typing_only or not at_top, f"{path.name} imports {name} when it is imported"
+
+
+def test_schedules_need_no_torch():
+    assert not any(name.startswith("torch") for name, _, _ in imports(PACKAGE / "schedules.py"))
+
+
+def test_every_room_has_a_rank_and_every_file_is_small():
+    assert {room(path) for path in FILES} == set(RANK)
+    lines = sorted(len(path.read_text().splitlines()) for path in FILES)
+    assert lines[-1] <= 300
+    assert lines[len(lines) // 2] <= 200

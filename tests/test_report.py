@@ -1,0 +1,40 @@
+import io
+import math
+
+import torch
+from rich.console import Console
+
+from lightning_infogeo.report import Mailbox, summary_table
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory
+
+
+def shown(trajectories):
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(summary_table(trajectories))
+    return console.export_text()
+
+
+def test_the_table_names_the_closest_approach_and_skipped_records():
+    trajectory = Trajectory(LABELLED_QUANTITIES, "", 1, "")
+    trajectory.append(0, [math.nan, 0, 0, 1, math.nan, 2, 1.15])
+    trajectory.append(40, [0.1, 2.5, 2, 0.8, 0.7, 2, 0.2191])
+    trajectory.append(50, [math.nan] * 7)
+    trajectory.append(60, [0.1, 3.456, 2, 0.579, 0.5, 1, 0.5])
+    bare = Trajectory(QUANTITIES, "", 1, "")
+    bare.append(7, [math.nan, 0, 0, 1, math.nan, 2])
+    text = shown({"val": trajectory, "bare": bare, "empty": Trajectory(QUANTITIES, "", 1, "")})
+    row = next(line for line in text.splitlines() if " val " in line)
+    for cell in ("4", "60", "3.456", "0.579", "0.2191", "40", "0.5000"):
+        assert f" {cell} " in row
+    assert "no labels" in text
+    assert "val 1" in text
+
+
+def test_the_mailbox_gives_back_everything_once_and_in_order():
+    mailbox = Mailbox()
+    for step in range(3):
+        mailbox.post(step, None, torch.tensor([float(step), math.inf]))
+    assert mailbox
+    assert mailbox.collect() == [(step, None, [step, math.inf]) for step in range(3)]
+    assert not mailbox
+    assert mailbox.collect() == []
