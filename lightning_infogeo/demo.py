@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
 import warnings
 from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -50,6 +49,31 @@ class DigitsClassifier(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Returns Adam."""
         return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+
+class StepProgress(pl.Callback):
+    """One bar over all optimizer steps."""
+
+    def __init__(self, console: Console) -> None:
+        columns = TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn()
+        self.progress = Progress(*columns, console=console)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Shows the bar."""
+        self.task = self.progress.add_task("", total=trainer.max_steps)
+        self.progress.start()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        """Moves it."""
+        self.progress.update(self.task, completed=trainer.global_step)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Leaves it as it stands."""
+        self.progress.stop()
+
+    def on_exception(self, *args: object) -> None:
+        """Leaves it as it stands."""
+        self.progress.stop()
 
 
 def digits(seed: int) -> tuple[DataLoader[tuple[Tensor, ...]], DataLoader[tuple[Tensor, ...]]]:
@@ -93,10 +117,10 @@ def demo(logdir: str = "infogeo_demo", max_steps: int = 4000, seed: int = 0) -> 
     logger = TensorBoardLogger(logdir, name="")
     trainer = pl.Trainer(
         max_steps=max_steps,
-        max_epochs=math.ceil(max_steps / len(train)),  # for the progress bar
         accelerator="cpu",
         logger=logger,
-        callbacks=[monitor, RichProgressBar()],
+        callbacks=[monitor, StepProgress(console)],
+        enable_progress_bar=False,
         enable_model_summary=False,
         check_val_every_n_epoch=10,
         num_sanity_val_steps=0,

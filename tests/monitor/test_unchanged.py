@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch import callbacks as lightning_callbacks
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -168,11 +168,19 @@ def test_without_force_eager_the_probe_would_compile_graphs_of_its_own(part, tmp
         assert compiled_run(part, [every_step()], tmp_path)[1] > expected
 
 
-def test_averaging_callbacks_beside_it_are_unchanged(tmp_path):
-    def averaged():
-        return WeightAveraging(avg_fn=lambda a, b, n: 0.9 * a + 0.1 * b)
+AVERAGING = {"stochastic": lambda: lightning_callbacks.StochasticWeightAveraging(swa_lrs=1e-2, swa_epoch_start=1)}
+if hasattr(lightning_callbacks, "WeightAveraging"):  # since Lightning 2.6
+    AVERAGING["exponential"] = lambda: lightning_callbacks.WeightAveraging(avg_fn=lambda a, b, n: 0.9 * a + 0.1 * b)
 
-    assert outcome([every_step(), averaged()], tmp_path)[0] == outcome([averaged()], tmp_path)[0]
+
+@pytest.mark.parametrize("averaging", AVERAGING)
+def test_averaging_callbacks_beside_it_are_unchanged(averaging, tmp_path):
+    options = {"max_steps": -1, "max_epochs": 4}
+    monitor = every_step()
+    with_it = outcome([monitor, AVERAGING[averaging]()], tmp_path, **options)
+    assert with_it == outcome([AVERAGING[averaging]()], tmp_path, **options)
+    # Stochastic weight averaging ends with a pass of its own over the data, which Lightning counts as a step.
+    assert monitor.trajectories["val"].steps.tolist() == list(range(26 if averaging == "stochastic" else 25))
 
 
 class Naive(pl.Callback):
