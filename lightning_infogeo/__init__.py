@@ -4,13 +4,25 @@ Names re-exported here are the public interface; modules may be imported, but pr
 """
 
 from lightning_infogeo.distances import arc as arc
+from lightning_infogeo.distances import arc_from_logits as arc_from_logits
 from lightning_infogeo.distances import bhattacharyya as bhattacharyya
 from lightning_infogeo.distances import bhattacharyya_from_logits as bhattacharyya_from_logits
 from lightning_infogeo.distances import fisher_rao as fisher_rao
 from lightning_infogeo.distances import fisher_rao_from_logits as fisher_rao_from_logits
 from lightning_infogeo.distances import hellinger as hellinger
 from lightning_infogeo.distances import hellinger_from_logits as hellinger_from_logits
+from lightning_infogeo.distances import pairwise_arc as pairwise_arc
+from lightning_infogeo.distances import pairwise_bhattacharyya as pairwise_bhattacharyya
+from lightning_infogeo.distances import pairwise_hellinger as pairwise_hellinger
 from lightning_infogeo.distributions import amplitudes as amplitudes
+from lightning_infogeo.embedding import Embedding as Embedding
+from lightning_infogeo.embedding import inpca as inpca
+from lightning_infogeo.geodesics import geodesic as geodesic
+from lightning_infogeo.geodesics import progress as progress
+from lightning_infogeo.geodesics import reindex as reindex
+from lightning_infogeo.metrics import BhattacharyyaDistance as BhattacharyyaDistance
+from lightning_infogeo.metrics import FisherRaoDistance as FisherRaoDistance
+from lightning_infogeo.metrics import HellingerDistance as HellingerDistance
 from lightning_infogeo.monitor import InfoGeometryMonitor as InfoGeometryMonitor
 from lightning_infogeo.probe import ConfigurationError as ConfigurationError
 from lightning_infogeo.probe import Probe as Probe

@@ -66,7 +66,7 @@ def distance_to_truth(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         Scalar, nats per sample, range [0, ∞); ½ ln C for the uniform prediction.
     """
-    return -0.5 * log_probabilities(logits).gather(-1, labels.unsqueeze(-1)).mean()
+    return log_probabilities(logits).gather(-1, labels.unsqueeze(-1)).abs().mean() / 2
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -79,4 +79,4 @@ def entropy(logits: Tensor) -> Tensor:
         Scalar, nats, range [0, ln C].
     """
     log_p = log_probabilities(logits)
-    return -(log_p.exp() * log_p).sum(-1).mean()
+    return (log_p.exp() * log_p.clamp_min(torch.finfo(log_p.dtype).min)).sum(-1).abs().mean()

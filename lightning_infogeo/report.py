@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
@@ -77,6 +77,30 @@ class Publisher:
         self.prefix = prefix
         self.strict = strict
         self._lost: set[int] = set()
+        self._finite = torch.empty(0)
+
+    def restore(self, trainer: pl.Trainer, last: Mapping[tuple[str, str], float], like: Tensor) -> None:
+        """Puts the last finite values back into ``callback_metrics``, which a new fit begins without.
+
+        Args:
+            trainer: of the fit that begins.
+            last: NaN for what has not been finite yet.
+            like: a tensor of the type and on the device of the vectors to come.
+        """
+        self.publish(trainer, None, last)
+        self._finite = torch.tensor(list(last.values()), dtype=like.dtype).to(like.device)
+
+    def anticipate(self, trainer: pl.Trainer, keys: Sequence[tuple[str, str]], values: Tensor) -> None:
+        """Replaces what ``callback_metrics`` hold by ``values``, where these are finite, without reading either.
+
+        Keys that no finite value has reached yet are left to ``publish``, which knows on the host that one has.
+        """
+        self._finite = torch.where(values.isfinite(), values, self._finite)
+        metrics = _callback_metrics(trainer)
+        for key, value in zip(keys, self._finite.unbind(), strict=True):
+            name = "/".join((self.prefix, *key))
+            if name in metrics:
+                metrics[name] = value
 
     def publish(self, trainer: pl.Trainer, x: int | None, scalars: Mapping[tuple[str, str], float]) -> None:
         """Publishes one record, given by (probe, quantity).
@@ -84,7 +108,7 @@ class Publisher:
         NaN goes to the loggers, so that their keys never change, but not into ``callback_metrics``, where it would make
         EarlyStopping stop the run: there the last finite value stays.
         """
-        trainer.callback_metrics.update(
+        _callback_metrics(trainer).update(
             {
                 "/".join((self.prefix, *key)): torch.tensor(value)
                 for key, value in scalars.items()
@@ -110,6 +134,11 @@ class Publisher:
                     f"`InfoGeometryMonitor`: `{type(logger).__name__}` raised {type(error).__name__}: {error}. It gets "
                     "no more of this monitor's curves; other loggers and `monitor.trajectories` do."
                 )
+
+
+def _callback_metrics(trainer: pl.Trainer) -> dict[str, Tensor]:
+    """What ``trainer.callback_metrics`` adds to; asking that itself would read every progress-bar metric."""
+    return trainer._logger_connector._callback_metrics
 
 
 def summary_table(trajectories: Mapping[str, Trajectory]) -> Table:

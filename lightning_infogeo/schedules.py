@@ -8,8 +8,10 @@ schedule asked for.
 from __future__ import annotations
 
 import math
+import numbers
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -156,18 +158,25 @@ class AtSteps(Schedule):
     steps: Sequence[int] = field(default=())
 
     def __post_init__(self) -> None:
-        if not self.steps or any(not _is_int(step) or step < 0 for step in self.steps):
+        steps = list(self.steps) if isinstance(self.steps, Iterable) and not isinstance(self.steps, str) else []
+        try:
+            whole = tuple(operator.index(step) for step in steps if not isinstance(step, bool))
+        except TypeError:
+            whole = ()
+        if not steps or len(whole) < len(steps) or min(whole) < 0:
             raise ValueError(f"`AtSteps(steps={self.steps!r})`: give at least one step, each a non-negative int.")
+        object.__setattr__(self, "steps", whole)
 
     def next_step(self, after: int, clock: Clock) -> int | None:
         """Returns the smallest of ``steps`` greater than ``after``, None past the last."""
         return min((step for step in self.steps if step > after), default=None)
 
 
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def is_int(value: object) -> bool:
+    """Returns whether ``value`` is a whole number and not a bool; NumPy's integers are."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _require_positive(owner: str, argument: str, value: object) -> None:
-    if not _is_int(value) or value <= 0:  # type: ignore[operator]
+    if not is_int(value) or value <= 0:  # type: ignore[operator]
         raise ValueError(f"`{owner}({argument}={value!r})`: must be a positive int, such as {argument}=10.")

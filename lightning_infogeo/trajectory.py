@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.distances import fisher_rao_from_logits
-from lightning_infogeo.distributions import distance_to_truth, entropy, precise
+from lightning_infogeo.distributions import amplitudes, distance_to_truth, entropy, precise
+from lightning_infogeo.geodesics import ignorance, progress, truth
 
 QUANTITIES = ("velocity", "length", "displacement", "straightness", "roughness", "entropy")
 """What every record holds, in the order of the vector that ``extend`` returns."""
 
-LABELLED_QUANTITIES = (*QUANTITIES, "distance_to_truth")
+LABELLED_QUANTITIES = (*QUANTITIES, "distance_to_truth", "progress")
 """The same for a probe with labels."""
 
 
@@ -70,7 +71,9 @@ def extend(
     - displacement = d(first record, P_s), radians, range [0, π];
     - straightness = displacement / length, range [0, 1], 1 before anything has moved;
     - roughness = ln[d over the interval ÷ d over the lag] / ln[interval ÷ lag]: 1 ballistic, ½ diffusive;
-    - entropy, nats; distance_to_truth, nats per sample, with labels only.
+    - entropy, nats;
+    - with labels only: distance_to_truth, nats per sample; progress along the geodesic from ignorance to truth, range
+      [0, 1] (``geodesics.progress``, in mean arc).
 
     Sources: information velocity and length after Kim, Entropy 23, 1393 (2021), on the prediction space of Mao et al.,
     arXiv 2305.01604. Length depends on the recording interval.
@@ -88,7 +91,6 @@ def extend(
         logits are not all finite the state is unchanged and the vector all NaN.
     """
     logits = precise(logits)
-    finite = logits.isfinite().all()
     first = torch.where(state.started, state.first, logits)
     last = torch.where(state.started, state.last, logits)
     interval = (step - state.last_step).to(logits.dtype)
@@ -97,6 +99,7 @@ def extend(
     hops = fisher_rao_from_logits(torch.stack(ends), logits)
     hop, displacement = hops[0], hops[1]
     nan = torch.full_like(hop, torch.nan)
+    finite = logits.isfinite().all() & hop.isfinite() & displacement.isfinite()
 
     velocity, roughness = nan, nan
     if chord:
@@ -121,7 +124,8 @@ def extend(
         entropy(logits),
     ]
     if labels is not None:
-        values.append(distance_to_truth(logits, labels))
+        a = amplitudes(logits)
+        values += [distance_to_truth(logits, labels), progress(a, ignorance(a), truth(labels, a))]
 
     extended = TrajectoryState(
         first=first,

@@ -69,3 +69,51 @@ class DistanceContract:
     def test_runs_without_reading_from_the_device(self):
         a = torch.empty(40, 7, device="meta")
         assert self.distance(a, a).shape == ()
+
+
+class PairwiseContract:
+    """Every pairwise distance is its paired one, entry by entry."""
+
+    @staticmethod
+    def pairwise(history, other=None, **options):
+        raise NotImplementedError
+
+    @staticmethod
+    def paired(a, b):
+        raise NotImplementedError
+
+    def walk(self, records=9, samples=21, classes=5, step=0.3, dtype=torch.float64):
+        steps = random_logits(records, samples, classes, seed=1, scale=step, dtype=torch.float64).cumsum(0)
+        return amplitudes((random_logits(1, samples, classes, dtype=torch.float64) + steps).to(dtype))
+
+    def test_every_entry_is_the_paired_distance(self):
+        a, b = self.walk(), self.walk(records=4, step=2.0)
+        torch.testing.assert_close(self.pairwise(a), self.paired(a[:, None], a[None]), rtol=1e-11, atol=1e-14)
+        torch.testing.assert_close(self.pairwise(a, b), self.paired(a[:, None], b[None]), rtol=1e-11, atol=1e-14)
+
+    def test_is_symmetric_and_not_negative_with_an_exactly_zero_diagonal(self):
+        distances = self.pairwise(self.walk(step=1e-7, dtype=torch.float32))
+        assert torch.equal(distances, distances.T)
+        assert (distances >= 0).all()
+        assert distances.diagonal().eq(0).all()
+
+    def test_chunks_and_tiles_do_not_change_it(self, monkeypatch):
+        a = self.walk(records=23, samples=40)
+        whole = self.pairwise(a)
+        monkeypatch.setattr("lightning_infogeo.distances.pairwise._TILE", 4)
+        torch.testing.assert_close(self.pairwise(a, memory=0), whole, rtol=1e-12, atol=1e-15)
+
+    def test_close_records_in_float32_are_as_accurate_as_what_is_stored(self):
+        for step, tolerance in [(1e-1, 2e-6), (1e-3, 2e-4), (1e-4, 2e-3)]:
+            exact = self.walk(step=step)
+            off = ~torch.eye(9, dtype=torch.bool)
+            error = self.pairwise(exact.float())[off] / self.paired(exact[:, None], exact[None])[off] - 1
+            assert error.abs().max() < tolerance
+
+    def test_one_record_and_one_sample_are_enough(self):
+        assert self.pairwise(torch.ones(1, 1, 1)).tolist() == [[0]]
+
+    def test_disjoint_predictions_reach_the_bound_of_the_paired_distance(self):
+        a = torch.eye(3).unsqueeze(1)
+        expected = self.paired(a[0], a[1]).double()
+        torch.testing.assert_close(self.pairwise(a)[0, 1], expected, rtol=1e-5, atol=0)

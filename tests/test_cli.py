@@ -85,6 +85,35 @@ class TestLightningCLI:
         written = scalars(cli.trainer.logger.log_dir)
         assert {"infogeo/val/length", "cooled/val/length", "val_loss"} <= written.keys()
 
+    @pytest.mark.parametrize("form", ["one", "named"])
+    def test_probes_can_be_given_in_yaml(self, form, run, tmp_path):
+        (tmp_path / "held.py").write_text(
+            "from torch.utils.data import Dataset\n"
+            "from tests.classifiers import IMAGES, LABELS\n"
+            "class Held(Dataset):\n"
+            "    def __init__(self, size: int = 5):\n"
+            "        self.size = size\n"
+            "    def __len__(self):\n"
+            "        return self.size\n"
+            "    def __getitem__(self, k):\n"
+            "        return IMAGES[k], LABELS[k]\n"
+            "def plain(module, inputs):\n"
+            "    return module(inputs)\n"
+        )
+        one = "{class_path: held.Held, init_args: {size: 7}}"
+        probes = one if form == "one" else f"{{held: {one}}}"
+        monitor = "lightning_infogeo.InfoGeometryMonitor"
+        arguments = f"{{class_path: {monitor}, init_args: {{logits_fn: held.plain, probes: {probes}}}}}"
+        (tmp_path / "probes.yaml").write_text(f"trainer: {{max_steps: 2, callbacks: [{arguments}]}}")
+        sys.path.insert(0, str(tmp_path))
+        try:
+            base = ["--config", str(ROOT / "examples" / "lightning_cli.yaml")]
+            cli = run(["fit", *base, "--config", str(tmp_path / "probes.yaml"), "--trainer.logger=false"])
+        finally:
+            sys.path.remove(str(tmp_path))
+        found = next(c for c in cli.trainer.callbacks if isinstance(c, InfoGeometryMonitor))
+        assert {name: len(probe) for name, probe in found.followed.items()} == {"probe" if form == "one" else "held": 7}
+
     def test_help_shows_the_arguments(self, run, capsys):
         with pytest.raises(SystemExit):
             run(["fit", "--trainer.callbacks.help=lightning_infogeo.InfoGeometryMonitor"])

@@ -83,6 +83,30 @@ class TestFromLogits:
         exact = 500 - math.log(2)  # overlap = 2 e^(−500)
         assert bhattacharyya_from_logits(z, z.flip(1)).item() == pytest.approx(exact, rel=1e-6)
 
+    @pytest.mark.parametrize("size", [1e-3, 1.0, 1e4])
+    def test_very_large_logits_keep_the_digits_of_their_differences(self, size):
+        z, w = perturbed(size, classes=4)
+        z, w = z + torch.tensor([1e4, 0, -1e4, 9999.5]), w + torch.tensor([1e4, 0, -1e4, 9999.5])
+        d_b, d_fr = oracles.exact_distances(z, w)
+        assert abs(fisher_rao_from_logits(z, w).item() / d_fr - 1) < 1e-5
+        assert abs(bhattacharyya_from_logits(z, w).item() / d_b - 1) < 1e-5
+
+    def test_a_jump_between_large_logits_to_a_tie_keeps_its_digits(self):
+        z, w = torch.tensor([[1e4, 0.0, -5e3]]), torch.tensor([[0.0, 1e4, 1e4]])
+        assert fisher_rao_from_logits(z, w).item() == pytest.approx(math.pi, rel=1e-6)
+        z, w = torch.tensor([[1e4, 0.0]]), torch.tensor([[1e4, 1e4]])
+        assert fisher_rao_from_logits(z, w).item() == pytest.approx(math.pi / 2, rel=1e-6)
+
+    def test_masked_classes_stay_out(self):
+        z, w = perturbed(0.1)
+        masked = torch.full((30, 1), -torch.inf)
+        with_mask = [torch.cat([logits, masked], dim=1) for logits in (z, w)]
+        torch.testing.assert_close(fisher_rao_from_logits(*with_mask), fisher_rao_from_logits(z, w))
+        torch.testing.assert_close(bhattacharyya_from_logits(*with_mask), bhattacharyya_from_logits(z, w))
+        opened = torch.cat([z, masked], dim=1), torch.cat([w, torch.zeros(30, 1)], dim=1)
+        expected = fisher_rao(amplitudes(opened[0]), amplitudes(opened[1]))
+        torch.testing.assert_close(fisher_rao_from_logits(*opened), expected)
+
     def test_half_precision_is_cast_before_the_softmax(self):
         z, w = (logits.bfloat16() for logits in perturbed(0.1))
         got = fisher_rao_from_logits(z, w)

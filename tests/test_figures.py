@@ -11,7 +11,7 @@ def made(distances, labelled=True):
     trajectory = Trajectory(LABELLED_QUANTITIES if labelled else QUANTITIES, "", 1, "")
     for k, distance in enumerate(distances):
         row = [math.nan if k == 0 else 0.1, k, k / 2, 0.5, math.nan, 1.0]
-        trajectory.append(10 * k, [*row, distance] if labelled else row)
+        trajectory.append(10 * k, [*row, distance, 0.5] if labelled else row)
     return trajectory
 
 

@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
     ["schedules", "distributions"],
     ["distances"],
-    ["trajectory"],
+    ["geodesics", "metrics"],
+    ["trajectory", "embedding"],
     ["probe", "export", "figures", "report"],
     ["monitor"],
     ["demo"],

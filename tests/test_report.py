@@ -16,10 +16,10 @@ def shown(trajectories):
 
 def test_the_table_names_the_closest_approach_and_skipped_records():
     trajectory = Trajectory(LABELLED_QUANTITIES, "", 1, "")
-    trajectory.append(0, [math.nan, 0, 0, 1, math.nan, 2, 1.15])
-    trajectory.append(40, [0.1, 2.5, 2, 0.8, 0.7, 2, 0.2191])
-    trajectory.append(50, [math.nan] * 7)
-    trajectory.append(60, [0.1, 3.456, 2, 0.579, 0.5, 1, 0.5])
+    trajectory.append(0, [math.nan, 0, 0, 1, math.nan, 2, 1.15, 0.0])
+    trajectory.append(40, [0.1, 2.5, 2, 0.8, 0.7, 2, 0.2191, 0.6])
+    trajectory.append(50, [math.nan] * 8)
+    trajectory.append(60, [0.1, 3.456, 2, 0.579, 0.5, 1, 0.5, 0.7])
     bare = Trajectory(QUANTITIES, "", 1, "")
     bare.append(7, [math.nan, 0, 0, 1, math.nan, 2])
     text = shown({"val": trajectory, "bare": bare, "empty": Trajectory(QUANTITIES, "", 1, "")})

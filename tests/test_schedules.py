@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+import torch
 
 from lightning_infogeo import AtSteps, Clock, EveryNEpochs, EveryNSteps, LogSpaced
 
@@ -37,6 +39,11 @@ def test_at_steps_takes_steps_in_any_order():
     assert AtSteps([9, 3]).next_step(9, Clock(9)) is None
 
 
+@pytest.mark.parametrize("steps", [np.array([3, 9]), torch.tensor([3, 9]), (s for s in (3, 9)), range(3, 10, 6)])
+def test_at_steps_takes_any_iterable_of_whole_numbers(steps):
+    assert steps_of(AtSteps(steps), 20) == [3, 9]
+
+
 def epoch_clock(step, length):
     """Batches of one optimizer step each, epochs of ``length`` batches."""
     epoch, ended = (step - 1) // length, step % length == 0
@@ -65,7 +72,7 @@ def test_impossible_spacings_are_refused_by_name(schedule, value):
         schedule(value)
 
 
-@pytest.mark.parametrize("steps", [[], [-1], [1.5], ["3"], [True]])
+@pytest.mark.parametrize("steps", [[], [-1], [1.5], ["3"], [True], 10, "12", None, np.array([1.5])])
 def test_impossible_steps_are_refused_by_name(steps):
     with pytest.raises(ValueError, match=r"`AtSteps\(steps="):
         AtSteps(steps)

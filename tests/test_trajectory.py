@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize_scalar
 
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory, extend, start
 from tests import oracles
@@ -26,6 +27,15 @@ def record(logits, steps=None, **options):
     return dict(zip(names, torch.stack(rows, dim=1), strict=True)), state
 
 
+def arc_to_geodesic(p, labels, t):
+    """The mean arc from p to the point t of the way from the uniform prediction to the labels."""
+    n, c = p.shape
+    start, end = np.full((n, c), c**-0.5), np.eye(c)[labels]
+    angle = np.arccos(c**-0.5)
+    point = (np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle)
+    return np.arccos(np.clip((np.sqrt(p) * point).sum(-1), 0, 1)).mean()
+
+
 def test_quantities_agree_with_their_definitions():
     logits, steps = path(), [0, 1, 2, 5, 9, 10, 20, 30, 31, 50, 70, 100]
     labels = torch.arange(25) % 6
@@ -45,6 +55,8 @@ def test_quantities_agree_with_their_definitions():
     np.testing.assert_allclose(got["roughness"], np.append(np.nan, roughness), rtol=1e-6)
     truth = [-0.5 * np.log(q[np.arange(25), labels]).mean() for q in p]
     np.testing.assert_allclose(got["distance_to_truth"], truth, rtol=1e-9)
+    minima = [minimize_scalar(lambda t, q=q: arc_to_geodesic(q, labels, t), bounds=(0, 1), method="bounded") for q in p]
+    np.testing.assert_allclose(got["progress"], [m.x for m in minima], atol=1e-5)
     np.testing.assert_allclose(got["entropy"], [-(q * np.log(q)).sum(-1).mean() for q in p], rtol=1e-9)
 
 
@@ -110,6 +122,15 @@ def test_a_record_that_is_not_finite_is_nan_and_left_out_of_the_path(bad):
     assert all(torch.equal(a, b) for a, b in zip(state, expected, strict=True))
 
 
+def test_finite_logits_whose_difference_overflows_do_not_spoil_the_path():
+    logits = path(4, dtype=torch.float32)
+    logits[1], logits[2] = 3e38, -3e38
+    logits[1, :, 0] = -3e38
+    got, state = record(logits)
+    assert state.length.isfinite()
+    assert got["length"][3].isfinite()
+
+
 def test_a_trajectory_that_begins_with_nan_starts_at_its_first_finite_record():
     logits = path()
     broken = logits.clone()
@@ -142,7 +163,7 @@ def test_a_record_reads_nothing_back_from_the_device(labels):
     state = start(logits)
     for step in (0, 1, 5):
         state, row = extend(state, step, logits, labels=y, before=(step - 1, logits) if step else None)
-    assert row.shape == (7 if labels else 6,)
+    assert row.shape == (8 if labels else 6,)
     with pytest.raises((RuntimeError, NotImplementedError)):  # negative control: a read does fail there
         row[0].item()
 

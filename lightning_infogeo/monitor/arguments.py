@@ -1,17 +1,21 @@
-"""Checks of the monitor's arguments that need no trainer."""
+"""Checks of the monitor's arguments: by themselves, and against a trajectory to go on with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_warn
+
 from lightning_infogeo.probe import ConfigurationError
-from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule
+from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
+from lightning_infogeo.trajectory import Trajectory
 
 
 def check_probes(probes: Any) -> None:
     """Raises ``ConfigurationError`` unless ``probes`` are "auto", samples, or samples by usable names."""
-    check(not isinstance(probes, str) or probes == "auto", "probes", probes, 'must be "auto", or samples')
+    samples = probes is not None and (not isinstance(probes, str) or probes == "auto")
+    check(samples, "probes", probes, 'must be "auto", a Probe, a Dataset, a DataLoader, or a dict of these by name')
     if isinstance(probes, Mapping):
         named = bool(probes) and all(isinstance(name, str) and name and "/" not in name for name in probes)
         check(named, "probes", dict(probes), "must name at least one probe, by strings without '/'")
@@ -19,18 +23,26 @@ def check_probes(probes: Any) -> None:
 
 def as_schedule(schedule: Any) -> Schedule:
     """Returns the schedule that the argument stands for, or raises ``ConfigurationError``."""
-    if schedule == "log":
+    if isinstance(schedule, str) and schedule == "log":
         return LogSpaced()
     if isinstance(schedule, Schedule):
         return schedule
     remedy = 'must be "log", a positive int for every n optimizer steps, or a Schedule such as EveryNEpochs(1)'
     check(is_int(schedule) and schedule > 0, "schedule", schedule, remedy)
-    return EveryNSteps(schedule)
+    return EveryNSteps(int(schedule))
 
 
-def is_int(value: object) -> bool:
-    """Returns whether ``value`` is an int and not a bool."""
-    return isinstance(value, int) and not isinstance(value, bool)
+def check_continues(recorded: Trajectory, made: Trajectory) -> None:
+    """Raises ``ConfigurationError`` unless a trajectory can go on as it was begun; warns of another schedule."""
+    for argument in ("lag", "precision"):
+        before, now = getattr(recorded, argument), getattr(made, argument)
+        remedy = f"the trajectory to go on with was recorded with {argument}={before!r}; resume with the same"
+        check(before == now, argument, now, remedy)
+    if recorded.schedule != made.schedule:
+        rank_zero_warn(
+            f"`InfoGeometryMonitor(schedule={made.schedule})`: goes on with a trajectory recorded on "
+            f"{recorded.schedule}; information length depends on the schedule, so the parts do not compare."
+        )
 
 
 def check(right: bool, argument: str, value: object, remedy: str) -> None:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
 from lightning_infogeo import export
-from lightning_infogeo.monitor.arguments import as_schedule, check, check_probes, is_int
+from lightning_infogeo.monitor.arguments import as_schedule, check, check_continues, check_probes
 from lightning_infogeo.monitor.clock import read_clock
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.planner import Planner
@@ -22,7 +21,7 @@ from lightning_infogeo.monitor.processes import first_process_decides, refuse_sh
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, discover, training_batch_size
 from lightning_infogeo.report import summary_table
-from lightning_infogeo.schedules import Clock, Schedule
+from lightning_infogeo.schedules import Clock, Schedule, is_int
 from lightning_infogeo.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -38,7 +37,8 @@ class InfoGeometryMonitor(pl.Callback):
     The model's predictions on a few fixed samples, a *probe*, are a point on a product of spheres. The callback follows
     that point through training and logs, to every logger of the Trainer and into ``trainer.callback_metrics``, as
     ``{prefix}/{probe}/{quantity}``: velocity, length, displacement, straightness, roughness, entropy and, for a probe
-    with labels, distance_to_truth (``trajectory.extend`` defines them). Training is bit for bit what it is without.
+    with labels, distance_to_truth and progress (``trajectory.extend`` defines them). Training is bit for bit what it is
+    without.
 
     Args:
         probes: "auto" takes samples of the training and of every validation set; or a :class:`Probe`, a Dataset, a
@@ -75,14 +75,14 @@ class InfoGeometryMonitor(pl.Callback):
         self,
         probes: Literal["auto"]
         | Probe
-        | Dataset[Any]
-        | DataLoader[Any]
-        | Mapping[str, Probe | Dataset[Any] | DataLoader[Any]] = "auto",
+        | Dataset  # type: ignore[type-arg]
+        | DataLoader  # type: ignore[type-arg]
+        | Mapping[str, Probe | Dataset | DataLoader] = "auto",  # type: ignore[type-arg]
         probe_size: int = 512,
         schedule: Literal["log"] | int | Schedule = "log",
         lag: int = 1,
         output: Literal["categorical"] = "categorical",
-        logits_fn: Callable[[pl.LightningModule, Any], Tensor] | None = None,
+        logits_fn: Callable[..., Any] | None = None,
         precision: Literal["full", "training"] = "full",
         strict: bool = False,
         prefix: str = "infogeo",
@@ -110,6 +110,7 @@ class InfoGeometryMonitor(pl.Callback):
         self._recorder: Recorder | None = None
         self._loaded: dict[str, Any] = {}
         self._dtype = torch.float32
+        self._broken = False
 
     @property
     def trajectories(self) -> dict[str, Trajectory]:
@@ -158,18 +159,20 @@ class InfoGeometryMonitor(pl.Callback):
                 f"`InfoGeometryMonitor`: has recorded up to step {self._planner.recorded}, but this training is at "
                 f"step {trainer.global_step}; use a new InfoGeometryMonitor for a new training."
             )
-        self._journal.failed = False
+        self._broken = False
         precision, self._dtype, quantities = first_process_decides(trainer, lambda: self._prepare(trainer, pl_module))
-        schedule, trajectories = repr(self._planner.schedule), self._journal.trajectories
         for name, names in quantities.items():
-            recorded = trajectories.setdefault(name, Trajectory(names, schedule, self.lag, precision))
-            if recorded.schedule != schedule:
-                rank_zero_warn(
-                    f"`InfoGeometryMonitor(schedule={self.schedule!r})`: goes on with a trajectory recorded on "
-                    f"{recorded.schedule}; information length depends on the schedule, so the parts do not compare."
-                )
+            made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
+            check_continues(self._journal.trajectories.setdefault(name, made), made)
+        self._journal.begin(trainer, self._dtype, pl_module.device)
         if self._planner.recorded < 0:
-            self._advance(trainer, pl_module, batch_idx=-1, x=None)
+            clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
+            self._record(trainer, pl_module, clock, x=None)
+        self._planner.wake = 0
+
+    @override
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._planner.wake = 0  # the length of epochs may have changed, and with it what was foreseen
 
     @override
     def on_train_batch_end(
@@ -179,9 +182,10 @@ class InfoGeometryMonitor(pl.Callback):
             self._journal.deliver(trainer)
         step = trainer.global_step
         if self._journal.failed or (step < self._planner.wake and not trainer.is_last_batch):
-            self._planner.skip_to(step)
+            self._planner.pass_by(step)
         else:
-            self._advance(trainer, pl_module, batch_idx, x=trainer.fit_loop.epoch_loop._batches_that_stepped)
+            clock = read_clock(trainer, batch_idx, self._planner.stride)
+            self._record(trainer, pl_module, clock, x=trainer.fit_loop.epoch_loop._batches_that_stepped)
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -189,15 +193,14 @@ class InfoGeometryMonitor(pl.Callback):
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # A stop decided during validation: record it here, where no averaging callback has swapped the weights yet.
-        if trainer.should_stop and trainer.fit_loop._can_stop_early:
-            self._finish(trainer, pl_module)
-        self._journal.deliver(trainer)
+        # An epoch may end without a last batch (skipped, or shorter than announced), and training with an epoch. Ask
+        # here, where no averaging callback has swapped the weights yet.
+        stops = trainer.should_stop and trainer.fit_loop._can_stop_early
+        self._late_record(trainer, pl_module, Clock(trainer.global_step, trainer.current_epoch, True, ended=stops))
 
     @override
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._finish(trainer, pl_module)
-        self._journal.deliver(trainer)
+        self._late_record(trainer, pl_module, Clock(trainer.global_step, ended=True))
 
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
@@ -247,34 +250,32 @@ class InfoGeometryMonitor(pl.Callback):
         precision = f"{recorder.evaluator.precision} {str(logits_dtype).removeprefix('torch.')}"
         return precision, recorder.dtype, recorder.quantities
 
-    def _advance(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch_idx: int, x: int | None) -> None:
-        self._record(trainer, pl_module, read_clock(trainer, batch_idx, self._planner.stride), x)
-
-    def _finish(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Records the last step where it had not been foreseen; Lightning has then counted the batch already."""
-        step = trainer.global_step
-        if not self._journal.failed and step > self._planner.recorded:
-            x = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
-            self._record(trainer, pl_module, Clock(step, ended=True), x)
+    def _late_record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock) -> None:
+        """Makes what turns out to be due after Lightning has counted the batch, and delivers everything."""
+        self._journal.deliver(trainer)
+        if not self._journal.failed:
+            self._record(trainer, pl_module, clock, x=trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
+            self._journal.deliver(trainer)
 
     def _record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock, x: int | None) -> None:
         decision = self._planner.observe(clock)
         values, error = None, None
-        if self._recorder is not None and (decision.record or decision.keep):
+        if self._recorder is not None and not self._broken and (decision.record or decision.keep):
             try:
                 values = self._recorder.step(trainer, pl_module, clock.step, decision, self._planner.kept)
             except Exception as raised:
                 error = raised
         if decision.record:
             vector = share(trainer, values, self._journal.size, self._dtype, pl_module.device)
-            self._journal.post(clock.step, x, vector)
+            self._journal.post(trainer, clock.step, x, vector)
         if error is not None:
             self._fail(clock.step, error)
 
     def _fail(self, step: int, error: Exception) -> None:
+        """Gives up recording. Other processes wait for the next record: it will be NaN and say so to them."""
         if self.strict:
             raise error
-        self._journal.failed = True
+        self._broken = True
         rank_zero_warn(
             f"`InfoGeometryMonitor`: recording at step {step} raised {type(error).__name__}: {error}. Training goes on "
             "without this monitor; what was recorded is kept."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
@@ -42,11 +44,31 @@ class Journal:
     @property
     def size(self) -> int:
         """Number of values in the vector of a record."""
-        return sum(len(trajectory.quantities) for trajectory in self.trajectories.values())
+        return len(self.keys)
 
-    def post(self, step: int, x: int | None, vector: Tensor) -> None:
-        """Takes a record: whether there is one, 1 or NaN, and the quantities of all probes, one after the other."""
+    @property
+    def keys(self) -> list[tuple[str, str]]:
+        """Probe and quantity of every value in the vector of a record."""
+        return [(name, quantity) for name, kept in self.trajectories.items() for quantity in kept.quantities]
+
+    def begin(self, trainer: pl.Trainer, dtype: torch.dtype, device: torch.device) -> None:
+        """Gets ready for vectors of this type and on this device; ``callback_metrics`` are as they were last."""
+        last = {}
+        for name, quantity in self.keys:
+            values = getattr(self.trajectories[name], quantity)
+            finite = values[values.isfinite()]
+            last[name, quantity] = finite[-1].item() if len(finite) else math.nan
+        self._publisher.restore(trainer, last, torch.empty(0, dtype=dtype, device=device))
+        self.failed = False
+
+    def post(self, trainer: pl.Trainer, step: int, x: int | None, vector: Tensor) -> None:
+        """Takes a record: whether there is one, 1 or NaN, and the quantities of all probes, one after the other.
+
+        ``callback_metrics`` hold its values at once, still on the device: a callback that scores the weights of this
+        step must not score them by the record before.
+        """
         self._mailbox.post(step, x, vector)
+        self._publisher.anticipate(trainer, self.keys, vector[1:])
 
     def receive(self) -> None:
         """Moves what was posted into the trajectories."""

@@ -27,8 +27,8 @@ NOTHING = Decision(False, False, None)
 class Planner:
     """Decides from step counts alone, on the host, so that every process decides the same without communication.
 
-    A record at step s measures its velocity from the latest observable step not after s − lag. Which step that is has
-    to be foreseen. ``stride``, the distance between the last two observed steps, is 1 unless a module with manual
+    A record at step s measures its velocity from the latest observed step not after s − lag. Which step that will be
+    has to be foreseen. ``stride``, the distance between the last two observed steps, is 1 unless a module with manual
     optimization takes several optimizer steps per batch.
 
     Args:
@@ -40,8 +40,8 @@ class Planner:
         self.schedule = schedule
         self.lag = lag
         self.recorded = -1
-        self.seen = -1
         self.stride = 1
+        self.observed: tuple[int, ...] = ()
         self.kept: tuple[int, ...] = ()
         self.wake = 0
 
@@ -49,45 +49,51 @@ class Planner:
         """Takes note of the step training has reached and returns what to do there.
 
         ``wake`` is then the earliest step that can matter, as far as foreseen: until it is reached, and unless an
-        epoch ends, calling again changes nothing but ``stride``.
+        epoch ends, ``pass_by`` does instead.
         """
         step = clock.step
         if step <= self.recorded:
             return NOTHING
-        if step > self.seen >= 0:
-            self.stride = step - self.seen
-        self.seen = step
         record = self.recorded < 0 or clock.ended or self.schedule.due(self.recorded, clock)
         before = self._before(step) if record else None
+        self.pass_by(step)
         if record:
             self.recorded = step
-        keep = step not in self.kept and self._needed(clock)
+        needed = self._needed(clock)
+        # What a record has evaluated anyway is kept: strides may turn out shorter than the last one.
+        keep = self.lag > 0 and step not in self.kept and (record or needed)
         if keep:
-            # The newest kept step that a record at step + 1 could use, and everything after it, stay.
-            usable = [kept for kept in (*self.kept, step) if kept <= step + 1 - self.lag]
-            self.kept = tuple(kept for kept in (*self.kept, step) if not usable or kept >= usable[-1])
+            self.kept = self._recent((*self.kept, step))
         return Decision(record, keep, before)
 
-    def skip_to(self, step: int) -> None:
-        """Takes note of a step at which ``observe`` has nothing to do."""
-        if step > self.seen:
-            self.stride = step - self.seen
-            self.seen = step
+    def pass_by(self, step: int) -> None:
+        """Takes note of a step at which there is nothing to do."""
+        if self.observed and step <= self.observed[-1]:
+            return
+        if self.observed:
+            self.stride = step - self.observed[-1]
+        self.observed = self._recent((*self.observed, step))
 
     def state_dict(self) -> dict[str, Any]:
         """Returns plain numbers from which ``load_state_dict`` goes on."""
-        return {"recorded": self.recorded, "seen": self.seen, "stride": self.stride, "kept": list(self.kept)}
+        lists = {"observed": list(self.observed), "kept": list(self.kept)}
+        return {"recorded": self.recorded, "stride": self.stride, **lists}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off."""
-        self.recorded, self.seen, self.stride = (state[name] for name in ("recorded", "seen", "stride"))
-        self.kept = tuple(state["kept"])
+        self.recorded, self.stride = state["recorded"], state["stride"]
+        self.observed, self.kept = tuple(state["observed"]), tuple(state["kept"])
         self.wake = 0
 
+    def _recent(self, steps: tuple[int, ...]) -> tuple[int, ...]:
+        """Those that a record at the next step or later can be measured from."""
+        while len(steps) > 1 and steps[1] <= steps[-1] + 1 - self.lag:
+            steps = steps[1:]
+        return steps
+
     def _before(self, step: int) -> int | None:
-        usable = [kept for kept in self.kept if kept <= step - self.lag]
-        # An older one was kept for a record that then was not made at the foreseen step.
-        return usable[-1] if usable and step - usable[-1] < self.lag + self.stride else None
+        latest = max((seen for seen in self.observed if seen <= step - self.lag), default=None)
+        return latest if self.lag and latest in self.kept else None
 
     def _needed(self, clock: Clock) -> bool:
         """Whether a record can be foreseen whose latest observable step before its lag is this one; sets ``wake``."""
@@ -97,14 +103,13 @@ class Planner:
             due = self.schedule.next_step(after, clock)
             if clock.final is not None and clock.final > after:
                 due = clock.final if due is None else min(due, clock.final)
-            if due is None:
-                if after == step:
-                    self.wake = 0  # nothing foreseen: the schedule has to be asked every time
+            if after == step:
+                # With nothing foreseen the schedule has to be asked every time.
+                self.wake = 0 if due is None else due - (self.lag + stride - 1 if self.lag else 0)
+            if due is None or not self.lag:
                 return False
             observed = step + -(-(due - step) // stride) * stride
-            if after == step:
-                self.wake = observed - (self.lag + stride - 1 if self.lag else 0)
-            if not self.lag or observed - self.lag >= step + stride:
+            if observed - self.lag >= step + stride:
                 return False
             if observed - self.lag >= step:
                 return True

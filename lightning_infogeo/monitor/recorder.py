@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -57,7 +58,8 @@ class Recorder:
         Raises:
             ConfigurationError: where the model cannot be followed on these probes.
         """
-        lazy = [name for name, parameter in module.named_parameters() if is_lazy(parameter)]
+        tensors = itertools.chain(module.named_parameters(), module.named_buffers())
+        lazy = [name for name, tensor in tensors if is_lazy(tensor)]
         if lazy:
             raise ConfigurationError(
                 f"`InfoGeometryMonitor`: `{type(module).__name__}` has uninitialised lazy parameters, {lazy}, and the "

@@ -178,7 +178,12 @@ def _own(leaf: Any) -> Any:
 
 
 def _count(inputs: Any) -> int:
-    sizes = {len(leaf) for leaf in leaves(inputs) if not isinstance(leaf, Tensor) or leaf.dim()}
+    found = list(leaves(inputs))
+    if any(isinstance(leaf, Tensor) and leaf.layout != torch.strided for leaf in found):
+        raise ConfigurationError("`Probe(inputs=...)`: sparse tensors cannot be cut into batches; use .to_dense().")
+    if not any(isinstance(leaf, Tensor) or isinstance(leaf[0], (str, bytes)) for leaf in found):
+        found = []  # lists of numbers alone: are they samples, or the numbers of one?
+    sizes = {len(leaf) for leaf in found if not isinstance(leaf, Tensor) or leaf.dim()}
     if not sizes:
         raise ConfigurationError(
             f"`Probe(inputs={type(inputs).__name__})`: no tensor with a first dimension that counts samples; "

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_infogeo.probe.batch import ConfigurationError, cut
+from lightning_infogeo.probe.guard import WriteGuard
 from lightning_infogeo.probe.randomness import fixed_randomness
 
 Precision = Literal["full", "training"]
@@ -24,8 +25,8 @@ class Evaluator:
 
     During the call every submodule is in evaluation mode (each flag is put back, none is toggled through ``train``),
     all global random streams are in a fixed state, gradients are off, compiled modules run eagerly, ``self.log`` does
-    nothing, and buffers that the forward writes are restored. Attributes of other kinds that a forward changes, such
-    as Python counters, are the one trace that cannot be seen.
+    nothing, and parameters and buffers that the forward writes are put back. Attributes of other kinds that a forward
+    changes, such as Python counters, are the one trace that cannot be seen.
 
     Args:
         logits_fn: f(pl_module, inputs) -> logits; None for ``pl_module(inputs)``.
@@ -37,7 +38,7 @@ class Evaluator:
         self.logits_fn = logits_fn
         self.precision = precision
         self.chunk = chunk
-        self._buffers = _BufferGuard()
+        self._guard = WriteGuard()
 
     def __call__(self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Any, size: int) -> Tensor:
         """Returns the logits of all ``size`` samples as the model gives them, shape (size, C).
@@ -49,7 +50,7 @@ class Evaluator:
             stack.enter_context(fixed_randomness(module.device))
             stack.enter_context(in_evaluation_mode(module))
             stack.enter_context(_silent(module))
-            stack.enter_context(self._buffers.protect(module))
+            stack.enter_context(self._guard.protect(module))
             stack.enter_context(torch.no_grad())
             stack.enter_context(trainer.precision_plugin.forward_context())
             if self.precision == "full":
@@ -137,44 +138,3 @@ def _silent(module: nn.Module) -> Iterator[None]:
 
 def _ignore(*args: Any, **kwargs: Any) -> None:
     pass
-
-
-class _BufferGuard:
-    """Puts back buffers that a forward in evaluation mode writes.
-
-    Which ones it writes is found out at the first call, by the version counters of tensors, with copies of all at
-    hand; from then on only those are copied.
-    """
-
-    def __init__(self) -> None:
-        self._written: set[tuple[str, str]] | None = None
-
-    @contextmanager
-    def protect(self, module: nn.Module) -> Iterator[None]:
-        buffers = [
-            (path, owner, name, buffer, -1 if buffer is None else buffer._version)
-            for path, owner in module.named_modules()
-            for name, buffer in owner._buffers.items()
-        ]
-        copies = {
-            (path, name): buffer.clone()
-            for path, _, name, buffer, _ in buffers
-            if buffer is not None and (self._written is None or (path, name) in self._written)
-        }
-        written = set()
-        try:
-            yield
-        finally:
-            for path, owner, name, buffer, version in buffers:
-                owner._buffers[name] = buffer
-                if buffer is not None and buffer._version != version:
-                    written.add((path, name))
-                    if (path, name) in copies:
-                        buffer.copy_(copies[path, name])
-            unforeseen = written - copies.keys()
-            self._written = written | (self._written or set())
-        if unforeseen:
-            raise RuntimeError(
-                f"the forward changed buffers {sorted('.'.join(key).strip('.') for key in unforeseen)} which it had "
-                "not changed before, so they could not be put back"
-            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import lightning.pytorch as pl
@@ -19,10 +20,10 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule) -> tu
 
     The batch passes once through the precision plugin's input conversion and the module's (or datamodule's)
     ``on_before_batch_transfer``, ``transfer_batch_to_device`` and ``on_after_batch_transfer``, with the trainer and
-    the module in the state they have during validation. Inputs that stayed where they were are copied, since a data
-    set kept in memory may hand out views of itself.
+    the module in the state they have during validation. It is copied first, since hooks may change it in place, and a
+    data set kept in memory may hand out views of itself.
     """
-    batch = chosen.batch
+    batch = map_leaves(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else copy.copy(leaf), chosen.batch)
     stage = trainer.state.stage
     trainer.validating = True
     try:
@@ -34,5 +35,4 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule) -> tu
             )
     finally:
         trainer.state.stage = stage
-    inputs = map_leaves(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, split(batch)[0])
-    return inputs, None if chosen.probe.labels is None else chosen.probe.labels.to(module.device)
+    return split(batch)[0], None if chosen.probe.labels is None else chosen.probe.labels.to(module.device)

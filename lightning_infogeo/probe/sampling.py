@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,9 +76,9 @@ def _batch(source: Any, size: int, read: float) -> Any:
             items = _first(dataset, size)
             return collate(items) if source.batch_sampler is not None else _joined(map(collate, items), size)
         if source.batch_sampler is None:
-            indices = _spaced(_population(source.sampler, len(dataset)), size)
+            indices = _spaced(_population(source.sampler, source.dataset), size)
             return _joined((collate(dataset[index]) for index in indices), size)
-        population = _population(_sampler(source), len(dataset))
+        population = _population(_sampler(source), source.dataset)
         if isinstance(_sampler(source), SequentialSampler) and read != float("inf"):
             population = population[: int(read) * (training_batch_size(source) or 1)]
         return collate(_items(dataset, _spaced(population, size)))
@@ -88,7 +88,7 @@ def _batch(source: Any, size: int, read: float) -> Any:
         dataset = _private(source)
         return default_collate(_items(dataset, _spaced(range(len(dataset)), size)))
     if isinstance(source, Iterable) and not isinstance(source, (str, bytes, Mapping)):
-        return _joined(_fresh(source), size)
+        return _joined(_fresh(_private(source)), size)
     raise ConfigurationError(
         f"`InfoGeometryMonitor(probes=...)`: cannot take samples from `{type(source).__name__}`; give a Probe, a "
         "Dataset, a DataLoader, or a dict of these by name."
@@ -97,15 +97,26 @@ def _batch(source: Any, size: int, read: float) -> Any:
 
 def _private(source: Any) -> Any:
     """A copy that shares the data but not what reading changes: counters, files opened on demand, own generators."""
+    if isinstance(source, (list, tuple)) and any(isinstance(item, Dataset) for item in source):
+        return type(source)(_private(item) for item in source)
     clone = copy.copy(source)
     for name, value in vars(clone).items() if hasattr(clone, "__dict__") else ():
-        if isinstance(value, Dataset):
+        if isinstance(value, (Dataset, list, tuple)):
             clone.__dict__[name] = _private(value)
-        elif isinstance(value, torch.Generator):
-            clone.__dict__[name] = value.clone_state()
-        elif isinstance(value, (np.random.Generator, np.random.RandomState, random.Random)):
+        elif isinstance(value, _GENERATORS):
             clone.__dict__[name] = copy.deepcopy(value)
     return clone
+
+
+_GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+
+
+def _private_order(sampler: Any, dataset: Any) -> Any:
+    """A copy of a sampler or loader, with all it owns but the data set."""
+    try:
+        return copy.deepcopy(sampler, {id(dataset): dataset})
+    except Exception:  # whatever it holds that cannot be copied
+        return _private(sampler)
 
 
 def _sampler(loader: DataLoader[Any]) -> Any:
@@ -114,7 +125,7 @@ def _sampler(loader: DataLoader[Any]) -> Any:
     return getattr(batch_sampler, "sampler", batch_sampler)
 
 
-def _population(sampler: Any, length: int) -> Sequence[int]:
+def _population(sampler: Any, dataset: Any) -> Sequence[int]:
     """The indices a sampler draws from, in order; reads it only where its kind is not known."""
     if isinstance(sampler, (SequentialSampler, RandomSampler)):
         return range(len(sampler.data_source))
@@ -124,8 +135,8 @@ def _population(sampler: Any, length: int) -> Sequence[int]:
         return [int(index) for index in sampler.weights.nonzero().flatten()]
     if isinstance(sampler, DistributedSampler):
         inner = getattr(sampler.dataset, "_sampler", None)  # lightning wraps a sampler of the user's own
-        return range(length) if inner is None else _population(inner, length)
-    drawn = itertools.islice(_private(sampler), length)
+        return range(len(dataset)) if inner is None else _population(inner, dataset)
+    drawn = itertools.islice(_private_order(sampler, dataset), len(dataset))
     flat = (index for entry in drawn for index in (entry if isinstance(entry, (list, tuple)) else [entry]))
     return sorted({int(index) for index in flat})
 
@@ -155,12 +166,22 @@ def _first(dataset: Any, size: int) -> list[Any]:
 
 def _fresh(source: Iterable[Any]) -> Iterable[Any]:
     iterator = iter(source)
-    if iterator is source or iterator is iter(source):
+    if iterator is source or iterator is iter(source) or _holds_iterator(source):
         raise ConfigurationError(
-            f"`InfoGeometryMonitor(probes=...)`: `{type(source).__name__}` is its own iterator, so samples taken from "
-            "it would be lost to training; give the samples yourself: probes=Probe(inputs, labels)."
+            f"`InfoGeometryMonitor(probes=...)`: `{type(source).__name__}` is its own iterator, or holds one, so "
+            "samples taken from it would be lost to training; give the samples yourself: probes=Probe(inputs, labels)."
         )
     return iterator
+
+
+def _holds_iterator(source: Any) -> bool:
+    """Whether something read once and for all stands among the attributes, of parts of the source too."""
+    values = list(vars(source).values()) if hasattr(source, "__dict__") else []
+    values += [item for value in values if isinstance(value, (list, tuple)) for item in value]
+    return any(
+        isinstance(value, Iterator) or (isinstance(value, IterableDataset) and _holds_iterator(value))
+        for value in values
+    )
 
 
 def _joined(batches: Iterable[Any], size: int) -> Any:

@@ -22,13 +22,21 @@ class Noisy(Classifier):
 
 
 class Fails(Noisy):
+    at = 4
+
     def forward(self, x):
-        if not self.training and self.global_step >= 4 and self.global_rank == 0:
+        if not self.training and self.global_step >= self.at and self.global_rank == 0:
             raise MemoryError("no room")
         return self.net(x)
 
     def validation_step(self, batch, batch_idx):
         pass
+
+
+class FailsBetween(Fails):
+    """In the evaluation one step before a record, of which the other process knows nothing."""
+
+    at = 3
 
 
 class Refused(Noisy):
@@ -45,7 +53,9 @@ def main(mode, folder, processes):
     torch.set_num_threads(1)
     logger, monitor = Minimal(), InfoGeometryMonitor(schedule=2, probe_size=40)
     callbacks = [] if mode == "without" else [monitor]
-    model = {"fails": Fails, "refused": Refused, "same-batch": Classifier}.get(mode, Noisy)
+    model = {"fails": Fails, "fails-between": FailsBetween, "refused": Refused, "same-batch": Classifier}.get(
+        mode, Noisy
+    )
     options = {"logger": logger, "devices": processes, "strategy": "ddp", "max_steps": 6, "num_nodes": 1}
     if mode == "same-batch":
         options["use_distributed_sampler"] = False

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from lightning_infogeo import InfoGeometryMonitor
+from lightning_infogeo import InfoGeometryMonitor, Probe
 from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
 
 
@@ -125,6 +125,23 @@ def test_inputs_pass_once_through_the_transfer_hooks_in_the_state_of_validation(
     got, expected = monitor.trajectories["val_1"], plain.trajectories["val_1"]
     torch.testing.assert_close(got.entropy[0], expected.entropy[0])
     torch.testing.assert_close(monitor.followed["val_1"].inputs, IMAGES[1200:1210])  # the probe itself is as loaded
+
+
+def test_hooks_that_change_batches_in_place_do_not_reach_the_probe(tmp_path):
+    class InPlace(Classifier):
+        def on_after_batch_transfer(self, batch, dataloader_idx):
+            batch[0].sub_(0.3).mul_(2)
+            return batch
+
+    probe = Probe(IMAGES[:20], LABELS[:20])
+    monitors = [InfoGeometryMonitor(probe), InfoGeometryMonitor(probe, prefix="other")]
+    made = fit(monitors, tmp_path, lambda: InPlace(lr=0.0, optimizer=torch.optim.SGD), val=False, max_steps=2)
+    made.fit_loop.epoch_loop.max_steps = 4
+    made.fit(made.lightning_module, train_loader())
+    torch.testing.assert_close(probe.inputs, IMAGES[:20])
+    for monitor in monitors:
+        assert monitor.trajectories["probe"].length[-1] == 0
+        assert monitor.trajectories["probe"].entropy.unique().numel() == 1
 
 
 def test_the_probe_does_not_move_when_the_data_set_is_changed_in_place(tmp_path):

@@ -138,18 +138,29 @@ def test_a_failing_logger_does_not_hide_the_exception_that_stopped_training(tmp_
     assert len(monitor.trajectories["val"]) == 2
 
 
-def test_buffers_that_begin_to_change_later_switch_the_monitor_off(tmp_path):
-    class Late(Classifier):
-        def __init__(self):
-            super().__init__()
-            self.register_buffer("calls", torch.zeros(()))
+class Late(Classifier):
+    """Begins to write a buffer at step 5, where nobody expects it any more."""
 
-        def forward(self, x):
-            if self.global_step > 4:
-                self.calls += 1
-            return self.net(x)
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
 
+    def forward(self, x):
+        if self.global_step > 4:
+            self.calls += 1
+        return self.net(x) + 0.1 * self.calls
+
+
+def test_small_buffers_that_begin_to_change_later_are_put_back(tmp_path):
     monitor = InfoGeometryMonitor(schedule=2)
-    with pytest.warns(UserWarning, match=r"changed buffers \['calls'\] which it had not changed before"):
+    trainer = fit(monitor, tmp_path, Late, val=False)
+    assert len(monitor.trajectories["train"]) == 7
+    assert digest(trainer) == digest(fit([], tmp_path, Late, val=False))
+
+
+def test_large_ones_that_could_not_be_put_back_switch_the_monitor_off(tmp_path, monkeypatch):
+    monkeypatch.setattr("lightning_infogeo.probe.guard.SMALL", 0)
+    monitor = InfoGeometryMonitor(schedule=2)
+    with pytest.warns(UserWarning, match=r"the forward wrote \['calls'\], as it had not done before"):
         fit(monitor, tmp_path, Late, val=False)
     assert monitor.trajectories["train"].steps.tolist() == [0, 2, 4]

@@ -7,6 +7,7 @@ import math
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -15,7 +16,7 @@ from lightning_infogeo import AtSteps, EveryNEpochs, InfoGeometryMonitor, Probe
 from tests import oracles
 from tests.classifiers import IMAGES, LABELS, Classifier, TwoOptimizers, fit, val_loader
 
-KEYS = ["velocity", "length", "displacement", "straightness", "roughness", "entropy", "distance_to_truth"]
+KEYS = ["velocity", "length", "displacement", "straightness", "roughness", "entropy", "distance_to_truth", "progress"]
 
 
 def scalars(directory):
@@ -266,3 +267,33 @@ def test_a_distant_first_validation_is_found_all_the_same(tmp_path):
     monitor = InfoGeometryMonitor()
     fit(monitor, tmp_path, check_val_every_n_epoch=5, max_steps=3)
     assert list(monitor.trajectories) == ["train", "val"]
+
+
+def test_a_checkpoint_of_a_step_is_scored_by_the_record_of_that_step(tmp_path):
+    best = ModelCheckpoint(
+        tmp_path, monitor="infogeo/val/distance_to_truth", every_n_train_steps=1, save_top_k=-1, filename="{step}"
+    )
+    monitor = InfoGeometryMonitor(schedule=1)
+    fit([monitor, best], tmp_path, max_steps=6, enable_checkpointing=True)
+    truth = monitor.trajectories["val"].distance_to_truth
+    scores = {int(name.rsplit("=", 1)[1].removesuffix(".ckpt")): v.item() for name, v in best.best_k_models.items()}
+    assert scores == {step: pytest.approx(truth[step].item()) for step in range(1, 7)}
+
+
+def test_an_epoch_cut_short_is_recorded_at_its_end(tmp_path):
+    class Skips(Classifier):
+        def on_train_batch_start(self, batch, batch_idx):
+            return -1 if batch_idx == 4 else None
+
+    logger, monitor = Minimal(), InfoGeometryMonitor(schedule=EveryNEpochs(1))
+    fit(monitor, tmp_path, Skips, max_steps=-1, max_epochs=4, logger=logger)
+    assert monitor.trajectories["train"].steps.tolist() == [0, 4, 8, 12, 16]
+    assert len(records(logger)[0]) == 4
+
+
+def test_the_end_of_training_is_foreseen_though_epochs_change_their_length(tmp_path):
+    monitor = InfoGeometryMonitor(schedule=1000)
+    accumulate = lightning_callbacks.GradientAccumulationScheduler({0: 1, 2: 3})
+    fit([monitor, accumulate], tmp_path, max_steps=-1, max_epochs=4)
+    assert monitor.trajectories["train"].steps.tolist() == [0, 16]
+    assert monitor.trajectories["train"].velocity[-1] > 0

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lightning_infogeo import InfoGeometryMonitor
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.report import Mailbox
-from tests.classifiers import fit
+from tests.classifiers import Classifier, fit
 
 READS = {
     torch.ops.aten._local_scalar_dense.default,
@@ -53,16 +53,25 @@ class Sentry(InfoGeometryMonitor):
 
     audits = 0
 
-    def _record(self, *args):
+    def _record(self, *args, **kwargs):
         with audited():
-            super()._record(*args)
+            super()._record(*args, **kwargs)
         self.audits += 1
+
+
+class ShowsItsLoss(Classifier):
+    """What is logged with ``prog_bar=True`` is read whenever anybody asks for ``trainer.callback_metrics``."""
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.log("shown", loss, prog_bar=True)
+        return loss
 
 
 @pytest.mark.parametrize("lag", [0, 1, 3])
 def test_a_record_reads_nothing_back(lag, tmp_path):
     monitor = Sentry(schedule=2, lag=lag, strict=True)
-    fit(monitor, tmp_path)
+    fit(monitor, tmp_path, ShowsItsLoss)
     assert monitor.audits > 6
     assert len(monitor.trajectories["val"]) == 7
 
@@ -125,4 +134,4 @@ def test_one_vector_a_record_leaves_the_device(tmp_path):
     posted = []
     with patch.object(Mailbox, "post", lambda self, step, x, values: posted.append((step, values.shape))):
         fit(InfoGeometryMonitor(schedule=2), tmp_path, max_steps=6)
-    assert posted == [(step, (15,)) for step in (0, 2, 4, 6)]  # one flag and seven quantities of two probes
+    assert posted == [(step, (17,)) for step in (0, 2, 4, 6)]  # one flag and eight quantities of two probes

@@ -53,7 +53,7 @@ def test_the_last_step_is_recorded_and_foreseen():
 def test_an_unforeseen_end_has_no_velocity():
     planner = Planner(EveryNSteps(10), 1)
     run(None, 1, range(13), planner=planner)
-    assert planner.observe(Clock(13, ended=True)) == (True, False, None)
+    assert planner.observe(Clock(13, ended=True)) == (True, True, None)
 
 
 def test_an_evaluation_kept_for_a_record_that_was_not_made_is_not_mistaken_for_another():
@@ -107,3 +107,38 @@ def test_it_sleeps_between_records():
     planner = Planner(EveryNSteps(100), 1)
     planner.observe(Clock(0))
     assert planner.wake == 99
+
+
+def irregular(pattern, until):
+    """Observed steps when batches take these numbers of optimizer steps in turn."""
+    steps = [0]
+    while steps[-1] < until:
+        steps.append(steps[-1] + pattern[(len(steps) - 1) % len(pattern)])
+    return steps
+
+
+@pytest.mark.parametrize("pattern", [(1, 1, 1, 1, 2), (1, 2, 1, 1, 3, 1), (2, 1), (3, 3, 1)])
+@pytest.mark.parametrize("schedule", [EveryNSteps(1), EveryNSteps(5), LogSpaced(10)])
+@pytest.mark.parametrize("lag", [0, 1, 2, 4])
+def test_irregular_numbers_of_steps_miss_no_record_and_mistake_no_velocity(pattern, schedule, lag):
+    steps = irregular(pattern, 70)
+    planner = Planner(schedule, lag)
+    made = {}
+    for step in steps:  # as the callback does, asleep where it may be
+        if step < planner.wake:
+            planner.pass_by(step)
+            continue
+        decision = planner.observe(Clock(step))
+        if decision.record:
+            made[step] = decision.before
+    due, last = [0], 0
+    for step in steps[1:]:
+        if schedule.due(last, Clock(step)):
+            due.append(step)
+            last = step
+    assert list(made) == due
+    for step, before in made.items():
+        if before is not None:
+            assert before == max(seen for seen in steps if seen <= step - lag)
+    if lag and schedule == EveryNSteps(1):  # everything is evaluated, so nothing may be missing
+        assert all(before is not None for step, before in made.items() if step >= lag)

@@ -48,8 +48,9 @@ def test_several_processes_record_what_one_does(tmp_path):
     torch.testing.assert_close(values[finite], expected[finite], rtol=1e-5, atol=1e-6)
 
 
-def test_a_failure_in_the_first_process_leaves_nobody_waiting(tmp_path):
-    _, ranks = ddp(tmp_path, "fails")
+@pytest.mark.parametrize("mode", ["fails", "fails-between"])
+def test_a_failure_in_the_first_process_leaves_nobody_waiting(mode, tmp_path):
+    _, ranks = ddp(tmp_path, mode)
     assert [rank["finished"] for rank in ranks] == [6, 6]
     assert [rank["steps"] for rank in ranks] == [[0, 2], [0, 2]]
 

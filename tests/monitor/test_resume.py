@@ -178,6 +178,40 @@ def test_resuming_on_another_schedule_warns_that_lengths_do_not_compare(tmp_path
         resumed_with(InfoGeometryMonitor(schedule=2, probe_size=30), tmp_path)
 
 
+@pytest.mark.parametrize(("argument", "value"), [("lag", 3), ("precision", "training")])
+def test_resuming_with_another_definition_of_a_quantity_is_an_error(argument, value, tmp_path):
+    with pytest.raises(ConfigurationError, match=rf"InfoGeometryMonitor\({argument}=.*was recorded with {argument}="):
+        resumed_with(InfoGeometryMonitor(probe_size=30, **{argument: value}), tmp_path)
+
+
+def test_callback_metrics_are_there_from_the_first_step_of_a_resumed_run_and_of_a_second_fit(tmp_path):
+    class First(pl.Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            self.metrics = getattr(self, "metrics", dict(trainer.callback_metrics))
+
+    for again in ("resume", "second fit"):
+        first, monitor = First(), InfoGeometryMonitor(probe_size=30)
+        if again == "resume":
+            resumed_with([monitor, first], tmp_path)
+        else:
+            made = fit([monitor], tmp_path, max_steps=6)
+            made.fit_loop.epoch_loop.max_steps = 9
+            made.callbacks.append(first)
+            made.fit(made.lightning_module, train_loader())
+        for key in ("length", "velocity", "distance_to_truth"):
+            expected = getattr(monitor.trajectories["val"], key)[6].item()
+            assert first.metrics[f"infogeo/val/{key}"].item() == pytest.approx(expected)
+
+
+def test_the_end_of_a_second_fit_is_foreseen(tmp_path):
+    monitor = InfoGeometryMonitor(schedule=1000)
+    made = fit(monitor, tmp_path, max_steps=5, train=train_loader(500))
+    made.fit_loop.epoch_loop.max_steps = 9
+    made.fit(made.lightning_module, train_loader(500))
+    assert monitor.trajectories["train"].steps.tolist() == [0, 5, 9]
+    assert monitor.trajectories["train"].velocity.isnan().tolist() == [True, False, False]
+
+
 def test_a_monitor_added_on_resume_starts_there(tmp_path):
     fit([saved(tmp_path, every_n_train_steps=6)], tmp_path, ByStep, max_steps=6, enable_checkpointing=True)
     monitor = InfoGeometryMonitor(schedule=2)

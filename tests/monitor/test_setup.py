@@ -17,6 +17,7 @@ from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, tra
     ("argument", "value"),
     [
         ("probes", "train"),
+        ("probes", None),
         ("probes", {}),
         ("probes", {"a/b": Probe(IMAGES[:2])}),
         ("probes", {1: Probe(IMAGES[:2])}),
@@ -141,6 +142,23 @@ def test_a_module_without_forward_is_answered_too(tmp_path):
             return torch.optim.SGD(self.parameters(), 0.1)
 
     refused("NotImplementedError.*logits_fn", tmp_path, model=Without, val=False)
+
+
+def test_a_validation_before_training_may_leave_inference_tensors(tmp_path):
+    class Reassigns(Classifier):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x):
+            self.calls = self.calls + 1
+            return self.net(x)
+
+    monitor, model = InfoGeometryMonitor(), Reassigns()
+    made = trainer(monitor, tmp_path)
+    made.validate(model, val_loader(), verbose=False)
+    made.fit(model, train_loader())
+    assert len(monitor.trajectories["train"]) == 13
 
 
 def test_uninitialised_lazy_parameters(tmp_path):

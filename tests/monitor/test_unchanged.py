@@ -84,6 +84,34 @@ class CountingBuffer(Classifier):
         return self.net(x) + 0.01 * self.calls + self.level
 
 
+class Renormed(Classifier):
+    """Writes parameters in every forward: an embedding with a bounded norm, weights clamped by hand and replaced."""
+
+    def __init__(self):
+        super().__init__(nn.Sequential(nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, 10)))
+        self.places = nn.Embedding(64, 64, max_norm=0.5)
+        self.calls = 0
+
+    def forward(self, x):
+        self.net[0].weight.data.clamp_(-0.1, 0.1)
+        self.net[2].weight.data = self.net[2].weight.data * 0.999
+        return self.net(x + 0.01 * self.places((x[:, 0] * 16).long()))
+
+
+class Sometimes(Classifier):
+    """Writes a buffer only when values call for it."""
+
+    def __init__(self):
+        super().__init__(lr=0.1)
+        self.register_buffer("largest", torch.ones(()))
+
+    def forward(self, x):
+        z = self.net(x)
+        if (top := z.detach().abs().max()) > self.largest:
+            self.largest.fill_(top)
+        return z / self.largest
+
+
 class AccumulatesByHand(TwoOptimizers):
     """Keeps gradients over two batches."""
 
@@ -106,6 +134,8 @@ SETTINGS = {
     "frozen": {"model": FrozenBatchNorm},
     "dropout-in-eval": {"model": DropoutInEval},
     "buffers": {"model": CountingBuffer},
+    "parameters": {"model": Renormed},
+    "sometimes": {"model": Sometimes, "max_steps": 30},
     "two-optimizers": {"model": TwoOptimizers, "max_steps": 24},
     "by-hand": {"model": AccumulatesByHand, "max_steps": 12},
     "workers": {"train": DataLoader(Augmented(), batch_size=16, shuffle=True, num_workers=1)},
@@ -164,7 +194,8 @@ def test_a_compiled_module_keeps_its_graphs_and_its_training(part, tmp_path):
 def test_without_force_eager_the_probe_would_compile_graphs_of_its_own(part, tmp_path):
     """Negative control for the test above."""
     expected = compiled_run(part, [], tmp_path)[1]
-    with patch("torch.compiler.set_stance", lambda stance: nullcontext()):
+    unwatched = patch("lightning_infogeo.probe.guard._CopyOnWrite", lambda *args: nullcontext())
+    with unwatched, patch("torch.compiler.set_stance", lambda stance: nullcontext()):
         assert compiled_run(part, [every_step()], tmp_path)[1] > expected
 
 
@@ -236,6 +267,7 @@ class Naive(pl.Callback):
         ("toggles eval and train", "frozen"),
         ("trusts eval mode", "dropout-in-eval"),
         ("trusts eval mode", "buffers"),
+        ("trusts eval mode", "parameters"),
         ("keeps gradients", "accumulate"),
         ("keeps gradients", "by-hand"),
     ],

@@ -114,6 +114,8 @@ class TestProbe:
             ([X, X[:4]], None, r"first dimensions of \[4, 6\] disagree"),
             (3, None, "no tensor with a first dimension"),
             (torch.tensor(1.0), None, "no tensor with a first dimension"),
+            ([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], None, "no tensor with a first dimension"),
+            (torch.eye(3).to_sparse(), None, "sparse"),
             (X, Y[:5], r"integer class indices of shape \(6,\), got torch.int64 of shape \(5,\)"),
             (X, Y.float(), "got torch.float32"),
             (X, torch.eye(6), r"got torch.float32 of shape \(6, 6\).*classifiers only"),

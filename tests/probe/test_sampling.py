@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.utils.data import (
     BatchSampler,
+    ChainDataset,
     ConcatDataset,
     DataLoader,
     Dataset,
@@ -146,6 +147,16 @@ class Once(IterableDataset):
         return self.left
 
 
+class Hidden(IterableDataset):
+    """A fresh generator each time, but over what can be read only once."""
+
+    def __init__(self):
+        self.stream = iter([(torch.zeros(1), 0)] * 5)
+
+    def __iter__(self):
+        yield from self.stream
+
+
 class Itself(Once):
     def __iter__(self):
         return self
@@ -154,7 +165,16 @@ class Itself(Once):
         return next(self.left)
 
 
-@pytest.mark.parametrize("source", [Once(), Itself(), DataLoader(Itself(), batch_size=2)])
+@pytest.mark.parametrize(
+    "source",
+    [
+        Once(),
+        Itself(),
+        DataLoader(Itself(), batch_size=2),
+        DataLoader(Hidden(), batch_size=2),
+        ChainDataset([Hidden(), Hidden()]),
+    ],
+)
 def test_a_source_that_can_be_read_only_once_names_the_probe(source):
     with pytest.raises(ConfigurationError, match=r"is its own iterator.*Probe\(inputs, labels\)"):
         choose(source, 3)
@@ -220,6 +240,59 @@ def test_a_generator_that_the_data_set_owns_is_left_alone(generator):
     first = choose(Subset(dataset, range(8)), 8).probe
     assert choose(dataset, 8).probe.fingerprint == first.fingerprint
     assert dataset.opened is None
+
+
+class Noisy(Dataset):
+    def __init__(self):
+        self.generator = np.random.default_rng(1)
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return torch.tensor([self.generator.random()]), 0
+
+
+class OwnLoader:
+    """Not a DataLoader: an iterable of batches with a generator of its own."""
+
+    def __init__(self):
+        self.generator = np.random.default_rng(1)
+
+    def __iter__(self):
+        return iter([(torch.tensor(self.generator.random((4, 1))), torch.zeros(4).long()) for _ in range(3)])
+
+
+class Nested(BatchSampler):
+    """A batch sampler that hides its sampler, and counts in a list."""
+
+    def __init__(self):
+        self.inner = RandomSampler(DATA, generator=torch.Generator().manual_seed(5))
+        self.calls = [0]
+
+    def __iter__(self):
+        self.calls[0] += 1
+        members = list(self.inner)
+        return iter([members[:50], members[50:]])
+
+    def __len__(self):
+        return 2
+
+
+@pytest.mark.parametrize(
+    ("source", "state"),
+    [
+        (ConcatDataset([Noisy(), Noisy()]), lambda s: s.datasets[1].generator.bit_generator.state),
+        (OwnLoader(), lambda s: s.generator.bit_generator.state),
+        (DataLoader(DATA, batch_sampler=Nested()), lambda s: s.batch_sampler.calls[:]),
+        (DataLoader(DATA, batch_sampler=Nested()), lambda s: s.batch_sampler.inner.generator.get_state().tolist()),
+    ],
+    ids=["concatenated", "own loader", "counter", "hidden sampler"],
+)
+def test_what_a_source_owns_is_left_alone(source, state):
+    before = state(source)
+    choose(source, 10)
+    assert state(source) == before
 
 
 def test_data_sets_that_read_many_at_once_are_asked_once():

@@ -129,6 +129,24 @@ def hellinger_from_logits(before: Tensor, after: Tensor, reduction: Reduction = 
     return _reduced(_hellinger_from_log_ratio(*_log_ratio(before, after)), reduction)
 
 
+def arc_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean") -> Tensor:
+    """Returns the arc between the amplitudes of two predictions in radians, range [0, π/2].
+
+    Args:
+        before: logits, shape (..., N, C), any floating type.
+        after: logits, shape broadcastable with ``before``.
+        reduction: over the samples N: "mean", "sum" or "none".
+
+    Returns:
+        Shape (...), or (..., N) for "none".
+
+    Raises:
+        TypeError: where logits are not of a floating type.
+        ValueError: where ``reduction`` is unknown.
+    """
+    return _reduced(_arc(hellinger_from_logits(before, after, "none")), reduction)
+
+
 def bhattacharyya_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean") -> Tensor:
     """Returns the Bhattacharyya distance of two predictions in nats, range [0, ∞), without any clipping.
 
@@ -144,9 +162,9 @@ def bhattacharyya_from_logits(before: Tensor, after: Tensor, reduction: Reductio
         TypeError: where logits are not of a floating type.
         ValueError: where ``reduction`` is unknown.
     """
-    log_p, log_ratio = _log_ratio(before, after)
-    log_overlap = torch.logsumexp(log_p + log_ratio / 2, dim=-1)
-    return _reduced(_bhattacharyya(_hellinger_from_log_ratio(log_p, log_ratio), log_overlap), reduction)
+    log_p, log_q, log_ratio = _log_ratio(before, after)
+    log_overlap = torch.logsumexp((log_p + log_q) / 2, dim=-1)
+    return _reduced(_bhattacharyya(_hellinger_from_log_ratio(log_p, log_q, log_ratio), log_overlap), reduction)
 
 
 def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
@@ -169,31 +187,31 @@ def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
         >>> float(fisher_rao_from_logits(z, z + 5.0))
         0.0
     """
-    return 2 * _arc(hellinger_from_logits(before, after, "none")).square().mean(-1).sqrt()
+    return 2 * arc_from_logits(before, after, "none").square().mean(-1).sqrt()
 
 
-def _log_ratio(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns ln p and ln(q/p), each (..., N, C), where p and q are the softmax of ``before`` and ``after``.
+def _log_ratio(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns ln p, ln q and ln(q/p), each (..., N, C), where p and q are the softmax of ``before`` and ``after``.
 
     With d = z′ − z, ln(q/p) = d − ln Σ p e^d. Centring d by Σ p d makes ln Σ p e^d = log1p(Σ p expm1(d)) of second
-    order in d and its argument non-negative, so nothing cancels.
+    order in d and its argument non-negative, so nothing cancels. Where an exponential would overflow, q is so far from
+    p that the plain difference ln q − ln p has all digits that matter; a class masked out by −∞ in both stays out.
     """
     before, after = precise(before), precise(after)
-    log_p = torch.log_softmax(before, dim=-1)
+    log_p, log_q = torch.log_softmax(before, dim=-1), torch.log_softmax(after, dim=-1)
     p = log_p.exp()
-    d = after - before
+    d = torch.where(after == before, 0, after - before)
     d = d - (p * d).sum(-1, keepdim=True)
-    # p expm1(d), with the exponential of the sum where d alone could overflow; 80 is just inside float32's range.
-    growth = torch.where(d < 1, p * torch.expm1(d.clamp_max(1)), torch.exp((log_p + d).clamp_max(80)) - p)
-    shift = torch.log1p(growth.sum(-1, keepdim=True))
-    far = (log_p + d).amax(-1, keepdim=True) > 60
-    shift = torch.where(far, torch.logsumexp(log_p + d, dim=-1, keepdim=True), shift)
-    return log_p, d - shift
+    grown = log_p + d
+    near = grown.amax(-1, keepdim=True) < 60  # e^60 is well inside float32's range; false for NaN too
+    growth = torch.where(d < 1, p * torch.expm1(d.clamp_max(1)), grown.clamp_max(60).exp() - p)
+    plain = torch.where(log_q == log_p, 0, log_q - log_p)
+    return log_p, log_q, torch.where(near, d - torch.log1p(growth.sum(-1, keepdim=True)), plain)
 
 
-def _hellinger_from_log_ratio(log_p: Tensor, log_ratio: Tensor) -> Tensor:
+def _hellinger_from_log_ratio(log_p: Tensor, log_q: Tensor, log_ratio: Tensor) -> Tensor:
     # |√q − √p| = √max(p, q) · (1 − e^(−|ln(q/p)|/2)): bounded, and free of cancellation for any ratio.
-    square = torch.exp(log_p + log_ratio.clamp_min(0)) * torch.expm1(log_ratio.abs() / -2).square()
+    square = torch.maximum(log_p, log_q).exp() * torch.expm1(log_ratio.abs() / -2).square()
     return square.sum(-1) / 2
 
 

@@ -1,0 +1,128 @@
+"""Distances between all records of one or two histories: whole matrices, in tiles of bounded memory.
+
+An overlap of two float32 amplitudes computed in float32 has lost every digit of a distance below 1e-7, and amplitudes
+that are unit vectors only to 1e-7 hide another part of it. Here both are cured at once. From stored a and b,
+1 − ½‖a − b‖² = a·b + (½ − ½‖a‖²) + (½ − ½‖b‖²), so two further columns, [a, ½ − ½‖a‖², 1] and [b, 1, ½ − ½‖b‖²], make
+one float64 matrix product give the overlap that the chord stands for: as accurate near identity as the amplitudes
+themselves, without a pass over pairs. And since −Σ ln o_n = −ln Π o_n, one logarithm serves eight samples: eight
+overlaps not below ``OVERLAP_FLOOR`` multiply to no less than 1e-304, which float64 holds.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from lightning_infogeo.distances.paired import OVERLAP_FLOOR
+
+_GROUP = 8
+_TILE = 256
+
+
+def pairwise_bhattacharyya(history: Tensor, other: Tensor | None = None, memory: int = 2**26) -> Tensor:
+    """Returns the Bhattacharyya distances, −mean_n ln Σ_c a b, of all pairs of records.
+
+    Args:
+        history: amplitudes, shape (T, N, C).
+        other: amplitudes, shape (T', N, C); None for ``history`` itself.
+        memory: bytes of working memory to use at most, beside the result (but at least those of one tile).
+
+    Returns:
+        Shape (T, T'), float64; nats per sample, range [0, −ln ``OVERLAP_FLOOR``]. For ``other=None`` symmetric, with
+        an exactly zero diagonal.
+
+    Raises:
+        ValueError: where shapes do not fit.
+
+    Example:
+        >>> truth, ignorance = torch.eye(4)[:, None][:1], torch.full((1, 1, 4), 0.5)
+        >>> pairwise_bhattacharyya(torch.cat([truth, ignorance]))
+        tensor([[0.0000, 0.6931],
+                [0.6931, 0.0000]], dtype=torch.float64)
+    """
+    return _tiled(history, other, memory, _minus_log)
+
+
+def pairwise_hellinger(history: Tensor, other: Tensor | None = None, memory: int = 2**26) -> Tensor:
+    """Returns the squared Hellinger distances, mean_n ½‖a − b‖², of all pairs of records.
+
+    Args:
+        history: amplitudes, shape (T, N, C).
+        other: amplitudes, shape (T', N, C); None for ``history`` itself.
+        memory: bytes of working memory to use at most, beside the result (but at least those of one tile).
+
+    Returns:
+        Shape (T, T'), float64; range [0, 1]. For ``other=None`` symmetric, with an exactly zero diagonal.
+
+    Raises:
+        ValueError: where shapes do not fit.
+    """
+    return _tiled(history, other, memory, lambda overlaps: len(overlaps) - overlaps.sum(0))
+
+
+def pairwise_arc(history: Tensor, other: Tensor | None = None, memory: int = 2**26) -> Tensor:
+    """Returns the mean arcs, mean_n 2 arcsin(‖a − b‖ / 2), of all pairs of records.
+
+    Args:
+        history: amplitudes, shape (T, N, C).
+        other: amplitudes, shape (T', N, C); None for ``history`` itself.
+        memory: bytes of working memory to use at most, beside the result (but at least those of one tile).
+
+    Returns:
+        Shape (T, T'), float64; radians, range [0, π/2]. For ``other=None`` symmetric, with an exactly zero diagonal.
+
+    Raises:
+        ValueError: where shapes do not fit.
+    """
+    return _tiled(history, other, memory, lambda o: 2 * ((1 - o) / 2).clamp(0, 0.5).sqrt().asin().sum(0))
+
+
+def _minus_log(overlaps: Tensor) -> Tensor:
+    """Sums −ln over samples, shape (n, t, t') to (t, t'), with one logarithm for eight samples."""
+    whole = len(overlaps) // _GROUP * _GROUP
+    grouped = overlaps[:whole].reshape(-1, _GROUP, *overlaps.shape[1:])
+    products = functools.reduce(torch.mul, grouped.unbind(1)) if whole else overlaps[:0]
+    rest = overlaps[whole:].prod(0, keepdim=True)
+    return -torch.cat([products, rest]).log().sum(0)
+
+
+def _tiled(history: Tensor, other: Tensor | None, memory: int, total: Callable[[Tensor], Tensor]) -> Tensor:
+    left, right = _checked(history, other)
+    samples = history.shape[1]
+    result = torch.zeros(len(left), len(right), dtype=torch.float64, device=history.device)
+    # A sample of a pair of tiles needs its overlaps, a temporary of the same size, and the columns of both sides.
+    bytes_a_sample = 8 * (2 * _TILE * _TILE + 4 * _TILE * (history.shape[2] + 2))
+    chunk = max(_GROUP, memory // bytes_a_sample // _GROUP * _GROUP)
+    for i in range(0, len(left), _TILE):
+        for j in range(i if other is None else 0, len(right), _TILE):
+            tile = result[i : i + _TILE, j : j + _TILE]
+            for n in range(0, samples, chunk):
+                a = _columns(left[i : i + _TILE, n : n + chunk], first=True)
+                b = _columns(right[j : j + _TILE, n : n + chunk], first=False)
+                tile += total(torch.bmm(a, b.mT).clamp_(OVERLAP_FLOOR, 1))
+            tile /= samples
+    if other is None:
+        result = result.triu(1)
+        result = result + result.mT
+    return result
+
+
+def _columns(amplitudes: Tensor, first: bool) -> Tensor:
+    a = amplitudes.transpose(0, 1).double()
+    defect = 0.5 - a.square().sum(-1, keepdim=True) / 2
+    ones = torch.ones_like(defect)
+    return torch.cat([a, defect, ones] if first else [a, ones, defect], dim=-1)
+
+
+def _checked(history: Tensor, other: Tensor | None) -> tuple[Tensor, Tensor]:
+    right = history if other is None else other
+    if history.dim() != 3 or right.dim() != 3 or history.shape[1:] != right.shape[1:] or not math.prod(right.shape[1:]):
+        raise ValueError(
+            f"`history` and `other` must be amplitudes of shape (T, N, C) with the same N and C, at least 1; got "
+            f"{tuple(history.shape)} and {tuple(right.shape)}."
+        )
+    return history, right
