@@ -23,6 +23,7 @@ from lightning_infogeo.geodesics import reindex as reindex
 from lightning_infogeo.metrics import BhattacharyyaDistance as BhattacharyyaDistance
 from lightning_infogeo.metrics import FisherRaoDistance as FisherRaoDistance
 from lightning_infogeo.metrics import HellingerDistance as HellingerDistance
+from lightning_infogeo.monitor import EmbeddingSettings as EmbeddingSettings
 from lightning_infogeo.monitor import InfoGeometryMonitor as InfoGeometryMonitor
 from lightning_infogeo.probe import ConfigurationError as ConfigurationError
 from lightning_infogeo.probe import Probe as Probe

@@ -129,8 +129,10 @@ def demo(logdir: str = "infogeo_demo", max_steps: int = 4000, seed: int = 0) -> 
 
     picture = Path(logger.log_dir) / "curves.png"
     curves(monitor.trajectories, "Digits, a quarter of the training labels wrong").savefig(picture, dpi=110)
+    embedded = Path(logger.log_dir) / "embedding.png"
+    monitor.picture().savefig(embedded, dpi=110)
     console.print(monitor.summary())
-    console.print(f"The same curves as a picture: {picture}", highlight=False, soft_wrap=True)
+    console.print(f"The same as pictures: {picture} and {embedded.name} beside it", highlight=False, soft_wrap=True)
     console.print(
         f"Live, beside the usual metrics: {_tensorboard()} --logdir {logdir}", highlight=False, soft_wrap=True
     )

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_infogeo.picture import Picture
 from lightning_infogeo.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -53,6 +59,86 @@ def curves(trajectories: Mapping[str, Trajectory], title: str = "") -> Figure:
     if title:
         figure.suptitle(title)
     return figure
+
+
+def embedding(pictures: Mapping[str, Picture], step: int) -> Figure:
+    """Returns each probe's trajectory on its first three InPCA axes, a row a probe.
+
+    Coloured by the logarithm of the step, with ignorance (square), truth (star), the geodesic between them and the
+    current point (ring). Probes have different samples and so no distances to each other: they cannot share axes, only
+    their conventions. An axis named "time-like" counts its squared distances negative.
+
+    Args:
+        pictures: by probe.
+        step: of the current point.
+    """
+    from matplotlib.colors import LogNorm
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.5, 4.3 * len(pictures) + 0.4), layout="constrained")
+    panels = figure.subplots(len(pictures), 2, squeeze=False)
+    norm = LogNorm(1, max(step + 1, 2))
+    for row, (name, picture) in zip(panels, pictures.items(), strict=True):
+        stress = f"{name}: {float(picture.embedding.explained_stress):.0%} of the stress in these axes"
+        for axes, (i, j) in zip(row, ((0, 1), (0, 2)), strict=True):
+            _draw_path(axes, picture, i, j, norm)
+        row[0].set_title(stress, fontsize="medium")
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    mappable = panels[0][0].collections[0]
+    figure.colorbar(mappable, ax=list(panels.flatten()), label="optimizer steps + 1", shrink=0.6)
+    figure.suptitle(f"Predictions at step {step}, embedded by InPCA")
+    return figure
+
+
+def distances(pictures: Mapping[str, Picture]) -> Figure:
+    """Returns each probe's table of distances as a heat map, and the leading eigenvalues with their signs.
+
+    Args:
+        pictures: by probe.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.5, 4 * len(pictures)), layout="constrained")
+    panels = figure.subplots(len(pictures), 2, squeeze=False)
+    for (left, right), (name, picture) in zip(panels, pictures.items(), strict=True):
+        image = left.imshow(picture.embedding.distances.numpy(), cmap="cividis", origin="lower")
+        ticks = list(range(0, len(picture.steps), max(1, len(picture.steps) // 5)))
+        left.set_xticks(ticks, [str(int(picture.steps[k])) for k in ticks], rotation=45)
+        left.set_yticks(ticks, [str(int(picture.steps[k])) for k in ticks])
+        left.set(title=f"{name}: distances between records [nats]", xlabel="optimizer step")
+        figure.colorbar(image, ax=left, shrink=0.8)
+        eigenvalues = picture.embedding.eigenvalues.numpy()
+        colours = [COLOURS[0] if value >= 0 else COLOURS[1] for value in eigenvalues]
+        right.bar(range(1, len(eigenvalues) + 1), abs(eigenvalues), color=colours)
+        right.set_xticks(range(1, len(eigenvalues) + 1))
+        right.set(title="|eigenvalue|: space-like blue, time-like orange", xlabel="axis")
+    return figure
+
+
+def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm) -> None:
+    width = picture.embedding.coordinates.shape[1]
+    path = _padded(picture.embedding.coordinates)
+    way = _padded(picture.milestones)
+    old = _padded(torch.tensor(list(picture.dropped.values()), dtype=torch.float64).reshape(-1, width))
+    axes.scatter(path[:, i], path[:, j], c=picture.steps.numpy() + 1, norm=norm, cmap="viridis", s=14, zorder=3)
+    axes.plot(path[:, i], path[:, j], color="0.75", linewidth=0.8, zorder=1)
+    axes.scatter(old[:, i], old[:, j], c="0.8", s=4, zorder=0)
+    ring: dict[str, Any] = {"marker": "o", "markersize": 11, "markerfacecolor": "none", "linestyle": "none"}
+    axes.plot(path[-1:, i], path[-1:, j], color=COLOURS[1], label="now", zorder=4, **ring)
+    axes.plot(way[:1, i], way[:1, j], "s", color="black", label="ignorance", zorder=4)
+    if len(way) > 1:
+        axes.plot(way[:, i], way[:, j], "--", color="black", linewidth=1, label="geodesic", zorder=2)
+        axes.plot(way[-1:, i], way[-1:, j], "*", color=COLOURS[3], markersize=13, label="truth", zorder=4)
+    for axis, which in ((axes.set_xlabel, i), (axes.set_ylabel, j)):
+        time_like = which < width and picture.embedding.eigenvalues[which] < 0
+        axis(f"PC{which + 1}{' (time-like)' if time_like else ''}")
+    axes.grid(alpha=0.25)
+
+
+def _padded(points: Tensor) -> np.ndarray[Any, Any]:
+    """Three columns, of zeros where there are fewer axes."""
+    return torch.nn.functional.pad(points, (0, 3 - points.shape[1])).numpy()
 
 
 def _mark_closest(axes: Axes, trajectory: Trajectory, colour: str, name: str) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_warn
 from rich.table import Table
 from torch import Tensor
 
+from lightning_infogeo.picture import Picture
 from lightning_infogeo.trajectory import Trajectory
 
 
@@ -117,23 +121,78 @@ class Publisher:
         )
         if x is None or not trainer.is_global_zero:
             return
-        for logger in trainer.loggers:
-            if id(logger) in self._lost:
-                continue
-            try:
-                separator = getattr(logger, "group_separator", "/")
+        for logger in self._alive(trainer):
+            separator = getattr(logger, "group_separator", "/")
+            with self._guarding(logger):
                 metrics = {separator.join((self.prefix, *key)): value for key, value in scalars.items()}
                 logger.log_metrics(metrics, step=x)
-                if hasattr(logger, "save"):
-                    logger.save()
-            except Exception as error:
-                if self.strict:
-                    raise
-                self._lost.add(id(logger))
-                rank_zero_warn(
-                    f"`InfoGeometryMonitor`: `{type(logger).__name__}` raised {type(error).__name__}: {error}. It gets "
-                    "no more of this monitor's curves; other loggers and `monitor.trajectories` do."
-                )
+
+    def publish_figure(self, trainer: pl.Trainer, key: str, figure: Any, x: int) -> None:
+        """Sends a figure to every logger that takes one."""
+        for logger in self._alive(trainer):
+            tag = getattr(logger, "group_separator", "/").join((self.prefix, key))
+            with self._guarding(logger):
+                if isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_figure(tag, figure, x)
+                elif hasattr(logger, "log_figure"):
+                    logger.log_figure(tag, figure, step=x)
+                elif hasattr(logger, "log_image"):
+                    logger.log_image(tag, [_pixels(figure)], step=x)
+
+    def publish_points(
+        self, trainer: pl.Trainer, pictures: Mapping[str, Picture], x: int, mesh: bool, projector: bool
+    ) -> None:
+        """Sends trajectories as points in three dimensions to TensorBoard's Mesh and Projector plugins."""
+        style = {"material": {"cls": "PointsMaterial", "size": 0.03}}
+        for logger in self._alive(trainer):
+            if not isinstance(logger, TensorBoardLogger):
+                continue
+            for name, picture in pictures.items():
+                points = torch.nn.functional.pad(picture.embedding.coordinates, (0, 3))[:, :3].float()
+                points = points / points.norm(dim=1).max().clamp_min(1e-12)
+                shade = torch.linspace(0, 255, len(points))
+                colours = torch.stack([shade, torch.full_like(shade, 80), 255 - shade], dim=1).to(torch.uint8)
+                tag = f"{self.prefix}/{name}/points"
+                with self._guarding(logger):
+                    if mesh:
+                        logger.experiment.add_mesh(tag, points[None], colours[None], config_dict=style, global_step=x)
+                    if projector:
+                        steps = [str(int(step)) for step in picture.steps]
+                        logger.experiment.add_embedding(points, steps, tag=tag, global_step=x)
+
+    def _alive(self, trainer: pl.Trainer) -> Iterator[Any]:
+        yield from (logger for logger in trainer.loggers if id(logger) not in self._lost)
+
+    @contextmanager
+    def _guarding(self, logger: Any) -> Iterator[None]:
+        """Writes out what the block has sent; where that raises, only this logger is lost."""
+        try:
+            yield
+            if hasattr(logger, "save"):
+                logger.save()
+        except Exception as error:
+            if self.strict:
+                raise
+            self._lost.add(id(logger))
+            rank_zero_warn(
+                f"`InfoGeometryMonitor`: `{type(logger).__name__}` raised {type(error).__name__}: {error}. It gets "
+                "no more of this monitor's curves; other loggers and `monitor.trajectories` do."
+            )
+
+
+def takes_figures(trainer: pl.Trainer) -> bool:
+    """Returns whether any logger of the trainer does."""
+    loggers = trainer.loggers if trainer.is_global_zero else []
+    methods = ("log_figure", "log_image")
+    return any(isinstance(logger, TensorBoardLogger) or any(hasattr(logger, m) for m in methods) for logger in loggers)
+
+
+def _pixels(figure: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 def _callback_metrics(trainer: pl.Trainer) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from lightning_infogeo.distances import fisher_rao_from_logits
 from lightning_infogeo.distributions import amplitudes, distance_to_truth, entropy, precise
 from lightning_infogeo.geodesics import ignorance, progress, truth
+from lightning_infogeo.history import HistoryState
 
 QUANTITIES = ("velocity", "length", "displacement", "straightness", "roughness", "entropy")
 """What every record holds, in the order of the vector that ``extend`` returns."""
@@ -165,6 +166,7 @@ class Trajectory:
         self.precision = precision
         self._steps: list[int] = []
         self._rows: list[list[float]] = []
+        self._kept: Callable[[], HistoryState] | None = None
 
     def append(self, step: int, row: Sequence[float]) -> None:
         """Adds one record."""
@@ -175,6 +177,28 @@ class Trajectory:
     def steps(self) -> Tensor:
         """Optimizer steps of the records, int64."""
         return torch.tensor(self._steps, dtype=torch.int64)
+
+    def keep(self, kept: Callable[[], HistoryState]) -> None:
+        """Says where the history kept for the embedding is to be had."""
+        self._kept = kept
+
+    @property
+    def history(self) -> HistoryState:
+        """The records kept for the embedding, in order: amplitudes, distances, weights, steps; waits for the device.
+
+        Raises:
+            RuntimeError: where none are kept: ``embedding=False``, or a process other than the first.
+        """
+        if self._kept is None:
+            raise RuntimeError(
+                "`Trajectory.history`: no history is kept here (embedding=False, or not the first process)."
+            )
+        return self._kept()
+
+    @property
+    def distances(self) -> Tensor:
+        """Bhattacharyya distances between the records kept, shape (K, K), nats; their steps are ``history.steps``."""
+        return self.history.distances
 
     @property
     def skipped(self) -> int:

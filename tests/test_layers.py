@@ -10,7 +10,8 @@ ORDER = [
     ["schedules", "distributions"],
     ["distances"],
     ["geodesics", "metrics"],
-    ["trajectory", "embedding"],
+    ["history", "embedding"],
+    ["trajectory", "picture"],
     ["probe", "export", "figures", "report"],
     ["monitor"],
     ["demo"],
@@ -18,7 +19,11 @@ ORDER = [
     ["__init__"],
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
-KNOW = {"lightning": {"probe", "report", "monitor", "demo"}, "matplotlib": {"figures"}, "pandas": {"export", "monitor"}}
+KNOW = {
+    "lightning": {"probe", "report", "monitor", "demo"},
+    "matplotlib": {"figures", "report"},
+    "pandas": {"export", "monitor"},
+}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 

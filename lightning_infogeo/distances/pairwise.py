@@ -103,8 +103,11 @@ def _tiled(history: Tensor, other: Tensor | None, memory: int, total: Callable[[
             for n in range(0, samples, chunk):
                 a = _columns(left[i : i + _TILE, n : n + chunk], first=True)
                 b = _columns(right[j : j + _TILE, n : n + chunk], first=False)
-                tile += total(torch.bmm(a, b.mT).clamp_(OVERLAP_FLOOR, 1))
-            tile /= samples
+                overlaps = torch.bmm(a, b.mT)
+                if overlaps.amin() < OVERLAP_FLOOR:  # a look costs half of a write
+                    overlaps.clamp_(min=OVERLAP_FLOOR)
+                tile += total(overlaps)
+            tile.div_(samples).clamp_(min=0)  # an overlap may exceed 1 by rounding
     if other is None:
         result = result.triu(1)
         result = result + result.mT

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -12,26 +12,24 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
-from lightning_infogeo import export
+from lightning_infogeo.monitor.album import Album
 from lightning_infogeo.monitor.arguments import as_schedule, check, check_continues, check_probes
 from lightning_infogeo.monitor.clock import read_clock
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.processes import first_process_decides, refuse_sharded, share
+from lightning_infogeo.monitor.readings import Readings
 from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.monitor.settings import EmbeddingSettings, bytes_of
 from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, discover, training_batch_size
-from lightning_infogeo.report import summary_table
+from lightning_infogeo.report import takes_figures
 from lightning_infogeo.schedules import Clock, Schedule, is_int
 from lightning_infogeo.trajectory import Trajectory
-
-if TYPE_CHECKING:
-    import pandas
-    from rich.table import Table
 
 FALLBACK_CHUNK = 256
 
 
-class InfoGeometryMonitor(pl.Callback):
+class InfoGeometryMonitor(Readings, pl.Callback):
     r"""Records the information geometry of a classifier's training, live beside its normal metrics.
 
     The model's predictions on a few fixed samples, a *probe*, are a point on a product of spheres. The callback follows
@@ -50,8 +48,11 @@ class InfoGeometryMonitor(pl.Callback):
             recording interval ÷ the interval: cheaper, but on a log-spaced schedule it falls by itself.
         output: what the model returns; "categorical" for logits of one of C ≥ 2 classes.
         logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``.
+        embedding: whether to keep a bounded history of records and draw it, by InPCA, as images in TensorBoard (or any
+            logger with ``log_figure`` or ``log_image``); or an :class:`EmbeddingSettings`.
         precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
             "training" in the trainer's own precision.
+        memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
         strict: whether a failing record or logger, or logits that are not finite, raise instead of warning.
         prefix: what the keys begin with.
 
@@ -83,7 +84,9 @@ class InfoGeometryMonitor(pl.Callback):
         lag: int = 1,
         output: Literal["categorical"] = "categorical",
         logits_fn: Callable[..., Any] | None = None,
+        embedding: bool | EmbeddingSettings = True,
         precision: Literal["full", "training"] = "full",
+        memory: int | str = "256MB",
         strict: bool = False,
         prefix: str = "infogeo",
     ) -> None:
@@ -93,6 +96,9 @@ class InfoGeometryMonitor(pl.Callback):
         check(is_int(lag) and lag >= 0, "lag", lag, "must be a non-negative int, such as lag=1")
         check(output == "categorical", "output", output, 'must be "categorical"')
         check(logits_fn is None or callable(logits_fn), "logits_fn", logits_fn, "must be a function or None")
+        drawn = isinstance(embedding, (bool, EmbeddingSettings))
+        check(drawn, "embedding", embedding, "must be True, False or EmbeddingSettings(...)")
+        settings = EmbeddingSettings() if embedding is True else embedding
         check(precision in ("full", "training"), "precision", precision, 'must be "full" or "training"')
         check(isinstance(strict, bool), "strict", strict, "must be True or False")
         check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
@@ -102,45 +108,19 @@ class InfoGeometryMonitor(pl.Callback):
         self.lag = lag
         self.output = output
         self.logits_fn = logits_fn
+        self.embedding = embedding
         self.precision = precision
+        self.memory = memory
         self.strict = strict
         self.prefix = prefix
         self._planner = Planner(as_schedule(schedule), lag)
         self._journal = Journal(prefix, strict)
+        self._memory = bytes_of(memory)
+        self._album = Album(settings or None, self._journal.publisher)
         self._recorder: Recorder | None = None
         self._loaded: dict[str, Any] = {}
         self._dtype = torch.float32
         self._broken = False
-
-    @property
-    def trajectories(self) -> dict[str, Trajectory]:
-        """What was recorded so far, by probe; waits for records still on their way from the device."""
-        self._journal.receive()
-        return self._journal.trajectories
-
-    @property
-    def followed(self) -> dict[str, Probe]:
-        """The probes by name, once training has started; empty in every process but the first."""
-        return {} if self._recorder is None else {name: c.probe for name, c in self._recorder.chosen.items()}
-
-    def to_frame(self, probe: str) -> pandas.DataFrame:
-        """Returns what was recorded on ``probe``, one row a record, indexed by step.
-
-        Raises:
-            KeyError: where there is no such probe.
-            ModuleNotFoundError: where pandas is not installed.
-        """
-        if probe not in self.trajectories:
-            raise KeyError(f"`to_frame(probe={probe!r})`: there are {sorted(self.trajectories)}.")
-        return export.to_frame(self.trajectories[probe])
-
-    def to_csv(self, path: str | Path) -> None:
-        """Writes what was recorded on all probes to one file, a row a probe and record."""
-        export.to_csv(self.trajectories, path)
-
-    def summary(self) -> Table:
-        """Returns a table for the terminal: what was seen on each probe."""
-        return summary_table(self.trajectories)
 
     @property
     @override
@@ -164,7 +144,10 @@ class InfoGeometryMonitor(pl.Callback):
         for name, names in quantities.items():
             made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
             check_continues(self._journal.trajectories.setdefault(name, made), made)
+            if self._recorder is not None and self._album.max_records:
+                self._journal.trajectories[name].keep(partial(self._recorder.history, name))
         self._journal.begin(trainer, self._dtype, pl_module.device)
+        self._album.begin()
         if self._planner.recorded < 0:
             clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
             self._record(trainer, pl_module, clock, x=None)
@@ -180,6 +163,8 @@ class InfoGeometryMonitor(pl.Callback):
     ) -> None:
         if self._journal.waiting:
             self._journal.deliver(trainer)
+        if self._album.waiting:
+            self._illustrate(lambda: self._album.deliver(trainer))
         step = trainer.global_step
         if self._journal.failed or (step < self._planner.wake and not trainer.is_last_batch):
             self._planner.pass_by(step)
@@ -201,6 +186,12 @@ class InfoGeometryMonitor(pl.Callback):
     @override
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._late_record(trainer, pl_module, Clock(trainer.global_step, ended=True))
+        recorder = self._recorder
+        if recorder is not None and self._album.max_records and takes_figures(trainer) and not self._broken:
+            x = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
+            if not self._album.pending(self._planner.recorded):
+                self._illustrate(lambda: self._album.post(self._planner.recorded, x, recorder.pictures()))
+            self._illustrate(lambda: self._album.deliver(trainer, last=True))
 
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
@@ -222,6 +213,7 @@ class InfoGeometryMonitor(pl.Callback):
             "planner": self._planner.state_dict(),
             "trajectories": self._journal.state_dict(),
             "recorder": self._loaded if self._recorder is None else self._recorder.state_dict(),
+            "album": self._album.state_dict(),
         }
 
     @override
@@ -229,6 +221,7 @@ class InfoGeometryMonitor(pl.Callback):
         self._planner.load_state_dict(state_dict["planner"])
         self._journal.load_state_dict(state_dict["trajectories"])
         self._loaded = state_dict["recorder"]
+        self._album.load_state_dict(state_dict["album"])
         if self._recorder is not None:
             self._recorder.load_state_dict(self._loaded)
 
@@ -242,6 +235,8 @@ class InfoGeometryMonitor(pl.Callback):
                 discover(self.probes, trainer, self.probe_size),
                 Evaluator(self.logits_fn, self.precision, chunk),
                 chord=self.lag == 0,
+                max_records=self._album.max_records,
+                memory=self._memory,
             )
             if self._loaded:
                 self._recorder.load_state_dict(self._loaded)
@@ -259,15 +254,19 @@ class InfoGeometryMonitor(pl.Callback):
 
     def _record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock, x: int | None) -> None:
         decision = self._planner.observe(clock)
-        values, error = None, None
+        values, error, pictures = None, None, None
         if self._recorder is not None and not self._broken and (decision.record or decision.keep):
             try:
                 values = self._recorder.step(trainer, pl_module, clock.step, decision, self._planner.kept)
+                if decision.record and x is not None and self._album.due(trainer, clock.step):
+                    pictures = self._recorder.pictures()
             except Exception as raised:
                 error = raised
         if decision.record:
             vector = share(trainer, values, self._journal.size, self._dtype, pl_module.device)
             self._journal.post(trainer, clock.step, x, vector)
+        if pictures is not None and x is not None:
+            self._album.post(clock.step, x, pictures)
         if error is not None:
             self._fail(clock.step, error)
 
@@ -280,3 +279,16 @@ class InfoGeometryMonitor(pl.Callback):
             f"`InfoGeometryMonitor`: recording at step {step} raised {type(error).__name__}: {error}. Training goes on "
             "without this monitor; what was recorded is kept."
         )
+
+    def _illustrate(self, draw: Callable[[], None]) -> None:
+        """Draws; where that raises, there are no more pictures, but records go on."""
+        try:
+            draw()
+        except Exception as error:
+            if self.strict:
+                raise
+            self._album.close()
+            rank_zero_warn(
+                f"`InfoGeometryMonitor(embedding=...)`: drawing raised {type(error).__name__}: {error}. There will be "
+                "no more pictures; curves go on."
+            )

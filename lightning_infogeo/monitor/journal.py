@@ -25,6 +25,7 @@ class Journal:
     Attributes:
         trajectories: one a probe; complete after ``receive``.
         failed: whether the first process has failed to make a record.
+        publisher: to the loggers.
     """
 
     def __init__(self, prefix: str, strict: bool) -> None:
@@ -32,7 +33,7 @@ class Journal:
         self.failed = False
         self.strict = strict
         self._mailbox = Mailbox()
-        self._publisher = Publisher(prefix, strict)
+        self.publisher = Publisher(prefix, strict)
         self._unpublished: list[tuple[int, int | None, dict[tuple[str, str], float]]] = []
         self._warned_of_nan = False
 
@@ -58,7 +59,7 @@ class Journal:
             values = getattr(self.trajectories[name], quantity)
             finite = values[values.isfinite()]
             last[name, quantity] = finite[-1].item() if len(finite) else math.nan
-        self._publisher.restore(trainer, last, torch.empty(0, dtype=dtype, device=device))
+        self.publisher.restore(trainer, last, torch.empty(0, dtype=dtype, device=device))
         self.failed = False
 
     def post(self, trainer: pl.Trainer, step: int, x: int | None, vector: Tensor) -> None:
@@ -68,7 +69,7 @@ class Journal:
         step must not score them by the record before.
         """
         self._mailbox.post(step, x, vector)
-        self._publisher.anticipate(trainer, self.keys, vector[1:])
+        self.publisher.anticipate(trainer, self.keys, vector[1:])
 
     def receive(self) -> None:
         """Moves what was posted into the trajectories."""
@@ -92,7 +93,7 @@ class Journal:
         self.receive()
         while self._unpublished:
             step, x, scalars = self._unpublished.pop(0)
-            self._publisher.publish(trainer, x, scalars)
+            self.publisher.publish(trainer, x, scalars)
             lost = sorted(name for name in self.trajectories if scalars[name, "length"] != scalars[name, "length"])
             if lost:
                 self._report_nan(step, lost)

@@ -13,7 +13,12 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from lightning_infogeo import history
+from lightning_infogeo.distributions import amplitudes
+from lightning_infogeo.history import HistoryState
+from lightning_infogeo.monitor.album import landscape
 from lightning_infogeo.monitor.planner import Decision
+from lightning_infogeo.monitor.settings import LEAST_RECORDS
 from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, check_logits, place
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, TrajectoryState, extend, start
 
@@ -25,16 +30,29 @@ class Recorder:
         chosen: the probes by name.
         evaluator: how the model is evaluated on them.
         chord: whether velocity is the chord over the recording interval (``lag=0``).
+        max_records: records kept for the embedding on each probe; 0 to keep none.
+        memory: bytes on the device for all that is kept.
 
     Attributes:
         chosen: as given.
         evaluator: as given.
     """
 
-    def __init__(self, chosen: Mapping[str, Chosen], evaluator: Evaluator, chord: bool) -> None:
+    def __init__(
+        self,
+        chosen: Mapping[str, Chosen],
+        evaluator: Evaluator,
+        chord: bool,
+        max_records: int = 0,
+        memory: int = 2**28,
+    ) -> None:
         self.chosen = chosen
         self.evaluator = evaluator
         self._chord = chord
+        self._max_records = max_records
+        self._memory = memory
+        self._made = 0
+        self._histories: dict[str, HistoryState] = {}
         self._placed: dict[str, tuple[Any, Tensor | None]] = {}
         self._states: dict[str, TrajectoryState] = {}
         self._kept: dict[int, dict[str, Tensor]] = {}
@@ -86,6 +104,8 @@ class Recorder:
                     f"`InfoGeometryMonitor`: probe {name!r} has logits of shape {tuple(values.shape)}, its trajectory "
                     f"so far of shape {tuple(state.first.shape)}; follow another model with a new monitor."
                 )
+            if self._max_records and name not in self._histories:
+                self._histories[name] = history.start(amplitudes(values), self._capacity(logits))
         self._move(module.device)
         return next(iter(logits.values())).dtype
 
@@ -104,6 +124,18 @@ class Recorder:
         self._kept = {kept: self._kept[kept] for kept in keep if kept in self._kept}
         return record
 
+    def history(self, name: str) -> HistoryState:
+        """Returns what is kept of one probe, in the order of time and on the CPU; waits for the device."""
+        return history.in_order(self._histories[name])
+
+    @torch.no_grad()
+    def pictures(self) -> dict[str, Tensor]:
+        """Returns what a picture of each probe needs, as a vector: see ``landscape``."""
+        return {
+            name: landscape(kept, self._labels(name), min(self._made, len(kept.steps)))
+            for name, kept in self._histories.items()
+        }
+
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
         self._placed.clear()
@@ -113,12 +145,14 @@ class Recorder:
         """Returns CPU tensors and plain values from which ``load_state_dict`` goes on."""
         return {
             "chunk": self.evaluator.chunk,
+            "made": self._made,
             "kept": {step: {name: kept.cpu() for name, kept in logits.items()} for step, logits in self._kept.items()},
             "probes": {
                 name: {
                     "fingerprint": self.chosen[name].probe.fingerprint,
                     "labels": self.chosen[name].probe.labels,
                     "state": {field: tensor.cpu() for field, tensor in state._asdict().items()},
+                    "history": self._history_state(name),
                 }
                 for name, state in self._states.items()
             },
@@ -142,6 +176,30 @@ class Recorder:
         self.evaluator.chunk = state["chunk"]
         self._states = {name: TrajectoryState(**entry["state"]) for name, entry in saved.items()}
         self._kept = {step: dict(logits) for step, logits in state["kept"].items()}
+        self._made = state["made"]
+        if self._max_records:
+            self._histories = {
+                name: HistoryState(**entry["history"]) for name, entry in saved.items() if entry["history"]
+            }
+
+    def _labels(self, name: str) -> Tensor | None:
+        return self._placed[name][1] if name in self._placed else self.chosen[name].probe.labels
+
+    def _history_state(self, name: str) -> dict[str, Tensor]:
+        # A copy even on the CPU: a history is written in place. Only the slots in use fill a checkpoint.
+        kept = self._histories.get(name)
+        return {} if kept is None else {field: tensor.cpu().clone() for field, tensor in kept._asdict().items()}
+
+    def _capacity(self, logits: dict[str, Tensor]) -> int:
+        """The records that fit beside the four sets of logits that each probe keeps anyway."""
+        a_record = sum(4 * values.numel() for values in logits.values())
+        capacity = min(self._max_records, self._memory // a_record - 4)
+        if capacity < LEAST_RECORDS:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor(memory={self._memory})`: holds {max(capacity, 0)} records of {a_record} bytes, "
+                f"at least {LEAST_RECORDS} are needed; give more memory, a smaller probe_size, or embedding=False."
+            )
+        return capacity
 
     def _evaluate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Tensor]:
         return {
@@ -175,9 +233,16 @@ class Recorder:
                 self._states[name], step, logits[name], labels=labels, before=earlier, chord=self._chord
             )
             values.append(record)
+            if name in self._histories:
+                kept = self._histories[name]
+                self._histories[name] = history.extend(kept, step, amplitudes(logits[name]), self._made)
+        self._made += 1
         return torch.cat(values)
 
     def _move(self, device: torch.device) -> None:
+        self._histories = {
+            name: HistoryState(*(tensor.to(device) for tensor in kept)) for name, kept in self._histories.items()
+        }
         self._states = {
             name: TrajectoryState(*(tensor.to(device) for tensor in state)) for name, state in self._states.items()
         }

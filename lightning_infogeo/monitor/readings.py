@@ -1,0 +1,68 @@
+"""What can be read off a monitor, at any time and from anywhere on the host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lightning_infogeo import export
+from lightning_infogeo.monitor.album import Album
+from lightning_infogeo.monitor.journal import Journal
+from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.probe import Probe
+from lightning_infogeo.report import summary_table
+from lightning_infogeo.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+
+class Readings:
+    """The reading side of ``InfoGeometryMonitor``; the callback fills in the parts."""
+
+    _journal: Journal
+    _album: Album
+    _recorder: Recorder | None
+
+    @property
+    def trajectories(self) -> dict[str, Trajectory]:
+        """What was recorded so far, by probe; waits for records still on their way from the device."""
+        self._journal.receive()
+        return self._journal.trajectories
+
+    @property
+    def followed(self) -> dict[str, Probe]:
+        """The probes by name, once training has started; empty in every process but the first."""
+        return {} if self._recorder is None else {name: c.probe for name, c in self._recorder.chosen.items()}
+
+    def picture(self) -> Figure:
+        """Returns the trajectories kept so far, embedded by InPCA, as a matplotlib figure; in the first process only.
+
+        Raises:
+            RuntimeError: where nothing has been kept.
+        """
+        if not self._album.max_records or self._recorder is None or not any(map(len, self.trajectories.values())):
+            raise RuntimeError("`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process.")
+        step = max(int(trajectory.steps[-1]) for trajectory in self.trajectories.values())
+        return self._album.draw(self._recorder.pictures(), step)
+
+    def to_frame(self, probe: str) -> pandas.DataFrame:
+        """Returns what was recorded on ``probe``, one row a record, indexed by step.
+
+        Raises:
+            KeyError: where there is no such probe.
+            ModuleNotFoundError: where pandas is not installed.
+        """
+        if probe not in self.trajectories:
+            raise KeyError(f"`to_frame(probe={probe!r})`: there are {sorted(self.trajectories)}.")
+        return export.to_frame(self.trajectories[probe])
+
+    def to_csv(self, path: str | Path) -> None:
+        """Writes what was recorded on all probes to one file, a row a probe and record."""
+        export.to_csv(self.trajectories, path)
+
+    def summary(self) -> Table:
+        """Returns a table for the terminal: what was seen on each probe."""
+        return summary_table(self.trajectories)

@@ -1,0 +1,63 @@
+"""What the monitor keeps for the embedding, and when it draws it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from lightning_infogeo.probe import ConfigurationError
+from lightning_infogeo.schedules import is_int
+
+LEAST_RECORDS = 8
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """How the trajectory is kept and drawn.
+
+    Args:
+        max_records: records kept for the embedding, at least 8; beyond, those are dropped that the path can best spare.
+        share: the most of the training's time to spend on pictures while it runs; the last one is always drawn.
+        per_decade: pictures per factor of ten in steps, at most.
+        mesh: whether TensorBoard also gets the points in three dimensions (its Mesh plugin).
+        projector: whether TensorBoard's projector gets the points once, at the end. It does not reload: not live.
+
+    Raises:
+        ConfigurationError: where a value is impossible.
+    """
+
+    max_records: int = 256
+    share: float = 0.02
+    per_decade: int = 6
+    mesh: bool = False
+    projector: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (("max_records", LEAST_RECORDS), ("per_decade", 1)):
+            value = getattr(self, name)
+            if not is_int(value) or value < least:
+                raise ConfigurationError(f"`EmbeddingSettings({name}={value!r})`: must be an int of at least {least}.")
+        if not isinstance(self.share, (int, float)) or not 0 <= self.share <= 1:
+            raise ConfigurationError(f"`EmbeddingSettings(share={self.share!r})`: must lie between 0 and 1.")
+
+
+def bytes_of(memory: Any) -> int:
+    """Returns the bytes that an int, or a string such as "256MB" or "1.5 GiB", stands for.
+
+    Raises:
+        ConfigurationError: for anything else.
+
+    Example:
+        >>> bytes_of("256MB"), bytes_of("1KiB"), bytes_of(10)
+        (256000000, 1024, 10)
+    """
+    if is_int(memory) and memory > 0:
+        return int(memory)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?\s*", memory) if isinstance(memory, str) else None
+    if found is None or float(found[1]) == 0:
+        raise ConfigurationError(
+            f'`InfoGeometryMonitor(memory={memory!r})`: must be a positive number of bytes, such as "256MB" or 10**8.'
+        )
+    power = " kMGT".index(found[2].replace("K", "k") or " ")
+    return int(float(found[1]) * float(1024 if found[3] else 1000) ** power)

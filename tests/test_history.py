@@ -1,0 +1,108 @@
+import itertools
+
+import pytest
+import torch
+
+from lightning_infogeo import amplitudes, inpca, pairwise_bhattacharyya
+from lightning_infogeo.history import HistoryState, extend, in_order, start
+from tests.contracts import random_logits
+
+
+def walk(records=120, samples=20, classes=5):
+    """Fast at first, slow later, as training is."""
+    steps = random_logits(records, samples, classes, seed=1, scale=1.0) / (1 + torch.arange(records) / 8)[:, None, None]
+    return amplitudes(steps.cumsum(0))
+
+
+def kept(path, capacity, steps=None):
+    state = start(path[0], capacity)
+    for made, point in enumerate(path):
+        state = extend(state, made if steps is None else steps[made], point, made)
+    return in_order(state)
+
+
+def test_below_its_capacity_everything_is_kept_with_exact_distances():
+    path = walk(30)
+    history = kept(path, 40)
+    assert history.steps.tolist() == list(range(30))
+    assert history.weights.tolist() == [1] * 30
+    assert torch.equal(history.amplitudes, path)
+    torch.testing.assert_close(history.distances.double(), pairwise_bhattacharyya(path), rtol=1e-4, atol=1e-7)
+
+
+def test_a_full_history_keeps_first_and_last_and_every_record_counts_once():
+    path = walk()
+    for records in (17, 40, 120):
+        history = kept(path[:records], 16)
+        assert len(history.steps) == 16
+        assert (history.steps[0], history.steps[-1]) == (0, records - 1)
+        assert history.weights.sum() == records
+        assert torch.equal(history.amplitudes, path[history.steps])
+        exact = pairwise_bhattacharyya(history.amplitudes)
+        torch.testing.assert_close(history.distances.double(), exact, rtol=1e-4, atol=1e-7)
+
+
+def slow(path, capacity):
+    """From the definition, on lists."""
+    records = []
+    for step, point in enumerate(path):
+        records.append([step, 1.0, point])
+        if len(records) > capacity:
+            gaps = [
+                float(pairwise_bhattacharyya(torch.stack([a[2], b[2]]))[0, 1]) for a, b in itertools.pairwise(records)
+            ]
+            losses = [records[i][1] * min(gaps[i - 1], gaps[i]) for i in range(1, capacity)]
+            i = 1 + losses.index(min(losses))
+            heir = i - 1 if gaps[i - 1] <= gaps[i] else i + 1
+            records[heir][1] += records[i][1]
+            del records[i]
+    return [r[0] for r in records], [r[1] for r in records]
+
+
+@pytest.mark.parametrize("capacity", [3, 5, 12])
+def test_it_drops_what_the_definition_drops(capacity):
+    path = walk(60)
+    history = kept(path, capacity)
+    assert (history.steps.tolist(), history.weights.tolist()) == slow(path, capacity)
+
+
+def test_a_record_that_is_not_finite_leaves_it_as_it_is():
+    path = walk(20)
+    broken = path.clone()
+    broken[[0, 7, 15]] = torch.nan
+    finite = [k for k in range(20) if k not in (0, 7, 15)]
+    for capacity in (8, 40):
+        a, b = kept(broken, capacity), kept(path[finite], capacity, finite)
+        assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_it_reads_nothing_back_from_the_device():
+    point = torch.empty(6, 3, device="meta")
+    state = start(point, 4)
+    for made in range(6):
+        state = extend(state, made, point, made)
+    assert all(tensor.is_meta for tensor in state)
+
+
+def test_the_capped_embedding_is_close_to_the_exact_one():
+    """On a random path, which is harder to spare records of than a real one (benchmarks/embedding_error.py)."""
+    path = walk(400)
+    exact = inpca(pairwise_bhattacharyya(path), 3)
+    history = kept(path, 100)
+    capped = inpca(history.distances, 3, weights=history.weights)
+    assert abs(capped.explained_stress - exact.explained_stress) < 0.01
+    spread = exact.coordinates.norm()
+    turned = capped.aligned(exact.coordinates[history.steps]).coordinates
+    assert (turned - exact.coordinates[history.steps]).norm() < 0.05 * spread
+    # Negative control: without the weights the slow end of the path counts too little.
+    unweighted = inpca(history.distances, 3).aligned(exact.coordinates[history.steps]).coordinates
+    assert (unweighted - exact.coordinates[history.steps]).norm() > 0.05 * spread
+
+
+def test_slots_survive_a_round_trip():
+    state = start(torch.ones(2, 2), 4)
+    state = extend(state, 3, amplitudes(torch.zeros(2, 2)), 0)
+    again = HistoryState(**{name: value.clone() for name, value in state._asdict().items()})
+    a = extend(state, 5, amplitudes(torch.ones(2, 2)), 1)
+    b = extend(again, 5, amplitudes(torch.ones(2, 2)), 1)
+    assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
