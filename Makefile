@@ -16,6 +16,9 @@ test: .venv/installed
 benchmarks: .venv/installed
 	$(BIN)/python benchmarks/small_distances.py
 	$(BIN)/python benchmarks/record_cost.py
+	$(BIN)/python benchmarks/pairwise.py
+	$(BIN)/python benchmarks/long_run.py
+	$(BIN)/python benchmarks/embedding_error.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("lightning-infogeo needs Python >= 3.10, this is " + sys.version if sys.version_info < (3, 10) else 0)'

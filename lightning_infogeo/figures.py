@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lightning_infogeo.embedding import inpca
 from lightning_infogeo.picture import Picture
 from lightning_infogeo.trajectory import Trajectory
 
@@ -108,12 +109,21 @@ def distances(pictures: Mapping[str, Picture]) -> Figure:
         left.set_yticks(ticks, [str(int(picture.steps[k])) for k in ticks])
         left.set(title=f"{name}: distances between records [nats]", xlabel="optimizer step")
         figure.colorbar(image, ax=left, shrink=0.8)
-        eigenvalues = picture.embedding.eigenvalues.numpy()
+        whole = inpca(picture.embedding.distances, _SPECTRUM, weights=picture.embedding.weights)
+        eigenvalues = whole.eigenvalues.numpy()
         colours = [COLOURS[0] if value >= 0 else COLOURS[1] for value in eigenvalues]
         right.bar(range(1, len(eigenvalues) + 1), abs(eigenvalues), color=colours)
         right.set_xticks(range(1, len(eigenvalues) + 1))
-        right.set(title="|eigenvalue|: space-like blue, time-like orange", xlabel="axis")
+        stress = float(picture.embedding.explained_stress)
+        right.set(title=f"|eigenvalue| ({stress:.0%} of stress in three)", xlabel="axis (time-like ones orange)")
+        right.set_yscale("log")
+        for axes in (left, right):
+            axes.title.set_fontsize("medium")
     return figure
+
+
+_SPECTRUM = 12
+"""Eigenvalues shown."""
 
 
 def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm) -> None:

@@ -94,6 +94,13 @@ def extend(state: HistoryState, step: int, amplitudes: Tensor, made: int) -> His
     )
 
 
+def restored(state: HistoryState) -> HistoryState:
+    """Returns a history whose ``amplitudes`` hold only its first slots with all of them again."""
+    missing = len(state.steps) - len(state.amplitudes)
+    free = state.amplitudes.new_zeros(missing, *state.amplitudes.shape[1:])
+    return state._replace(amplitudes=torch.cat([state.amplitudes, free]))
+
+
 def distances_to(history: Tensor, amplitudes: Tensor) -> Tensor:
     """Returns the Bhattacharyya distances of a prediction (N, C) to those of a history (K, N, C), shape (K,)."""
     rows = max(1, _SCRATCH // (8 * amplitudes.numel()))

@@ -179,16 +179,21 @@ class Recorder:
         self._made = state["made"]
         if self._max_records:
             self._histories = {
-                name: HistoryState(**entry["history"]) for name, entry in saved.items() if entry["history"]
+                name: history.restored(HistoryState(**entry["history"]))
+                for name, entry in saved.items()
+                if entry["history"]
             }
 
     def _labels(self, name: str) -> Tensor | None:
         return self._placed[name][1] if name in self._placed else self.chosen[name].probe.labels
 
     def _history_state(self, name: str) -> dict[str, Tensor]:
-        # A copy even on the CPU: a history is written in place. Only the slots in use fill a checkpoint.
         kept = self._histories.get(name)
-        return {} if kept is None else {field: tensor.cpu().clone() for field, tensor in kept._asdict().items()}
+        if kept is None:
+            return {}
+        # A copy even on the CPU, since a history is written in place, and of no more slots than can be in use.
+        shortened = kept._replace(amplitudes=kept.amplitudes[: self._made])
+        return {field: tensor.cpu().clone() for field, tensor in shortened._asdict().items()}
 
     def _capacity(self, logits: dict[str, Tensor]) -> int:
         """The records that fit beside the four sets of logits that each probe keeps anyway."""
