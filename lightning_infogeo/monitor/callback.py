@@ -74,6 +74,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
 
     def __init__(
         self,
+        # Unsubscripted: jsonargparse finds no subclasses of Dataset[Any] for a class_path in YAML.
         probes: Literal["auto"]
         | Probe
         | Dataset  # type: ignore[type-arg]
