@@ -2,7 +2,6 @@
 
 from lightning_infogeo.probe.batch import ConfigurationError as ConfigurationError
 from lightning_infogeo.probe.batch import Probe as Probe
-from lightning_infogeo.probe.batch import split as split
 from lightning_infogeo.probe.discovery import discover as discover
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
 from lightning_infogeo.probe.evaluation import check_logits as check_logits

@@ -25,8 +25,6 @@ from torch.utils.data.distributed import DistributedSampler
 from lightning_infogeo.probe.batch import ConfigurationError, Probe, concatenate, cut, split
 from lightning_infogeo.probe.randomness import fixed_randomness
 
-FALLBACK_BATCH_SIZE = 256
-
 
 class Chosen(NamedTuple):
     """A probe, the batch as its loader made it, and which of the validation loaders that was."""
