@@ -67,7 +67,8 @@ def embedding(pictures: Mapping[str, Picture], step: int) -> Figure:
 
     Coloured by the logarithm of the step, with ignorance (square), truth (star), the geodesic between them and the
     current point (ring). Probes have different samples and so no distances to each other: they cannot share axes, only
-    their conventions. An axis named "time-like" counts its squared distances negative.
+    their conventions; those that hold the same samples may be joined in one picture, told apart by the lines' colour.
+    An axis named "time-like" counts its squared distances negative.
 
     Args:
         pictures: by probe.
@@ -130,12 +131,16 @@ def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm) -> N
     width = picture.embedding.coordinates.shape[1]
     path = _padded(picture.embedding.coordinates)
     way = _padded(picture.milestones)
-    old = _padded(torch.tensor(list(picture.dropped.values()), dtype=torch.float64).reshape(-1, width))
+    old = _padded(picture.dropped)
     axes.scatter(path[:, i], path[:, j], c=picture.steps.numpy() + 1, norm=norm, cmap="viridis", s=14, zorder=3)
-    axes.plot(path[:, i], path[:, j], color="0.75", linewidth=0.8, zorder=1)
     axes.scatter(old[:, i], old[:, j], c="0.8", s=4, zorder=0)
     ring: dict[str, Any] = {"marker": "o", "markersize": 11, "markerfacecolor": "none", "linestyle": "none"}
-    axes.plot(path[-1:, i], path[-1:, j], color=COLOURS[1], label="now", zorder=4, **ring)
+    alone = len(picture.probes) == 1
+    for k, name in enumerate(picture.probes):
+        own = path[(picture.member == k).numpy()]
+        line = {"color": "0.75", "linewidth": 0.8} if alone else {"color": COLOURS[2 + k % 4], "label": name}
+        axes.plot(own[:, i], own[:, j], zorder=1, **line)
+        axes.plot(own[-1:, i], own[-1:, j], color=COLOURS[1], label=None if k else "now", zorder=4, **ring)
     axes.plot(way[:1, i], way[:1, j], "s", color="black", label="ignorance", zorder=4)
     if len(way) > 1:
         axes.plot(way[:, i], way[:, j], "--", color="black", linewidth=1, label="geodesic", zorder=2)

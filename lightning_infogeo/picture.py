@@ -1,4 +1,4 @@
-"""What there is to be drawn of a trajectory."""
+"""What there is to be drawn of a trajectory, or of several of the same samples."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from lightning_infogeo.embedding import Embedding
 
 
 class Picture(NamedTuple):
-    """A trajectory on the axes of its embedding.
+    """One trajectory on the axes of its embedding, or several on common ones.
 
     Attributes:
-        steps: of the records embedded, in order, shape (m,).
+        probes: the names of the probes, one a trajectory.
+        member: which of these a record is of, shape (m,).
+        steps: of the records embedded, in order, one trajectory after the other, shape (m,).
         embedding: of these records.
         milestones: coordinates of ignorance and, with labels, of points on the way to truth, shape (1 or 11, k).
-        dropped: coordinates of records no longer kept, by step.
+        dropped: coordinates of records no longer kept, shape (d, k).
     """
 
+    probes: tuple[str, ...]
+    member: Tensor
     steps: Tensor
     embedding: Embedding
     milestones: Tensor
-    dropped: dict[int, list[float]]
+    dropped: Tensor

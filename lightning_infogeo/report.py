@@ -152,7 +152,7 @@ class Publisher:
                 points = points / points.norm(dim=1).max().clamp_min(1e-12)
                 shade = torch.linspace(0, 255, len(points))
                 colours = torch.stack([shade, torch.full_like(shade, 80), 255 - shade], dim=1).to(torch.uint8)
-                tag = f"{self.prefix}/{name}/points"
+                tag = f"{self.prefix}/{name.replace(', ', '+')}/points"
                 with self._guarding(logger):
                     if mesh:
                         logger.experiment.add_mesh(tag, points[None], colours[None], config_dict=style, global_step=x)

@@ -104,7 +104,8 @@ def _tiled(history: Tensor, other: Tensor | None, memory: int, total: Callable[[
                 a = _columns(left[i : i + _TILE, n : n + chunk], first=True)
                 b = _columns(right[j : j + _TILE, n : n + chunk], first=False)
                 overlaps = torch.bmm(a, b.mT)
-                if overlaps.amin() < OVERLAP_FLOOR:  # a look costs half of a write
+                # On the CPU a look costs half of a write; elsewhere it would wait for the device.
+                if overlaps.device.type != "cpu" or overlaps.amin() < OVERLAP_FLOOR:
                     overlaps.clamp_(min=OVERLAP_FLOOR)
                 tile += total(overlaps)
             tile.div_(samples).clamp_(min=0)  # an overlap may exceed 1 by rounding

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as pl
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo import figures
+from lightning_infogeo.distances import pairwise_bhattacharyya
 from lightning_infogeo.embedding import inpca
 from lightning_infogeo.geodesics import geodesic, ignorance, truth
 from lightning_infogeo.history import HistoryState, distances_to
@@ -30,21 +31,38 @@ _MILESTONES = 11
 _BASE = 2**20
 
 
-def landscape(kept: HistoryState, labels: Tensor | None, used: int) -> Tensor:
+def landscape(histories: Sequence[HistoryState], labels: Tensor | None, used: int) -> Tensor:
     """Returns all that a picture needs, as one matrix with a row a slot; reads nothing back from the device.
 
-    Columns: distances to the K slots; weight; step, as two digits to the base 2²⁰, each exact in float32; and distances
-    to ignorance, or with labels to eleven points of the geodesic from ignorance to truth.
+    Columns: distances to the slots of all histories; weight; step, as two digits to the base 2²⁰, each exact in
+    float32; and distances to ignorance, or with labels to eleven points of the geodesic from ignorance to truth.
+
+    Args:
+        histories: of the same capacity K, samples and classes.
+        labels: of the samples, shape (N,), or None.
+        used: slots in use, at most.
     """
-    like = kept.amplitudes[0]
+    like = histories[0].amplitudes[0]
     milestones = ignorance(like)[None]
     if labels is not None:
         positions = torch.linspace(0, 1, _MILESTONES, device=like.device)
         milestones = geodesic(milestones[0], truth(labels, like), positions)
-    distances = torch.zeros(len(kept.steps), len(milestones), device=like.device)
+    return torch.cat([_rows(i, histories, milestones, used) for i in range(len(histories))])
+
+
+def _rows(index: int, histories: Sequence[HistoryState], milestones: Tensor, used: int) -> Tensor:
+    kept = histories[index]
+    columns = [kept.distances if other is kept else _across(kept, other, used) for other in histories]
+    distances = kept.distances.new_zeros(len(kept.steps), len(milestones))
     distances[:used] = torch.stack([distances_to(kept.amplitudes[:used], point) for point in milestones], dim=1)
     digits = torch.stack([kept.steps // _BASE, kept.steps % _BASE], dim=1).float()
-    return torch.cat([kept.distances, kept.weights[:, None], digits, distances], dim=1)
+    return torch.cat([*columns, kept.weights[:, None], digits, distances], dim=1)
+
+
+def _across(kept: HistoryState, other: HistoryState, used: int) -> Tensor:
+    distances = torch.zeros_like(kept.distances)
+    distances[:used, :used] = pairwise_bhattacharyya(kept.amplitudes[:used], other.amplitudes[:used])
+    return distances
 
 
 class Album:
@@ -68,6 +86,7 @@ class Album:
         self._spent = 0.0
         self._began = time.monotonic()
         self._shapes: dict[str, tuple[int, int]] = {}
+        self._members: dict[str, tuple[str, ...]] = {}
 
     @property
     def waiting(self) -> bool:
@@ -97,9 +116,19 @@ class Album:
         """Records to keep for it."""
         return 0 if self.settings is None else self.settings.max_records
 
+    @property
+    def joint(self) -> tuple[str, ...]:
+        """Names of the probes to be drawn in one picture."""
+        return () if self.settings is None else self.settings.joint
+
     def pending(self, step: int) -> bool:
         """Returns whether a picture of this step waits to be drawn."""
         return self.waiting and self._drawn == step
+
+    def groups(self, probes: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Returns which probes share a picture, by a name for each."""
+        self._members = (self.settings or EmbeddingSettings()).groups(probes)
+        return self._members
 
     def post(self, step: int, x: int, landscapes: Mapping[str, Tensor]) -> None:
         """Starts the copy of what the picture needs."""
@@ -112,7 +141,7 @@ class Album:
         for step, x, values in self._mailbox.collect():
             parts = torch.tensor(values).split_with_sizes([rows * columns for rows, columns in self._shapes.values()])
             composed = {
-                name: self.compose(name, part.reshape(shape))
+                name: self.compose(self._members[name], part.reshape(shape))
                 for (name, shape), part in zip(self._shapes.items(), parts, strict=True)
             }
             self._undrawn.append((step, x, {name: p for name, p in composed.items() if p is not None}))
@@ -135,31 +164,40 @@ class Album:
 
     def draw(self, landscapes: Mapping[str, Tensor], step: int) -> Figure:
         """Returns a picture at once, waiting for the device."""
-        composed = {name: self.compose(name, matrix.float().cpu()) for name, matrix in landscapes.items()}
+        composed = {name: self.compose(self._members[name], m.float().cpu()) for name, m in landscapes.items()}
         return figures.embedding({name: p for name, p in composed.items() if p is not None}, step)
 
-    def compose(self, name: str, matrix: Tensor) -> Picture | None:
-        """Returns the picture of one probe, on the axes and sides of the one before; None without records."""
+    def compose(self, probes: tuple[str, ...], matrix: Tensor) -> Picture | None:
+        """Returns a picture of some probes, on the axes and sides of the one before; None without records.
+
+        Args:
+            probes: their names.
+            matrix: see ``landscape``.
+        """
         slots = len(matrix)
-        steps = (matrix[:, slots + 1] * _BASE + matrix[:, slots + 2]).long()
-        used = int((matrix[:, slots] > 0).sum())
-        if not used:
+        in_use = matrix[:, slots] > 0
+        if not in_use.any():
             return None
-        order = torch.where(matrix[:, slots] > 0, steps, torch.iinfo(torch.int64).max).argsort()[:used]
-        steps = steps[order]
+        member = torch.arange(len(probes)).repeat_interleave(slots // len(probes))
+        steps = (matrix[:, slots + 1] * _BASE + matrix[:, slots + 2]).long()
+        order = torch.tensor(sorted(in_use.nonzero()[:, 0].tolist(), key=lambda k: (int(member[k]), int(steps[k]))))
+        member, steps = member[order], steps[order]
+        keys = [(probes[m], s) for m, s in zip(member.tolist(), steps.tolist(), strict=True)]
         embedding = inpca(matrix[order][:, order], COMPONENTS, weights=matrix[order, slots].double())
-        places = self.places.get(name, {})
+        places = {(name, step): place for name in probes for step, place in self.places.get(name, {}).items()}
         axes = embedding.coordinates.shape[1]
         unknown = [float("nan")] * COMPONENTS
-        before = torch.tensor([places.get(int(s), unknown)[:axes] for s in steps], dtype=torch.float64)
+        before = torch.tensor([places.get(key, unknown)[:axes] for key in keys], dtype=torch.float64)
         embedding = embedding.aligned(before)
-        kept = {int(s): c.tolist() for s, c in zip(steps, embedding.coordinates, strict=True)}
-        carried = _carried(before, embedding.coordinates, {s: c for s, c in places.items() if s not in kept})
-        padded = {s: [*c, *[0.0] * (COMPONENTS - axes)] for s, c in {**carried, **kept}.items()}
+        old = {key: place for key, place in places.items() if key not in set(keys)}
+        carried = _carried(before, embedding.coordinates, list(old.values()))
         # In float32: the last bits of an eigenvector depend on where in memory it was computed.
-        self.places[name] = {s: torch.tensor(c).tolist() for s, c in padded.items()}
+        padded = torch.nn.functional.pad(torch.cat([carried, embedding.coordinates]), (0, COMPONENTS - axes)).float()
+        self.places.update({name: {} for name in probes})
+        for (name, step), place in zip([*old, *keys], padded.tolist(), strict=True):
+            self.places[name][step] = place
         milestones = embedding.transform(matrix[order, slots + 3 :].T)
-        return Picture(steps, embedding, milestones, carried)
+        return Picture(probes, member, steps, embedding, milestones, carried)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns tensors and plain numbers from which ``load_state_dict`` goes on."""
@@ -172,13 +210,13 @@ class Album:
         self.places = {name: dict(places) for name, places in state["places"].items()}
 
 
-def _carried(before: Tensor, after: Tensor, dropped: Mapping[int, list[float]]) -> dict[int, list[float]]:
+def _carried(before: Tensor, after: Tensor, dropped: list[list[float]]) -> Tensor:
     """Where dropped records stand on the new axes: moved as those are that stand on both, by the best affine map."""
+    old = torch.tensor(dropped, dtype=before.dtype).reshape(-1, COMPONENTS)[:, : after.shape[1]]
     shared = before.isfinite().all(-1)
     if not dropped or shared.sum() <= after.shape[1] + 1:
-        return {step: place[: after.shape[1]] for step, place in dropped.items()}
+        return old
     ones = torch.ones(int(shared.sum()), 1, dtype=before.dtype)
     moved = torch.linalg.lstsq(torch.cat([before[shared], ones], dim=1), after[shared]).solution
-    old = torch.tensor(list(dropped.values()), dtype=before.dtype)
-    new = torch.cat([old, torch.ones(len(old), 1, dtype=before.dtype)], dim=1) @ moved
-    return dict(zip(dropped, new.tolist(), strict=True))
+    carried: Tensor = torch.cat([old, torch.ones(len(old), 1, dtype=before.dtype)], dim=1) @ moved
+    return carried

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from lightning_infogeo.probe import ConfigurationError
+from lightning_infogeo.probe import ConfigurationError, Probe, same_labels
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
 from lightning_infogeo.trajectory import Trajectory
 
@@ -42,6 +42,20 @@ def check_continues(recorded: Trajectory, made: Trajectory) -> None:
         rank_zero_warn(
             f"`InfoGeometryMonitor(schedule={made.schedule})`: goes on with a trajectory recorded on "
             f"{recorded.schedule}; information length depends on the schedule, so the parts do not compare."
+        )
+
+
+def check_joint(names: Sequence[str], probes: Mapping[str, Probe]) -> None:
+    """Raises ``ConfigurationError`` unless these probes exist and hold as many samples with the same labels."""
+    argument = f"`EmbeddingSettings(joint={tuple(names)})`"
+    unknown = [name for name in names if name not in probes]
+    if unknown:
+        raise ConfigurationError(f"{argument}: there is no probe {unknown[0]!r}; there are {sorted(probes)}.")
+    joined = [probes[name] for name in names]
+    if any(len(probe) != len(joined[0]) or not same_labels(probe.labels, joined[0].labels) for probe in joined):
+        raise ConfigurationError(
+            f"{argument}: the probes differ in size or labels, so they do not hold the same samples and have no "
+            "distances to each other; leave joint=() to draw them side by side."
         )
 
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
 from lightning_infogeo.monitor.album import Album
-from lightning_infogeo.monitor.arguments import as_schedule, check, check_continues, check_probes
+from lightning_infogeo.monitor.arguments import as_schedule, check, check_continues, check_joint, check_probes
 from lightning_infogeo.monitor.clock import read_clock
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.planner import Planner
@@ -191,7 +191,8 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         if recorder is not None and self._album.max_records and takes_figures(trainer) and not self._broken:
             x = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
             if not self._album.pending(self._planner.recorded):
-                self._illustrate(lambda: self._album.post(self._planner.recorded, x, recorder.pictures()))
+                groups = self._album.groups(recorder.chosen)
+                self._illustrate(lambda: self._album.post(self._planner.recorded, x, recorder.pictures(groups)))
             self._illustrate(lambda: self._album.deliver(trainer, last=True))
 
     @override
@@ -242,6 +243,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
             if self._loaded:
                 self._recorder.load_state_dict(self._loaded)
         recorder = self._recorder
+        check_joint(self._album.joint, self.followed)
         logits_dtype = recorder.prepare(trainer, pl_module)
         precision = f"{recorder.evaluator.precision} {str(logits_dtype).removeprefix('torch.')}"
         return precision, recorder.dtype, recorder.quantities
@@ -260,7 +262,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
             try:
                 values = self._recorder.step(trainer, pl_module, clock.step, decision, self._planner.kept)
                 if decision.record and x is not None and self._album.due(trainer, clock.step):
-                    pictures = self._recorder.pictures()
+                    pictures = self._recorder.pictures(self._album.groups(self._recorder.chosen))
             except Exception as raised:
                 error = raised
         if decision.record:

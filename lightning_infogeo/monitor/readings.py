@@ -46,7 +46,7 @@ class Readings:
         if not self._album.max_records or self._recorder is None or not any(map(len, self.trajectories.values())):
             raise RuntimeError("`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process.")
         step = max(int(trajectory.steps[-1]) for trajectory in self.trajectories.values())
-        return self._album.draw(self._recorder.pictures(), step)
+        return self._album.draw(self._recorder.pictures(self._album.groups(self._recorder.chosen)), step)
 
     def to_frame(self, probe: str) -> pandas.DataFrame:
         """Returns what was recorded on ``probe``, one row a record, indexed by step.

@@ -19,7 +19,7 @@ from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import landscape
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.settings import LEAST_RECORDS
-from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, check_logits, place
+from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, check_logits, place, same_labels
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, TrajectoryState, extend, start
 
 
@@ -129,12 +129,13 @@ class Recorder:
         return history.in_order(self._histories[name])
 
     @torch.no_grad()
-    def pictures(self) -> dict[str, Tensor]:
-        """Returns what a picture of each probe needs, as a vector: see ``landscape``."""
-        return {
-            name: landscape(kept, self._labels(name), min(self._made, len(kept.steps)))
-            for name, kept in self._histories.items()
-        }
+    def pictures(self, groups: Mapping[str, tuple[str, ...]]) -> dict[str, Tensor]:
+        """Returns what a picture of each group of probes needs, as a matrix: see ``landscape``."""
+        made = {}
+        for name, members in groups.items():
+            kept = [self._histories[member] for member in members]
+            made[name] = landscape(kept, self._labels(members[0]), min(self._made, len(kept[0].steps)))
+        return made
 
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
@@ -272,10 +273,7 @@ def _explained(module: pl.LightningModule, action: str) -> Iterator[None]:
 
 
 def _same(saved: dict[str, Any], chosen: Chosen) -> bool:
-    labels, saved_labels = chosen.probe.labels, saved["labels"]
-    if (labels is None) != (saved_labels is None):
-        return False
-    return saved["fingerprint"] == chosen.probe.fingerprint and (labels is None or torch.equal(labels, saved_labels))
+    return saved["fingerprint"] == chosen.probe.fingerprint and same_labels(saved["labels"], chosen.probe.labels)
 
 
 def _described(saved: dict[str, Any] | None) -> str:

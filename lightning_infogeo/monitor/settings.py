@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ class EmbeddingSettings:
         per_decade: pictures per factor of ten in steps, at most.
         mesh: whether TensorBoard also gets the points in three dimensions (its Mesh plugin).
         projector: whether TensorBoard's projector gets the points once, at the end. It does not reload: not live.
+        joint: names of probes that hold the same samples, seen in different ways (augmented or not): they are drawn in
+            one picture. Probes of different samples have no distances to each other.
 
     Raises:
         ConfigurationError: where a value is impossible.
@@ -32,6 +35,7 @@ class EmbeddingSettings:
     per_decade: int = 6
     mesh: bool = False
     projector: bool = False
+    joint: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, least in (("max_records", LEAST_RECORDS), ("per_decade", 1)):
@@ -40,6 +44,22 @@ class EmbeddingSettings:
                 raise ConfigurationError(f"`EmbeddingSettings({name}={value!r})`: must be an int of at least {least}.")
         if not isinstance(self.share, (int, float)) or not 0 <= self.share <= 1:
             raise ConfigurationError(f"`EmbeddingSettings(share={self.share!r})`: must lie between 0 and 1.")
+        named = isinstance(self.joint, (tuple, list)) and all(isinstance(name, str) for name in self.joint)
+        if not named or len(set(self.joint)) != len(self.joint) or len(self.joint) == 1:
+            raise ConfigurationError(
+                f"`EmbeddingSettings(joint={self.joint!r})`: must be the names of two or more probes, or ()."
+            )
+        object.__setattr__(self, "joint", tuple(self.joint))
+
+    def groups(self, probes: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Returns which probes share a picture, by a name for each.
+
+        Example:
+            >>> EmbeddingSettings(joint=("clean", "augmented")).groups(["clean", "augmented", "val"])
+            {'clean, augmented': ('clean', 'augmented'), 'val': ('val',)}
+        """
+        alone = {name: (name,) for name in probes if name not in self.joint}
+        return {**({", ".join(self.joint): self.joint} if self.joint else {}), **alone}
 
 
 def bytes_of(memory: Any) -> int:

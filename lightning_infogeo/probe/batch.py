@@ -86,6 +86,13 @@ def split(batch: Any) -> tuple[Any, Any]:
     return (_without(batch, name) if isinstance(batch, Mapping) else batch), fields[name]
 
 
+def same_labels(labels: Tensor | None, others: Tensor | None) -> bool:
+    """Returns whether both are absent, or equal."""
+    if labels is None or others is None:
+        return labels is others
+    return torch.equal(labels, others)
+
+
 def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
     """Returns ``structure`` with ``function`` applied to every tensor and every list of plain values."""
     if isinstance(structure, (Tensor, np.ndarray)) or _is_plain(structure):

@@ -147,10 +147,10 @@ def test_a_picture_can_be_had_at_any_time(tmp_path):
 def test_axes_do_not_flip_between_pictures(tmp_path):
     monitor = InfoGeometryMonitor(schedule=1)
     fit(monitor, tmp_path, max_steps=25)
-    landscape = monitor._recorder.pictures()["val"]
-    first = monitor._album.compose("val", landscape)
+    landscape = monitor._recorder.pictures({"val": ("val",)})["val"]
+    first = monitor._album.compose(("val",), landscape)
     monitor._album.places["val"] = {step: [-x for x in place] for step, place in monitor._album.places["val"].items()}
-    flipped = monitor._album.compose("val", landscape)
+    flipped = monitor._album.compose(("val",), landscape)
     torch.testing.assert_close(flipped.embedding.coordinates, -first.embedding.coordinates)
 
 
@@ -210,9 +210,72 @@ def test_a_model_that_never_is_finite_has_no_picture(tmp_path):
     assert events(logger).Tags()["images"] == []
 
 
+def twins():
+    """The same samples as they are and blurred, and others."""
+    blurred = (IMAGES[:40] + IMAGES[:40].roll(1, 1)) / 2
+    return {
+        "clean": Probe(IMAGES[:40], LABELS[:40]),
+        "blurred": Probe(blurred, LABELS[:40]),
+        "other": Probe(IMAGES[40:70], LABELS[40:70]),
+    }
+
+
+def test_probes_of_the_same_samples_share_a_picture(tmp_path):
+    settings = EmbeddingSettings(joint=["clean", "blurred"], max_records=16)
+    monitor = InfoGeometryMonitor(twins(), schedule=1, embedding=settings)
+    fit(monitor, tmp_path, max_steps=30)
+    groups = monitor._album.groups(monitor.followed)
+    assert groups == {"clean, blurred": ("clean", "blurred"), "other": ("other",)}
+    picture = monitor._album.compose(groups["clean, blurred"], monitor._recorder.pictures(groups)["clean, blurred"])
+    clean, blurred = (monitor.trajectories[name].history for name in ("clean", "blurred"))
+    assert picture.steps.tolist() == [*clean.steps.tolist(), *blurred.steps.tolist()]
+    assert picture.member.tolist() == [0] * 16 + [1] * 16
+    exact = pairwise_bhattacharyya(torch.cat([clean.amplitudes, blurred.amplitudes]))
+    torch.testing.assert_close(picture.embedding.distances, exact, rtol=1e-3, atol=1e-7)
+    assert exact[:16, 16:].min() > 0
+    figure = monitor.picture()
+    assert [axes.get_title().split(":")[0] for axes in figure.axes[:4:2]] == ["clean, blurred", "other"]
+    assert {"clean", "blurred", "now"} < set(figure.axes[0].get_legend_handles_labels()[1])
+    assert len(figure.axes[0].get_lines()) == 4 + 3  # two paths with their ends; ignorance, geodesic, truth
+
+
+def test_a_joint_picture_goes_on_after_a_resume(tmp_path):
+    def monitor():
+        return InfoGeometryMonitor(
+            twins(),
+            schedule=1,
+            embedding=EmbeddingSettings(joint=("clean", "blurred"), max_records=16, share=1.0, projector=True),
+        )
+
+    whole, resumed = monitor(), monitor()
+    options = {"max_steps": 40, "enable_checkpointing": True, "logger": TensorBoardLogger(tmp_path)}
+    fit([whole, saved(tmp_path, every_n_train_steps=20)], tmp_path, ByStep, **options)
+    path = tmp_path / "step=20.ckpt"
+    fit(resumed, tmp_path, ByStep, logger=TensorBoardLogger(tmp_path), ckpt_path=path, seed=99, max_steps=40)
+    assert whole._album.places == resumed._album.places
+    assert len(whole._album.places["blurred"]) > 16
+
+
+@pytest.mark.parametrize(
+    ("joint", "message"),
+    [(("clean", "nobody"), "no probe 'nobody'; there are"), (("clean", "other"), "do not hold the same samples")],
+)
+def test_probes_that_cannot_share_a_picture_are_named_before_training(joint, message, tmp_path):
+    monitor = InfoGeometryMonitor(twins(), embedding=EmbeddingSettings(joint=joint))
+    with pytest.raises(ConfigurationError, match=message):
+        fit(monitor, tmp_path, max_steps=1)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"max_records": 7}, "max_records=7"), ({"share": 2}, "share=2"), ({"per_decade": 0}, "per_decade=0")],
+    [
+        ({"max_records": 7}, "max_records=7"),
+        ({"share": 2}, "share=2"),
+        ({"per_decade": 0}, "per_decade=0"),
+        ({"joint": ("a",)}, "joint="),
+        ({"joint": ("a", "a")}, "joint="),
+        ({"joint": "ab"}, "joint="),
+    ],
 )
 def test_impossible_settings_are_named(settings, message):
     with pytest.raises(ConfigurationError, match=message):
