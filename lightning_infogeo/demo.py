@@ -128,7 +128,8 @@ def demo(logdir: str = "infogeo_demo", max_steps: int = 4000, seed: int = 0) -> 
     trainer.fit(DigitsClassifier(), train, val)
 
     picture = Path(logger.log_dir) / "curves.png"
-    curves(monitor.trajectories, "Digits, a quarter of the training labels wrong").savefig(picture, dpi=110)
+    title = "Digits, a quarter of the training labels wrong"
+    curves(monitor.trajectories, title, monitor.events).savefig(picture, dpi=110)
     embedded = Path(logger.log_dir) / "embedding.png"
     monitor.picture().savefig(embedded, dpi=110)
     console.print(monitor.summary())

@@ -66,7 +66,12 @@ def distance_to_truth(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         Scalar, nats per sample, range [0, ∞); ½ ln C for the uniform prediction.
     """
-    return log_probabilities(logits).gather(-1, labels.unsqueeze(-1)).abs().mean() / 2
+    return distances_to_truth(logits, labels).mean()
+
+
+def distances_to_truth(logits: Tensor, labels: Tensor) -> Tensor:
+    """Returns −½ ln p_n(y_n) of every sample, shape (N,), nats; see ``distance_to_truth``."""
+    return log_probabilities(logits).gather(-1, labels.unsqueeze(-1))[..., 0].abs() / 2
 
 
 def entropy(logits: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.embedding import inpca
+from lightning_infogeo.markers import Event
 from lightning_infogeo.picture import Picture
 from lightning_infogeo.trajectory import Trajectory
 
@@ -31,14 +32,15 @@ _PANELS = (
 )
 
 
-def curves(trajectories: Mapping[str, Trajectory], title: str = "") -> Figure:
+def curves(trajectories: Mapping[str, Trajectory], title: str = "", events: Sequence[Event] = ()) -> Figure:
     """Returns every quantity against the logarithm of the step, one line a probe.
 
-    Where a probe has labels, its closest approach to truth is marked.
+    Where a probe has labels, its closest approach to truth is marked; events are vertical lines at their steps.
 
     Args:
         trajectories: by probe.
         title: above the picture.
+        events: to be marked.
     """
     from matplotlib.figure import Figure
 
@@ -51,6 +53,10 @@ def curves(trajectories: Mapping[str, Trajectory], title: str = "") -> Figure:
                 axes.plot(steps, getattr(trajectory, quantity), color=colour, label=name, linewidth=1.5)
                 if quantity == "distance_to_truth":
                     _mark_closest(axes, trajectory, colour, name)
+        for event in events:
+            first = event.name not in axes.get_legend_handles_labels()[1]
+            label_once = event.name if first else None
+            axes.axvline(event.step + 1, color=_event_colour(event), linestyle=":", linewidth=1.2, label=label_once)
         axes.set(title=label, xscale="log", yscale=scale)
         axes.title.set_fontsize("medium")
         axes.grid(alpha=0.25)
@@ -62,17 +68,18 @@ def curves(trajectories: Mapping[str, Trajectory], title: str = "") -> Figure:
     return figure
 
 
-def embedding(pictures: Mapping[str, Picture], step: int) -> Figure:
+def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event] = ()) -> Figure:
     """Returns each probe's trajectory on its first three InPCA axes, a row a probe.
 
     Coloured by the logarithm of the step, with ignorance (square), truth (star), the geodesic between them and the
-    current point (ring). Probes have different samples and so no distances to each other: they cannot share axes, only
-    their conventions; those that hold the same samples may be joined in one picture, told apart by the lines' colour.
-    An axis named "time-like" counts its squared distances negative.
+    current point (ring), and the records nearest to events (crosses). Probes have different samples and so no distances
+    to each other: they cannot share axes, only their conventions; those that hold the same samples may be joined in one
+    picture, told apart by the lines' colour. An axis named "time-like" counts its squared distances negative.
 
     Args:
         pictures: by probe.
         step: of the current point.
+        events: to be marked.
     """
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
@@ -83,7 +90,7 @@ def embedding(pictures: Mapping[str, Picture], step: int) -> Figure:
     for row, (name, picture) in zip(panels, pictures.items(), strict=True):
         stress = f"{name}: {float(picture.embedding.explained_stress):.0%} of the stress in these axes"
         for axes, (i, j) in zip(row, ((0, 1), (0, 2)), strict=True):
-            _draw_path(axes, picture, i, j, norm)
+            _draw_path(axes, picture, i, j, norm, events)
         row[0].set_title(stress, fontsize="medium")
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
@@ -93,11 +100,12 @@ def embedding(pictures: Mapping[str, Picture], step: int) -> Figure:
     return figure
 
 
-def distances(pictures: Mapping[str, Picture]) -> Figure:
+def distances(pictures: Mapping[str, Picture], events: Sequence[Event] = ()) -> Figure:
     """Returns each probe's table of distances as a heat map, and the leading eigenvalues with their signs.
 
     Args:
         pictures: by probe.
+        events: to be marked, by lines at their steps.
     """
     from matplotlib.figure import Figure
 
@@ -108,6 +116,8 @@ def distances(pictures: Mapping[str, Picture]) -> Figure:
         ticks = list(range(0, len(picture.steps), max(1, len(picture.steps) // 5)))
         left.set_xticks(ticks, [str(int(picture.steps[k])) for k in ticks], rotation=45)
         left.set_yticks(ticks, [str(int(picture.steps[k])) for k in ticks])
+        for event, at in _nearest(picture, events):
+            left.axvline(at, color=_event_colour(event), linestyle=":", linewidth=1)
         left.set(title=f"{name}: distances between records [nats]", xlabel="optimizer step")
         figure.colorbar(image, ax=left, shrink=0.8)
         whole = inpca(picture.embedding.distances, _SPECTRUM, weights=picture.embedding.weights)
@@ -127,7 +137,7 @@ _SPECTRUM = 12
 """Eigenvalues shown."""
 
 
-def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm) -> None:
+def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm, events: Sequence[Event]) -> None:
     width = picture.embedding.coordinates.shape[1]
     path = _padded(picture.embedding.coordinates)
     way = _padded(picture.milestones)
@@ -141,6 +151,10 @@ def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm) -> N
         line = {"color": "0.75", "linewidth": 0.8} if alone else {"color": COLOURS[2 + k % 4], "label": name}
         axes.plot(own[:, i], own[:, j], zorder=1, **line)
         axes.plot(own[-1:, i], own[-1:, j], color=COLOURS[1], label=None if k else "now", zorder=4, **ring)
+    for event, at in _nearest(picture, events):
+        known = axes.get_legend_handles_labels()[1]
+        cross: dict[str, Any] = {"color": _event_colour(event), "markersize": 9, "markeredgewidth": 2, "zorder": 5}
+        axes.plot(path[at, i], path[at, j], "x", label=None if event.name in known else event.name, **cross)
     axes.plot(way[:1, i], way[:1, j], "s", color="black", label="ignorance", zorder=4)
     if len(way) > 1:
         axes.plot(way[:, i], way[:, j], "--", color="black", linewidth=1, label="geodesic", zorder=2)
@@ -149,6 +163,23 @@ def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm) -> N
         time_like = which < width and picture.embedding.eigenvalues[which] < 0
         axis(f"PC{which + 1}{' (time-like)' if time_like else ''}")
     axes.grid(alpha=0.25)
+
+
+def _nearest(picture: Picture, events: Sequence[Event]) -> list[tuple[Event, int]]:
+    """The events on probes of a picture, each with the record nearest to its step."""
+    found = []
+    for event in events:
+        if event.probe in picture.probes:
+            other = picture.member != picture.probes.index(event.probe)
+            found.append((event, int(((picture.steps - event.step).abs() + other * 2**40).argmin())))
+    return found
+
+
+def _event_colour(event: Event) -> str:
+    return _EVENT_COLOURS.get(event.name, "0.4")
+
+
+_EVENT_COLOURS = {"overfitting": "#D55E00", "memorisation": "#CC79A7", "knee": "#009E73", "velocity_change": "#0072B2"}
 
 
 def _padded(points: Tensor) -> np.ndarray[Any, Any]:

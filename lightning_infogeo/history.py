@@ -22,6 +22,7 @@ class HistoryState(NamedTuple):
         weights: how many records each stands for, shape (K,); 0 where a slot is free.
         steps: of the records, shape (K,), int64; −1 where a slot is free.
         used: number of slots in use, scalar int64.
+        marked: the records of events, shape (K,), bool.
     """
 
     amplitudes: Tensor
@@ -29,6 +30,7 @@ class HistoryState(NamedTuple):
     weights: Tensor
     steps: Tensor
     used: Tensor
+    marked: Tensor
 
 
 def start(like: Tensor, capacity: int) -> HistoryState:
@@ -40,6 +42,7 @@ def start(like: Tensor, capacity: int) -> HistoryState:
         weights=zeros,
         steps=torch.full_like(zeros, -1, dtype=torch.int64),
         used=torch.zeros((), dtype=torch.int64, device=like.device),
+        marked=torch.zeros_like(zeros, dtype=torch.bool),
     )
 
 
@@ -48,7 +51,8 @@ def extend(state: HistoryState, step: int, amplitudes: Tensor, made: int) -> His
 
     Costs one pass over the history: one row of distances, by chords, so that records close to each other keep their
     digits. A full history first drops the record whose loss costs the path least: the one with the smallest weight ×
-    distance to its nearer neighbour in time, which takes over its weight. First and last are never dropped.
+    distance to its nearer neighbour in time, which takes over its weight. First and last are never dropped, marked ones
+    only when they exceed a quarter of the slots.
 
     Args:
         state: from ``start`` or an earlier call; not to be used afterwards.
@@ -69,7 +73,8 @@ def extend(state: HistoryState, step: int, amplitudes: Tensor, made: int) -> His
     gaps = state.distances[order[:-1], order[1:]]
     left, right = gaps, torch.cat([gaps[1:], row[order[-1:]]])  # of the second to the last in time
     loss, nearer = torch.minimum(left, right), left <= right
-    victim = (state.weights[order[1:]] * loss).argmin()
+    protected = state.marked[order[1:]] & (state.marked.sum() <= capacity // 4)
+    victim = torch.where(protected, torch.inf, state.weights[order[1:]] * loss).argmin()
     dropped = order[1:].gather(0, victim[None])
     before = order.gather(0, victim[None])
     after = torch.cat([order[2:], dropped]).gather(0, victim[None])  # itself where its later neighbour is the new one
@@ -91,7 +96,15 @@ def extend(state: HistoryState, step: int, amplitudes: Tensor, made: int) -> His
         weights=torch.where(finite, weights, state.weights),
         steps=torch.where(finite, state.steps.index_fill(0, slot, step), state.steps),
         used=torch.where(finite & ~full, state.used + 1, state.used),
+        marked=torch.where(finite, state.marked.index_fill(0, slot, False), state.marked),
     )
+
+
+def mark(state: HistoryState, step: int) -> HistoryState:
+    """Marks the record nearest to ``step`` as one to keep; reads nothing back from the device."""
+    far = torch.iinfo(torch.int64).max
+    nearest = torch.where(state.steps >= 0, (state.steps - step).abs(), far).argmin()
+    return state._replace(marked=state.marked.index_fill(0, nearest[None], True))
 
 
 def restored(state: HistoryState) -> HistoryState:
@@ -111,5 +124,7 @@ def in_order(state: HistoryState) -> HistoryState:
     """Returns the records in the order of time, without free slots, on the CPU; waits for the device."""
     steps = state.steps.cpu()
     order = steps.argsort()[int((steps < 0).sum()) :]
-    amplitudes, distances, weights, steps, in_use = (tensor.cpu() for tensor in state)
-    return HistoryState(amplitudes[order], distances[order][:, order], weights[order], steps[order], in_use)
+    amplitudes, distances, weights, steps, used, marked = (tensor.cpu() for tensor in state)
+    return HistoryState(
+        amplitudes[order], distances[order][:, order], weights[order], steps[order], used, marked[order]
+    )

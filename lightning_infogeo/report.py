@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_warn
+from rich.console import Group
 from rich.table import Table
 from torch import Tensor
 
+from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.picture import Picture
 from lightning_infogeo.trajectory import Trajectory
 
@@ -83,7 +85,7 @@ class Publisher:
         self._lost: set[int] = set()
         self._finite = torch.empty(0)
 
-    def restore(self, trainer: pl.Trainer, last: Mapping[tuple[str, str], float], like: Tensor) -> None:
+    def restore(self, trainer: pl.Trainer, last: Mapping[tuple[str, ...], float], like: Tensor) -> None:
         """Puts the last finite values back into ``callback_metrics``, which a new fit begins without.
 
         Args:
@@ -106,8 +108,8 @@ class Publisher:
             if name in metrics:
                 metrics[name] = value
 
-    def publish(self, trainer: pl.Trainer, x: int | None, scalars: Mapping[tuple[str, str], float]) -> None:
-        """Publishes one record, given by (probe, quantity).
+    def publish(self, trainer: pl.Trainer, x: int | None, scalars: Mapping[tuple[str, ...], float]) -> None:
+        """Publishes one record, given by (probe, quantity), or (quantity,) for what is not of one probe.
 
         NaN goes to the loggers, so that their keys never change, but not into ``callback_metrics``, where it would make
         EarlyStopping stop the run: there the last finite value stays.
@@ -126,6 +128,15 @@ class Publisher:
             with self._guarding(logger):
                 metrics = {separator.join((self.prefix, *key)): value for key, value in scalars.items()}
                 logger.log_metrics(metrics, step=x)
+
+    def publish_text(self, trainer: pl.Trainer, key: str, markdown: str, x: int | None) -> None:
+        """Sends Markdown to TensorBoard, which keeps only samples of texts: each has to hold all that came before."""
+        if x is None or not trainer.is_global_zero:
+            return
+        for logger in self._alive(trainer):
+            if isinstance(logger, TensorBoardLogger):
+                with self._guarding(logger):
+                    logger.experiment.add_text("/".join((self.prefix, key)), markdown, x)
 
     def publish_figure(self, trainer: pl.Trainer, key: str, figure: Any, x: int) -> None:
         """Sends a figure to every logger that takes one."""
@@ -200,19 +211,57 @@ def _callback_metrics(trainer: pl.Trainer) -> dict[str, Tensor]:
     return trainer._logger_connector._callback_metrics
 
 
-def summary_table(trajectories: Mapping[str, Trajectory]) -> Table:
-    """Returns a table of what was seen on each probe."""
+def event_list(events: Sequence[Event]) -> str:
+    """Returns a Markdown table of all events."""
+    rows = [
+        f"| {name} | {probe} | {step} | {known} | {strength:.3g} | {message} |"
+        for name, probe, step, known, strength, message in events
+    ]
+    head = ["| event | probe | at step | known at step | strength | what it means |", "|---|---|---|---|---|---|"]
+    return "\n".join(head + rows)
+
+
+def summary_table(
+    trajectories: Mapping[str, Trajectory],
+    events: Sequence[Event] = (),
+    verdicts: Mapping[str, Verdict] | None = None,
+) -> Table | Group:
+    """Returns a table of what was seen on each probe; where there were events, with a second one that names them all.
+
+    Args:
+        trajectories: by probe.
+        events: in the order in which they became known.
+        verdicts: what can be said of overfitting, by probe.
+    """
     table = Table(title="Information geometry of this training", caption="length in radians, distance to truth in nats")
     table.add_column("probe")
     for heading in ("records", "steps", "length", "straight-\nness", "closest\nto truth", "at step", "final\ndistance"):
         table.add_column(heading, justify="right")
+    if verdicts:
+        table.add_column("overfitting")
     for name, trajectory in trajectories.items():
-        table.add_row(name, str(len(trajectory)), *_row(trajectory))
+        verdict = [_worded(verdicts[name])] if verdicts and name in verdicts else []
+        table.add_row(name, str(len(trajectory)), *_row(trajectory), *verdict)
     skipped = {name: trajectory.skipped for name, trajectory in trajectories.items() if trajectory.skipped}
     if skipped:
         counts = ", ".join(f"{name} {count}" for name, count in skipped.items())
         table.caption = f"{table.caption}; records left out for logits that were not finite: {counts}"
-    return table
+    if not events:
+        return table
+    listed = Table(title="Events")
+    for heading in ("event", "probe", "at step", "known at", "what it means"):
+        listed.add_column(heading, justify="right" if heading in ("at step", "known at") else "left")
+    for event in events:
+        listed.add_row(event.name, event.probe, str(event.step), str(event.detected_at), event.message)
+    return Group(table, listed)
+
+
+def _worded(verdict: Verdict) -> str:
+    if verdict.answer == "undecidable":
+        return f"undecidable: a rise below {verdict.resolution:.0%}\nwould not be seen; needs {verdict.samples} samples"
+    if verdict.answer == "clean":
+        return f"clean (resolution {verdict.resolution:.1%})" if verdict.resolution else "clean: at its closest"
+    return "flagged"
 
 
 def _row(trajectory: Trajectory) -> list[str]:

@@ -4,6 +4,7 @@ import math
 import torch
 
 from lightning_infogeo.figures import curves
+from lightning_infogeo.markers import Event
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory
 
 
@@ -23,6 +24,16 @@ def test_every_quantity_has_a_panel_with_a_line_a_probe():
         assert [line.get_label() for line in lines] == ["train", "val"]
         assert lines[0].get_xdata().tolist() == [1, 11, 21]
     assert "val: closest to truth at step 10" in [line.get_label() for line in figure.axes[0].get_lines()]
+
+
+def test_events_are_marked_once_in_the_legend_and_in_every_panel():
+    events = [Event(name, "val", 10, 20, 1.0, "") for name in ("overfitting", "knee", "knee")]
+    figure = curves({"val": made([3, 1, 2])}, events=events)
+    for axes in figure.axes:
+        lines = [line for line in axes.get_lines() if list(line.get_xdata()) == [11, 11]]
+        assert len(lines) == 3
+    labels = figure.axes[0].get_legend_handles_labels()[1]
+    assert labels.count("knee") == labels.count("overfitting") == 1
 
 
 def test_probes_without_labels_or_finite_records_can_be_drawn():

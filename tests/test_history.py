@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lightning_infogeo import amplitudes, inpca, pairwise_bhattacharyya
-from lightning_infogeo.history import HistoryState, extend, in_order, start
+from lightning_infogeo.history import HistoryState, extend, in_order, mark, start
 from tests.contracts import random_logits
 
 
@@ -40,6 +40,25 @@ def test_a_full_history_keeps_first_and_last_and_every_record_counts_once():
         assert torch.equal(history.amplitudes, path[history.steps])
         exact = pairwise_bhattacharyya(history.amplitudes)
         torch.testing.assert_close(history.distances.double(), exact, rtol=1e-4, atol=1e-7)
+
+
+def test_marked_records_are_kept_up_to_a_quarter_of_the_slots():
+    path = walk()
+    state = start(path[0], 16)
+    for made, point in enumerate(path):
+        state = extend(state, made, point, made)
+        if made in (5, 9, 14, 40):
+            state = mark(state, made - 1)
+            near = in_order(state).steps[in_order(state).marked].tolist()[-1]
+            assert abs(near - (made - 1)) <= 3  # itself, unless it has been dropped already
+    kept_marks = in_order(state).steps[in_order(state).marked].tolist()
+    assert kept_marks == [4, 8, 13, near]
+    state = mark(state, 119)
+    assert int(state.marked.sum()) == 5
+    for made, point in enumerate(path, 120):
+        state = extend(state, made, point, made)
+    assert int(state.marked.sum()) == 4  # with five, any of them may go
+    assert in_order(state).weights.sum() == 240
 
 
 def slow(path, capacity):

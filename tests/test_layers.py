@@ -10,7 +10,7 @@ ORDER = [
     ["schedules", "distributions"],
     ["distances"],
     ["geodesics", "metrics"],
-    ["history", "embedding"],
+    ["history", "embedding", "markers"],
     ["trajectory", "picture"],
     ["probe", "export", "figures", "report"],
     ["monitor"],
@@ -23,6 +23,7 @@ KNOW = {
     "lightning": {"probe", "report", "monitor", "demo"},
     "matplotlib": {"figures", "report"},
     "pandas": {"export", "monitor"},
+    "ruptures": {"markers"},
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 

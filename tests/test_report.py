@@ -4,13 +4,14 @@ import math
 import torch
 from rich.console import Console
 
-from lightning_infogeo.report import Mailbox, summary_table
+from lightning_infogeo.markers import Event, Verdict
+from lightning_infogeo.report import Mailbox, event_list, summary_table
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory
 
 
-def shown(trajectories):
-    console = Console(width=120, record=True, file=io.StringIO())
-    console.print(summary_table(trajectories))
+def shown(trajectories, *more):
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(summary_table(trajectories, *more))
     return console.export_text()
 
 
@@ -28,6 +29,26 @@ def test_the_table_names_the_closest_approach_and_skipped_records():
         assert f" {cell} " in row
     assert "no labels" in text
     assert "val 1" in text
+
+
+def test_the_table_gives_three_answers_and_names_every_event():
+    trajectory = Trajectory(LABELLED_QUANTITIES, "", 1, "")
+    trajectory.append(40, [0.1, 2.5, 2, 0.8, 0.7, 2, 0.2191, 0.6])
+    verdicts = {
+        "a": Verdict("flagged", 0.05, 100),
+        "b": Verdict("clean", 0.034, 100),
+        "c": Verdict("undecidable", 0.21, 2200),
+        "d": Verdict("clean", 0.0, 0),
+    }
+    events = [Event("knee", "a", 123, 300, -0.5, "it bends"), Event("overfitting", "a", 456, 789, 0.3, "it turns")]
+    text = shown(dict.fromkeys("abcde", trajectory), events, verdicts)
+    for words in ("flagged", "clean (resolution 3.4%)", "a rise below 21%", "needs 2200 samples", "at its closest"):
+        assert words in text
+    for words in ("Events", "knee", "123", "300", "it bends", "overfitting", "456", "789", "it turns"):
+        assert words in text
+    markdown = event_list(events).splitlines()
+    assert markdown[2] == "| knee | a | 123 | 300 | -0.5 | it bends |"
+    assert len(markdown) == 4
 
 
 def test_the_mailbox_gives_back_everything_once_and_in_order():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_infogeo import figures
@@ -15,6 +16,7 @@ from lightning_infogeo.distances import pairwise_bhattacharyya
 from lightning_infogeo.embedding import inpca
 from lightning_infogeo.geodesics import geodesic, ignorance, truth
 from lightning_infogeo.history import HistoryState, distances_to
+from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.settings import EmbeddingSettings
 from lightning_infogeo.picture import Picture
 from lightning_infogeo.report import Mailbox, Publisher, takes_figures
@@ -97,11 +99,20 @@ class Album:
         """Starts the clock of a training."""
         self._spent, self._began = 0.0, time.monotonic()
 
-    def close(self) -> None:
-        """Draws nothing more."""
-        self.settings = None
-        self._mailbox.collect()
-        self._undrawn.clear()
+    def attempt(self, draw: Callable[[], None]) -> None:
+        """Draws; where that raises, there are no more pictures, but records go on."""
+        try:
+            draw()
+        except Exception as error:
+            if self._publisher.strict:
+                raise
+            self.settings = None
+            self._mailbox.collect()
+            self._undrawn.clear()
+            rank_zero_warn(
+                f"`InfoGeometryMonitor(embedding=...)`: drawing raised {type(error).__name__}: {error}. There will be "
+                "no more pictures; curves go on."
+            )
 
     def due(self, trainer: pl.Trainer, step: int) -> bool:
         """Returns whether to draw the record at this step: often enough, affordable, and somebody to see it."""
@@ -146,26 +157,39 @@ class Album:
             }
             self._undrawn.append((step, x, {name: p for name, p in composed.items() if p is not None}))
 
-    def deliver(self, trainer: pl.Trainer, last: bool = False) -> None:
-        """Draws what was posted and sends it to every logger that takes figures."""
+    def deliver(self, trainer: pl.Trainer, events: Sequence[Event], last: bool = False) -> None:
+        """Draws what was posted, with the events known, and sends it to every logger that takes figures."""
         began = time.monotonic()
         self.receive()
         undrawn, self._undrawn = self._undrawn, []
         for step, x, drawn in undrawn:
             if not drawn or x is None:
                 continue
-            self._publisher.publish_figure(trainer, "embedding", figures.embedding(drawn, step), x)
+            self._publisher.publish_figure(trainer, "embedding", figures.embedding(drawn, step, events), x)
             if last:
-                self._publisher.publish_figure(trainer, "distances", figures.distances(drawn), x)
+                self._publisher.publish_figure(trainer, "distances", figures.distances(drawn, events), x)
             settings = self.settings or EmbeddingSettings()
             if settings.mesh or (settings.projector and last):
                 self._publisher.publish_points(trainer, drawn, x, settings.mesh, settings.projector and last)
         self._spent += time.monotonic() - began
 
-    def draw(self, landscapes: Mapping[str, Tensor], step: int) -> Figure:
+    def finish(
+        self,
+        trainer: pl.Trainer,
+        step: int,
+        x: int,
+        landscapes: Callable[[], Mapping[str, Tensor]],
+        events: Sequence[Event],
+    ) -> None:
+        """Draws the last record, unless it waits to be drawn anyway, and delivers."""
+        if not self.pending(step):
+            self.attempt(lambda: self.post(step, x, landscapes()))
+        self.attempt(lambda: self.deliver(trainer, events, last=True))
+
+    def draw(self, landscapes: Mapping[str, Tensor], step: int, events: Sequence[Event]) -> Figure:
         """Returns a picture at once, waiting for the device."""
         composed = {name: self.compose(self._members[name], m.float().cpu()) for name, m in landscapes.items()}
-        return figures.embedding({name: p for name, p in composed.items() if p is not None}, step)
+        return figures.embedding({name: p for name, p in composed.items() if p is not None}, step, events)
 
     def compose(self, probes: tuple[str, ...], matrix: Tensor) -> Picture | None:
         """Returns a picture of some probes, on the axes and sides of the one before; None without records.

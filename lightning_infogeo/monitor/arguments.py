@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
+from lightning_infogeo.markers import LogLogKnee, MemorisationOnset, OverfittingOnset, VelocityChange
+from lightning_infogeo.monitor.settings import EmbeddingSettings, bytes_of
 from lightning_infogeo.probe import ConfigurationError, Probe, same_labels
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
 from lightning_infogeo.trajectory import Trajectory
+
+
+def check_all(monitor: Any) -> None:
+    """Raises ``ConfigurationError`` for an argument of a monitor that is impossible whatever the training."""
+    check_probes(monitor.probes)
+    size, lag, prefix = monitor.probe_size, monitor.lag, monitor.prefix
+    check(is_int(size) and size > 0, "probe_size", size, "must be a positive int")
+    check(is_int(lag) and lag >= 0, "lag", lag, "must be a non-negative int, such as lag=1")
+    check(monitor.output == "categorical", "output", monitor.output, 'must be "categorical"')
+    for argument in ("logits_fn", "on_event"):
+        function = getattr(monitor, argument)
+        check(function is None or callable(function), argument, function, "must be a function or None")
+    drawn = isinstance(monitor.embedding, (bool, EmbeddingSettings))
+    check(drawn, "embedding", monitor.embedding, "must be True, False or EmbeddingSettings(...)")
+    for argument, choices in (("precision", ("full", "training")), ("on_overfitting", ("flag", "stop"))):
+        value = getattr(monitor, argument)
+        check(value in choices, argument, value, f'must be "{choices[0]}" or "{choices[1]}"')
+    bytes_of(monitor.memory)
+    check(isinstance(monitor.strict, bool), "strict", monitor.strict, "must be True or False")
+    check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
+
+
+def as_markers(markers: Any) -> tuple[Any, ...]:
+    """Returns the markers that the argument stands for, or raises ``ConfigurationError``."""
+    if isinstance(markers, str) and markers == "default":
+        return OverfittingOnset(), MemorisationOnset(), LogLogKnee(), VelocityChange()
+    listed = isinstance(markers, Iterable) and not isinstance(markers, (str, Mapping))
+    found = tuple(markers) if listed else ()
+    remedy = 'must be "default", or a list of markers such as [OverfittingOnset(alpha=0.05)], each of another name'
+    parts = ("name", "observes", "start", "extend", "message")
+    fit = all(all(hasattr(m, part) for part in parts) and not isinstance(m, type) for m in found)
+    check(listed and fit and len({m.name for m in found}) == len(found), "markers", markers, remedy)
+    return found
+
+
+def as_settings(embedding: bool | EmbeddingSettings) -> EmbeddingSettings | None:
+    """Returns the settings that the argument stands for, None to draw nothing."""
+    return EmbeddingSettings() if embedding is True else embedding or None
 
 
 def check_probes(probes: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -12,21 +12,25 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
+from lightning_infogeo.markers import Event, Marker
+from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.album import Album
-from lightning_infogeo.monitor.arguments import as_schedule, check, check_continues, check_joint, check_probes
 from lightning_infogeo.monitor.clock import read_clock
+from lightning_infogeo.monitor.herald import Herald
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.processes import first_process_decides, refuse_sharded, share
 from lightning_infogeo.monitor.readings import Readings
 from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.settings import EmbeddingSettings, bytes_of
+from lightning_infogeo.monitor.watch import Watch
 from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, discover, training_batch_size
 from lightning_infogeo.report import takes_figures
-from lightning_infogeo.schedules import Clock, Schedule, is_int
+from lightning_infogeo.schedules import Clock, Schedule
 from lightning_infogeo.trajectory import Trajectory
 
-FALLBACK_CHUNK = 256
+_CHUNK = 256
 
 
 class InfoGeometryMonitor(Readings, pl.Callback):
@@ -35,8 +39,9 @@ class InfoGeometryMonitor(Readings, pl.Callback):
     The model's predictions on a few fixed samples, a *probe*, are a point on a product of spheres. The callback follows
     that point through training and logs, to every logger of the Trainer and into ``trainer.callback_metrics``, as
     ``{prefix}/{probe}/{quantity}``: velocity, length, displacement, straightness, roughness, entropy and, for a probe
-    with labels, distance_to_truth and progress (``trajectory.extend`` defines them). Training is bit for bit what it is
-    without.
+    with labels, distance_to_truth and progress (``trajectory.extend`` defines them); and as ``{prefix}/markers``,
+    ``overfitting`` and ``overfitting_onset`` how many events the markers have seen, whether overfitting is among them,
+    and its step. Training is bit for bit what it is without.
 
     Args:
         probes: "auto" takes samples of the training and of every validation set; or a :class:`Probe`, a Dataset, a
@@ -48,16 +53,21 @@ class InfoGeometryMonitor(Readings, pl.Callback):
             recording interval ÷ the interval: cheaper, but on a log-spaced schedule it falls by itself.
         output: what the model returns; "categorical" for logits of one of C ≥ 2 classes.
         logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``.
+        markers: what watches for events: "default" for one of each kind, a list of markers, or () for none.
         embedding: whether to keep a bounded history of records and draw it, by InPCA, as images in TensorBoard (or any
             logger with ``log_figure`` or ``log_image``); or an :class:`EmbeddingSettings`.
         precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
             "training" in the trainer's own precision.
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
+        on_event: called with each :class:`Event` as it becomes known, in every process.
+        on_overfitting: "flag", or "stop" to end the training when overfitting is flagged, in all processes at once.
         strict: whether a failing record or logger, or logits that are not finite, raise instead of warning.
         prefix: what the keys begin with.
 
     Attributes:
         trajectories: what was recorded, a :class:`Trajectory` for each probe by name.
+        events: what the markers have seen, a list of :class:`Event`.
+        verdicts: flagged, clean or undecidable, for each held-out probe with labels by name.
         followed: the probes by name, once training has started; in the first process only.
 
     Raises:
@@ -69,7 +79,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
 
     .. tip:: Several monitors in one Trainer need a ``prefix`` each, which also names their state in checkpoints.
 
-    .. note:: Several processes: DDP. The first evaluates the unwrapped module and sends its small vector to the others.
+    .. note:: Several processes: DDP. The first evaluates the unwrapped module and sends a small vector to the others.
     """
 
     def __init__(
@@ -85,39 +95,35 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         lag: int = 1,
         output: Literal["categorical"] = "categorical",
         logits_fn: Callable[..., Any] | None = None,
+        markers: Literal["default"] | Sequence[Marker] = "default",
         embedding: bool | EmbeddingSettings = True,
         precision: Literal["full", "training"] = "full",
         memory: int | str = "256MB",
+        on_event: Callable[[Event], object] | None = None,
+        on_overfitting: Literal["flag", "stop"] = "flag",
         strict: bool = False,
         prefix: str = "infogeo",
     ) -> None:
         super().__init__()
-        check_probes(probes)
-        check(is_int(probe_size) and probe_size > 0, "probe_size", probe_size, "must be a positive int")
-        check(is_int(lag) and lag >= 0, "lag", lag, "must be a non-negative int, such as lag=1")
-        check(output == "categorical", "output", output, 'must be "categorical"')
-        check(logits_fn is None or callable(logits_fn), "logits_fn", logits_fn, "must be a function or None")
-        drawn = isinstance(embedding, (bool, EmbeddingSettings))
-        check(drawn, "embedding", embedding, "must be True, False or EmbeddingSettings(...)")
-        settings = EmbeddingSettings() if embedding is True else embedding
-        check(precision in ("full", "training"), "precision", precision, 'must be "full" or "training"')
-        check(isinstance(strict, bool), "strict", strict, "must be True or False")
-        check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
         self.probes = probes
         self.probe_size = probe_size
         self.schedule = schedule
         self.lag = lag
         self.output = output
         self.logits_fn = logits_fn
+        self.markers = markers
         self.embedding = embedding
         self.precision = precision
         self.memory = memory
+        self.on_event = on_event
+        self.on_overfitting = on_overfitting
         self.strict = strict
         self.prefix = prefix
-        self._planner = Planner(as_schedule(schedule), lag)
-        self._journal = Journal(prefix, strict)
-        self._memory = bytes_of(memory)
-        self._album = Album(settings or None, self._journal.publisher)
+        arguments.check_all(self)
+        self._planner = Planner(arguments.as_schedule(schedule), lag)
+        self._journal = Journal(prefix, strict, Watch(arguments.as_markers(markers)))
+        self._herald = Herald(on_event, on_overfitting, strict)
+        self._album = Album(arguments.as_settings(embedding), self._journal.publisher)
         self._recorder: Recorder | None = None
         self._loaded: dict[str, Any] = {}
         self._dtype = torch.float32
@@ -141,12 +147,14 @@ class InfoGeometryMonitor(Readings, pl.Callback):
                 f"step {trainer.global_step}; use a new InfoGeometryMonitor for a new training."
             )
         self._broken = False
-        precision, self._dtype, quantities = first_process_decides(trainer, lambda: self._prepare(trainer, pl_module))
+        prepare = partial(self._prepare, trainer, pl_module)
+        precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
         for name, names in quantities.items():
             made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
-            check_continues(self._journal.trajectories.setdefault(name, made), made)
+            arguments.check_continues(self._journal.trajectories.setdefault(name, made), made)
             if self._recorder is not None and self._album.max_records:
                 self._journal.trajectories[name].keep(partial(self._recorder.history, name))
+        self._journal.watch.begin(self._journal.trajectories, sizes)
         self._journal.begin(trainer, self._dtype, pl_module.device)
         self._album.begin()
         if self._planner.recorded < 0:
@@ -163,9 +171,9 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._journal.waiting:
-            self._journal.deliver(trainer)
+            self._deliver(trainer)
         if self._album.waiting:
-            self._illustrate(lambda: self._album.deliver(trainer))
+            self._album.attempt(lambda: self._album.deliver(trainer, self.events))
         step = trainer.global_step
         if self._journal.failed or (step < self._planner.wake and not trainer.is_last_batch):
             self._planner.pass_by(step)
@@ -175,7 +183,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._journal.deliver(trainer)
+        self._deliver(trainer)
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -190,15 +198,13 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         recorder = self._recorder
         if recorder is not None and self._album.max_records and takes_figures(trainer) and not self._broken:
             x = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
-            if not self._album.pending(self._planner.recorded):
-                groups = self._album.groups(recorder.chosen)
-                self._illustrate(lambda: self._album.post(self._planner.recorded, x, recorder.pictures(groups)))
-            self._illustrate(lambda: self._album.deliver(trainer, last=True))
+            groups = self._album.groups(recorder.chosen)
+            self._album.finish(trainer, self._planner.recorded, x, lambda: recorder.pictures(groups), self.events)
 
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         try:
-            self._journal.deliver(trainer)
+            self._deliver(trainer)
         except Exception as error:
             rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
 
@@ -214,6 +220,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         return {
             "planner": self._planner.state_dict(),
             "trajectories": self._journal.state_dict(),
+            "watch": self._journal.watch.state_dict(),
             "recorder": self._loaded if self._recorder is None else self._recorder.state_dict(),
             "album": self._album.state_dict(),
         }
@@ -222,6 +229,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._planner.load_state_dict(state_dict["planner"])
         self._journal.load_state_dict(state_dict["trajectories"])
+        self._journal.watch.load_state_dict(state_dict["watch"])
         self._loaded = state_dict["recorder"]
         self._album.load_state_dict(state_dict["album"])
         if self._recorder is not None:
@@ -229,31 +237,39 @@ class InfoGeometryMonitor(Readings, pl.Callback):
 
     def _prepare(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
-    ) -> tuple[str, torch.dtype, dict[str, tuple[str, ...]]]:
+    ) -> tuple[str, torch.dtype, dict[str, tuple[str, ...]], dict[str, int]]:
         """Chooses probes where there are none yet and tries them; in the first process only."""
         if self._recorder is None:
-            chunk = training_batch_size(trainer.train_dataloader) or FALLBACK_CHUNK
+            chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
             self._recorder = Recorder(
                 discover(self.probes, trainer, self.probe_size),
                 Evaluator(self.logits_fn, self.precision, chunk),
                 chord=self.lag == 0,
                 max_records=self._album.max_records,
-                memory=self._memory,
+                memory=bytes_of(self.memory),
+                markers=SampleMarkers(self._journal.watch.sample_markers),
             )
             if self._loaded:
                 self._recorder.load_state_dict(self._loaded)
         recorder = self._recorder
-        check_joint(self._album.joint, self.followed)
+        arguments.check_joint(self._album.joint, self.followed)
         logits_dtype = recorder.prepare(trainer, pl_module)
         precision = f"{recorder.evaluator.precision} {str(logits_dtype).removeprefix('torch.')}"
-        return precision, recorder.dtype, recorder.quantities
+        return precision, recorder.dtype, recorder.quantities, {name: len(p) for name, p in self.followed.items()}
 
     def _late_record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock) -> None:
         """Makes what turns out to be due after Lightning has counted the batch, and delivers everything."""
-        self._journal.deliver(trainer)
+        self._deliver(trainer)
         if not self._journal.failed:
             self._record(trainer, pl_module, clock, x=trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
-            self._journal.deliver(trainer)
+            self._deliver(trainer)
+
+    def _deliver(self, trainer: pl.Trainer) -> None:
+        """Publishes what has reached the host, and announces the events in it."""
+        for event in self._journal.deliver(trainer):
+            if self._recorder is not None:
+                self._recorder.mark(event.probe, event.step)
+            self._herald.announce(trainer, event)
 
     def _record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock, x: int | None) -> None:
         decision = self._planner.observe(clock)
@@ -282,16 +298,3 @@ class InfoGeometryMonitor(Readings, pl.Callback):
             f"`InfoGeometryMonitor`: recording at step {step} raised {type(error).__name__}: {error}. Training goes on "
             "without this monitor; what was recorded is kept."
         )
-
-    def _illustrate(self, draw: Callable[[], None]) -> None:
-        """Draws; where that raises, there are no more pictures, but records go on."""
-        try:
-            draw()
-        except Exception as error:
-            if self.strict:
-                raise
-            self._album.close()
-            rank_zero_warn(
-                f"`InfoGeometryMonitor(embedding=...)`: drawing raised {type(error).__name__}: {error}. There will be "
-                "no more pictures; curves go on."
-            )

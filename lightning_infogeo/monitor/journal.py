@@ -1,18 +1,30 @@
-"""From vectors on the device to trajectories on the host, and from there to the loggers."""
+"""From vectors on the device to trajectories and events on the host, and from there to the loggers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from lightning_infogeo.report import Mailbox, Publisher
+from lightning_infogeo.markers import Event
+from lightning_infogeo.monitor.watch import Watch
+from lightning_infogeo.report import Mailbox, Publisher, event_list
 from lightning_infogeo.trajectory import Trajectory
+
+
+class Entry(NamedTuple):
+    """A record that has reached the host and not yet the loggers: its place, rows, scalars of markers, and events."""
+
+    step: int
+    x: int | None
+    rows: dict[str, dict[str, float]]
+    markers: dict[tuple[str, ...], float]
+    events: list[Event]
 
 
 class Journal:
@@ -21,20 +33,23 @@ class Journal:
     Args:
         prefix: what the keys of loggers begin with.
         strict: whether non-finite logits and failing loggers raise.
+        watch: the markers.
 
     Attributes:
         trajectories: one a probe; complete after ``receive``.
+        watch: as given.
         failed: whether the first process has failed to make a record.
         publisher: to the loggers.
     """
 
-    def __init__(self, prefix: str, strict: bool) -> None:
+    def __init__(self, prefix: str, strict: bool, watch: Watch) -> None:
         self.trajectories: dict[str, Trajectory] = {}
         self.failed = False
         self.strict = strict
+        self.watch = watch
         self._mailbox = Mailbox()
         self.publisher = Publisher(prefix, strict)
-        self._unpublished: list[tuple[int, int | None, dict[tuple[str, str], float]]] = []
+        self._unpublished: list[Entry] = []
         self._warned_of_nan = False
 
     @property
@@ -45,31 +60,33 @@ class Journal:
     @property
     def size(self) -> int:
         """Number of values in the vector of a record."""
-        return len(self.keys)
+        return len(self.keys) + self.watch.width
 
     @property
     def keys(self) -> list[tuple[str, str]]:
-        """Probe and quantity of every value in the vector of a record."""
+        """Probe and quantity of the values in the vector of a record; the readings of markers follow them."""
         return [(name, quantity) for name, kept in self.trajectories.items() for quantity in kept.quantities]
 
     def begin(self, trainer: pl.Trainer, dtype: torch.dtype, device: torch.device) -> None:
         """Gets ready for vectors of this type and on this device; ``callback_metrics`` are as they were last."""
-        last = {}
+        last: dict[tuple[str, ...], float] = {}
         for name, quantity in self.keys:
             values = getattr(self.trajectories[name], quantity)
             finite = values[values.isfinite()]
             last[name, quantity] = finite[-1].item() if len(finite) else math.nan
         self.publisher.restore(trainer, last, torch.empty(0, dtype=dtype, device=device))
+        self.publisher.publish(trainer, None, self.watch.scalars())
         self.failed = False
 
     def post(self, trainer: pl.Trainer, step: int, x: int | None, vector: Tensor) -> None:
-        """Takes a record: whether there is one, 1 or NaN, and the quantities of all probes, one after the other.
+        """Takes a record: whether there is one, 1 or NaN, the quantities of all probes, and the readings of markers.
 
         ``callback_metrics`` hold its values at once, still on the device: a callback that scores the weights of this
         step must not score them by the record before.
         """
         self._mailbox.post(step, x, vector)
-        self.publisher.anticipate(trainer, self.keys, vector[1:])
+        keys = self.keys
+        self.publisher.anticipate(trainer, keys, vector[1 : 1 + len(keys)])
 
     def receive(self) -> None:
         """Moves what was posted into the trajectories."""
@@ -77,26 +94,35 @@ class Journal:
             if recorded != recorded:
                 self.failed = True
                 continue
-            scalars: dict[tuple[str, str], float] = {}
+            rows: dict[str, dict[str, float]] = {}
             for name, trajectory in self.trajectories.items():
                 row, values = values[: len(trajectory.quantities)], values[len(trajectory.quantities) :]
                 trajectory.append(step, row)
-                scalars.update(((name, quantity), row[i]) for i, quantity in enumerate(trajectory.quantities))
-            self._unpublished.append((step, x, scalars))
+                rows[name] = dict(zip(trajectory.quantities, row, strict=True))
+            events = self.watch.observe(step, rows, values)
+            self._unpublished.append(Entry(step, x, rows, self.watch.scalars(), events))
 
-    def deliver(self, trainer: pl.Trainer) -> None:
-        """Publishes what has not been published yet.
+    def deliver(self, trainer: pl.Trainer) -> list[Event]:
+        """Publishes what has not been published yet, and returns the events in it.
 
         Raises:
             FloatingPointError: under ``strict``, where logits were not finite.
         """
         self.receive()
+        events: list[Event] = []
         while self._unpublished:
-            step, x, scalars = self._unpublished.pop(0)
-            self.publisher.publish(trainer, x, scalars)
-            lost = sorted(name for name in self.trajectories if scalars[name, "length"] != scalars[name, "length"])
+            entry = self._unpublished.pop(0)
+            scalars: dict[tuple[str, ...], float] = {
+                (name, key): value for name, row in entry.rows.items() for key, value in row.items()
+            }
+            self.publisher.publish(trainer, entry.x, {**scalars, **entry.markers})
+            if entry.events:
+                self.publisher.publish_text(trainer, "events", event_list(self.watch.events), entry.x)
+            events += entry.events
+            lost = sorted(name for name, row in entry.rows.items() if row["length"] != row["length"])
             if lost:
-                self._report_nan(step, lost)
+                self._report_nan(entry.step, lost)
+        return events
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the trajectories as tensors and plain values."""

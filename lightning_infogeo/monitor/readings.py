@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightning_infogeo import export
+from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.monitor.album import Album
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.recorder import Recorder
@@ -16,6 +17,7 @@ from lightning_infogeo.trajectory import Trajectory
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
+    from rich.console import Group
     from rich.table import Table
 
 
@@ -46,7 +48,8 @@ class Readings:
         if not self._album.max_records or self._recorder is None or not any(map(len, self.trajectories.values())):
             raise RuntimeError("`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process.")
         step = max(int(trajectory.steps[-1]) for trajectory in self.trajectories.values())
-        return self._album.draw(self._recorder.pictures(self._album.groups(self._recorder.chosen)), step)
+        landscapes = self._recorder.pictures(self._album.groups(self._recorder.chosen))
+        return self._album.draw(landscapes, step, self.events)
 
     def to_frame(self, probe: str) -> pandas.DataFrame:
         """Returns what was recorded on ``probe``, one row a record, indexed by step.
@@ -63,6 +66,18 @@ class Readings:
         """Writes what was recorded on all probes to one file, a row a probe and record."""
         export.to_csv(self.trajectories, path)
 
-    def summary(self) -> Table:
-        """Returns a table for the terminal: what was seen on each probe."""
-        return summary_table(self.trajectories)
+    @property
+    def events(self) -> list[Event]:
+        """What the markers have seen so far, in the order in which it became known."""
+        self._journal.receive()
+        return self._journal.watch.events
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Whether each held-out probe with labels overfits as of the last record: flagged, clean, or undecidable."""
+        self._journal.receive()
+        return self._journal.watch.verdicts()
+
+    def summary(self) -> Table | Group:
+        """Returns tables for the terminal: what was seen on each probe, and the events."""
+        return summary_table(self.trajectories, self.events, self.verdicts)

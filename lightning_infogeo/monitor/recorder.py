@@ -18,6 +18,7 @@ from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import landscape
 from lightning_infogeo.monitor.planner import Decision
+from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.settings import LEAST_RECORDS
 from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, check_logits, place, same_labels
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, TrajectoryState, extend, start
@@ -32,6 +33,7 @@ class Recorder:
         chord: whether velocity is the chord over the recording interval (``lag=0``).
         max_records: records kept for the embedding on each probe; 0 to keep none.
         memory: bytes on the device for all that is kept.
+        markers: those that look at every sample.
 
     Attributes:
         chosen: as given.
@@ -45,12 +47,14 @@ class Recorder:
         chord: bool,
         max_records: int = 0,
         memory: int = 2**28,
+        markers: SampleMarkers | None = None,
     ) -> None:
         self.chosen = chosen
         self.evaluator = evaluator
         self._chord = chord
         self._max_records = max_records
         self._memory = memory
+        self._markers = markers or SampleMarkers(lambda probe: {})
         self._made = 0
         self._histories: dict[str, HistoryState] = {}
         self._placed: dict[str, tuple[Any, Tensor | None]] = {}
@@ -106,6 +110,8 @@ class Recorder:
                 )
             if self._max_records and name not in self._histories:
                 self._histories[name] = history.start(amplitudes(values), self._capacity(logits))
+            if self.chosen[name].probe.labels is not None:
+                self._markers.prepare(name, values)
         self._move(module.device)
         return next(iter(logits.values())).dtype
 
@@ -115,7 +121,7 @@ class Recorder:
         """Evaluates every probe once, keeps the logits of the steps in ``keep``, and returns the record if one is due.
 
         Returns:
-            The quantities of all probes, one after the other, shape (sum of their numbers,); or None.
+            The quantities of all probes, one after the other, and the readings of their markers; or None.
         """
         logits = self._evaluate(trainer, module)
         record = self._record(step, logits, decision.before) if decision.record else None
@@ -123,6 +129,11 @@ class Recorder:
             self._kept[step] = logits
         self._kept = {kept: self._kept[kept] for kept in keep if kept in self._kept}
         return record
+
+    def mark(self, name: str, step: int) -> None:
+        """Keeps the record nearest to ``step`` in the history of a probe."""
+        if name in self._histories:
+            self._histories[name] = history.mark(self._histories[name], step)
 
     def history(self, name: str) -> HistoryState:
         """Returns what is kept of one probe, in the order of time and on the CPU; waits for the device."""
@@ -140,6 +151,7 @@ class Recorder:
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
         self._placed.clear()
+        self._markers.release()
         self._move(torch.device("cpu"))
 
     def state_dict(self) -> dict[str, Any]:
@@ -147,6 +159,7 @@ class Recorder:
         return {
             "chunk": self.evaluator.chunk,
             "made": self._made,
+            "markers": self._markers.state_dict(),
             "kept": {step: {name: kept.cpu() for name, kept in logits.items()} for step, logits in self._kept.items()},
             "probes": {
                 name: {
@@ -178,6 +191,7 @@ class Recorder:
         self._states = {name: TrajectoryState(**entry["state"]) for name, entry in saved.items()}
         self._kept = {step: dict(logits) for step, logits in state["kept"].items()}
         self._made = state["made"]
+        self._markers.load_state_dict(state["markers"])
         if self._max_records:
             self._histories = {
                 name: history.restored(HistoryState(**entry["history"]))
@@ -232,7 +246,8 @@ class Recorder:
 
     @torch.no_grad()
     def _record(self, step: int, logits: dict[str, Tensor], before: int | None) -> Tensor:
-        values = []
+        values: list[Tensor] = []
+        readings: list[Tensor] = []
         for name, (_, labels) in self._placed.items():
             earlier = None if before is None or before not in self._kept else (before, self._kept[before][name])
             self._states[name], record = extend(
@@ -242,8 +257,10 @@ class Recorder:
             if name in self._histories:
                 kept = self._histories[name]
                 self._histories[name] = history.extend(kept, step, amplitudes(logits[name]), self._made)
+            if labels is not None:
+                readings += self._markers.extend(name, step, logits[name], labels)
         self._made += 1
-        return torch.cat(values)
+        return torch.cat([*values, *readings])
 
     def _move(self, device: torch.device) -> None:
         self._histories = {

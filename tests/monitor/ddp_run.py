@@ -11,8 +11,9 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from lightning_infogeo import InfoGeometryMonitor
+from lightning_infogeo import InfoGeometryMonitor, MemorisationOnset, OverfittingOnset
 from tests.classifiers import Classifier, digest, fit, noisy_net, train_loader
+from tests.monitor.test_events import At
 from tests.monitor.test_logging import Minimal, records
 
 
@@ -51,7 +52,15 @@ def main(mode, folder, processes):
     warnings.simplefilter("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-    logger, monitor = Minimal(), InfoGeometryMonitor(schedule=2, probe_size=40)
+    markers = [OverfittingOnset(), MemorisationOnset(), At(4)]
+    if mode == "flag":
+        markers = [At(2, name="overfitting")]
+    logger, monitor = (
+        Minimal(),
+        InfoGeometryMonitor(
+            schedule=2, probe_size=40, markers=markers, on_overfitting="stop" if mode == "flag" else "flag"
+        ),
+    )
     callbacks = [] if mode == "without" else [monitor]
     model = {"fails": Fails, "fails-between": FailsBetween, "refused": Refused, "same-batch": Classifier}.get(
         mode, Noisy
@@ -59,13 +68,15 @@ def main(mode, folder, processes):
     options = {"logger": logger, "devices": processes, "strategy": "ddp", "max_steps": 6, "num_nodes": 1}
     if mode == "same-batch":
         options["use_distributed_sampler"] = False
+    if mode == "flag":
+        options["max_epochs"] = 100
     if mode == "stops":
         key = "infogeo/val/velocity"
         callbacks.append(EarlyStopping(key, divergence_threshold=1e-9, mode="min", check_on_train_epoch_end=True))
         options["max_epochs"] = 100
     error, trainer = "", None
     try:
-        trainer = fit(callbacks, folder, model, train=train_loader(64 if mode == "stops" else 192), **options)
+        trainer = fit(callbacks, folder, model, train=train_loader(64 if mode in ("stops", "flag") else 192), **options)
     except Exception as raised:
         error = str(raised)
     trajectory = monitor.trajectories.get("val")
@@ -73,6 +84,7 @@ def main(mode, folder, processes):
         "error": error,
         "steps": [] if trajectory is None else trajectory.steps.tolist(),
         "values": [] if trajectory is None else trajectory.state_dict()["values"].nan_to_num(-1.0).tolist(),
+        "events": [list(event) for event in monitor.events],
         "finished": trainer and trainer.global_step,
         "weights": trainer and digest(trainer),
         "metrics": trainer and {k: v.item() for k, v in trainer.callback_metrics.items() if k.startswith("infogeo")},

@@ -97,6 +97,7 @@ def test_every_logger_of_the_trainer_gets_the_same_keys_at_every_record(tmp_path
         steps, keys = records(logger, separator)
         assert steps == [1, 3, 5, 6]
         expected = {separator.join(("infogeo", probe, key)) for probe in ("train", "val") for key in KEYS}
+        expected |= {separator.join(("infogeo", key)) for key in ("markers", "overfitting", "overfitting_onset")}
         assert all(found == expected for found in keys)
 
 

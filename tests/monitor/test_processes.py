@@ -26,9 +26,10 @@ def test_trajectories_and_metrics_are_the_same_in_every_process_and_weights_unch
     _, ranks = ddp(tmp_path, "with", processes)
     assert len(ranks) == processes
     for rank in ranks[1:]:
-        for key in ("steps", "values", "metrics", "weights"):
+        for key in ("steps", "values", "metrics", "weights", "events"):
             assert rank[key] == ranks[0][key]
     assert ranks[0]["steps"] == [0, 2, 4, 6]
+    assert [event[:4] for event in ranks[0]["events"]] == [["at", "train", 3, 4], ["at", "val", 3, 4]]
     assert [rank["logged"] for rank in ranks] == [[1, 3, 5]] + [[]] * (processes - 1)
     (tmp_path / "without").mkdir()
     _, without = ddp(tmp_path / "without", "without", processes)
@@ -59,6 +60,12 @@ def test_an_error_in_the_set_up_is_raised_in_every_process(tmp_path):
     finished, ranks = ddp(tmp_path, "refused")
     assert finished.returncode != 0
     assert ["logits_fn" in rank["error"] for rank in ranks] == [True, True]
+
+
+def test_a_flag_stops_every_process_at_the_same_step(tmp_path):
+    _, ranks = ddp(tmp_path, "flag")
+    assert ranks[0]["finished"] == ranks[1]["finished"] < 6
+    assert ranks[0]["events"] == ranks[1]["events"] != []
 
 
 def test_a_stop_is_seen_by_every_process(tmp_path):

@@ -1,0 +1,60 @@
+"""The markers that look at every sample: they run beside the record, on the device, in the first process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lightning_infogeo.distributions import distances_to_truth, precise
+from lightning_infogeo.markers import SampleMarker, packed, unpacked
+
+
+class SampleMarkers:
+    """Holds their states, and feeds them.
+
+    Args:
+        of: the markers that watch a probe with labels, by name, given the probe's name.
+    """
+
+    def __init__(self, of: Callable[[str], Mapping[str, SampleMarker]]) -> None:
+        self._of = of
+        self._states: dict[str, dict[str, Any]] = {}
+
+    def prepare(self, probe: str, logits: Tensor) -> None:
+        """Begins to watch a probe with such logits, shape (N, C), or brings what was begun to their device."""
+        like = precise(logits)[:, 0]
+        fresh = {name: marker.start(like) for name, marker in self._of(probe).items()}
+        begun = self._states.get(probe, {})
+        self._states[probe] = {name: unpacked(packed(begun.get(name, state)), state) for name, state in fresh.items()}
+
+    def extend(self, probe: str, step: int, logits: Tensor, labels: Tensor) -> list[Tensor]:
+        """Adds a record of one probe and returns the readings of its markers."""
+        readings = []
+        distances = distances_to_truth(logits, labels)
+        for name, marker in self._of(probe).items():
+            self._states[probe][name] = marker.extend(self._states[probe][name], step, distances)
+            readings.append(marker.reading(self._states[probe][name]))
+        return readings
+
+    def release(self) -> None:
+        """Takes everything off the device; ``prepare`` brings it back."""
+        for probe, states in self._states.items():
+            cpu = torch.zeros(0)
+            fresh = {name: marker.start(cpu) for name, marker in self._of(probe).items()}
+            self._states[probe] = {name: unpacked(packed(state), fresh[name]) for name, state in states.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns CPU tensors and plain values from which ``load_state_dict`` goes on."""
+        return {
+            probe: {name: packed(state) for name, state in states.items()} for probe, states in self._states.items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Goes on from where ``state_dict`` left off, for the markers that there are; to be followed by ``prepare``."""
+        like = torch.zeros(0)
+        for probe, states in state.items():
+            fresh = {name: marker.start(like) for name, marker in self._of(probe).items()}
+            self._states[probe] = {name: unpacked(states[name], s) for name, s in fresh.items() if name in states}

@@ -1,0 +1,160 @@
+"""The markers of a monitor: which watch which probe, and what they have seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from lightning_infogeo.markers import Event, OverfittingOnset, Verdict, packed, unpacked
+from lightning_infogeo.trajectory import Trajectory
+
+DISTANCES = ("distances",)
+"""What a marker observes that needs every sample: such a one runs beside the record, on the device."""
+
+_TRAINED = "trained_"
+
+
+def held_out(probe: str) -> bool:
+    """Returns whether a probe of this name counts as not trained on."""
+    return not probe.startswith("train")
+
+
+class Watch:
+    """Feeds markers with records, on the host and the same in every process, and keeps the events.
+
+    Markers of scalars run here, on rows that have reached the host. Markers of samples run in the first process beside
+    the record; their readings arrive as the tail of its vector.
+
+    Args:
+        markers: each of another name.
+
+    Attributes:
+        markers: as given.
+        events: so far, in the order in which they became known.
+    """
+
+    def __init__(self, markers: Sequence[Any]) -> None:
+        self.markers = {marker.name: marker for marker in markers}
+        self.events: list[Event] = []
+        self._samples: dict[str, int] = {}
+        self._on_rows: list[tuple[str, str]] = []
+        self._on_samples: list[tuple[str, str]] = []
+        self._states: dict[tuple[str, str], Any] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        self._readings: dict[tuple[str, str], list[float]] = {}
+        self._trained: str | None = None
+        self._like = torch.zeros((), dtype=torch.float64)
+
+    @property
+    def width(self) -> int:
+        """Numbers in the tail of a record's vector."""
+        return sum(self.markers[name].width for name, _ in self._on_samples)
+
+    def sample_markers(self, probe: str) -> dict[str, Any]:
+        """Returns the markers, by name, of every sample of a probe with labels."""
+        return {n: marker for n, marker in self.markers.items() if marker.observes == DISTANCES and held_out(probe)}
+
+    def begin(self, trajectories: Mapping[str, Trajectory], samples: Mapping[str, int]) -> None:
+        """Decides which marker watches which probe.
+
+        Args:
+            trajectories: by probe.
+            samples: the size of each.
+        """
+        self._samples = dict(samples)
+        self._trained = next((name for name in trajectories if not held_out(name)), None)
+        pairs = [(name, probe) for probe in trajectories for name in self.markers]
+        self._on_samples = [
+            (name, probe)
+            for name, probe in pairs
+            if name in self.sample_markers(probe) and "distance_to_truth" in trajectories[probe].quantities
+        ]
+        self._on_rows = [(n, probe) for n, probe in pairs if self._observable(n, probe, trajectories[probe])]
+        for name, probe in self._on_rows:
+            self._states.setdefault((name, probe), self.markers[name].start(self._like))
+
+    def observe(self, step: int, rows: Mapping[str, Mapping[str, float]], tail: Sequence[float]) -> list[Event]:
+        """Takes a record and returns the events that it made known.
+
+        Args:
+            step: of the record.
+            rows: the quantities of each probe.
+            tail: the readings of markers of samples.
+        """
+        new = []
+        for name, probe in self._on_rows:
+            marker = self.markers[name]
+            values = [self._value(quantity, probe, rows) for quantity in marker.observes]
+            state = marker.extend(self._states[name, probe], step, torch.tensor(values, dtype=torch.float64))
+            self._states[name, probe] = state
+            new += self._news(name, probe, state.firing.vector().tolist())
+        rest = list(tail)
+        for name, probe in self._on_samples:
+            reading, rest = rest[: self.markers[name].width], rest[self.markers[name].width :]
+            self._readings[name, probe] = reading
+            new += self._news(name, probe, reading)
+        self.events += new
+        return new
+
+    def scalars(self) -> dict[tuple[str, ...], float]:
+        """Returns what the loggers get of the markers."""
+        if not self.markers:
+            return {}
+        first = next((event for event in self.events if event.name == OverfittingOnset.name), None)
+        return {
+            ("markers",): float(len(self.events)),
+            ("overfitting",): float(first is not None),
+            ("overfitting_onset",): float("nan") if first is None else float(first.step),
+        }
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Returns, for each probe watched for overfitting, what can be said about it by now."""
+        found = {}
+        for (name, probe), reading in self._readings.items():
+            marker = self.markers.get(name)
+            if isinstance(marker, OverfittingOnset):
+                found[probe] = marker.verdict(bool(reading[0] > 0), reading[-1], self._samples[probe])
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns tensors and plain values from which ``load_state_dict`` goes on."""
+        return {
+            "events": [list(event) for event in self.events],
+            "states": [[*key, packed(state)] for key, state in self._states.items()],
+            "counts": [[*key, count] for key, count in self._counts.items()],
+            "readings": [[*key, reading] for key, reading in self._readings.items()],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from where ``state_dict`` left off, for the markers that there are."""
+        self.events = [Event(*fields) for fields in state["events"]]
+        self._counts = {(name, probe): count for name, probe, count in state["counts"]}
+        self._readings = {(name, probe): reading for name, probe, reading in state["readings"]}
+        self._states = {
+            (name, probe): unpacked(saved, self.markers[name].start(self._like))
+            for name, probe, saved in state["states"]
+            if name in self.markers
+        }
+
+    def _observable(self, name: str, probe: str, trajectory: Trajectory) -> bool:
+        observes = self.markers[name].observes
+        compares = any(quantity.startswith(_TRAINED) for quantity in observes)
+        if compares and (self._trained is None or not held_out(probe)):
+            return False
+        return all(quantity.removeprefix(_TRAINED) in trajectory.quantities for quantity in observes)
+
+    def _value(self, quantity: str, probe: str, rows: Mapping[str, Mapping[str, float]]) -> float:
+        if quantity.startswith(_TRAINED) and self._trained is not None:
+            return rows[self._trained][quantity.removeprefix(_TRAINED)]
+        return rows[probe][quantity]
+
+    def _news(self, name: str, probe: str, reading: Sequence[float]) -> list[Event]:
+        count, step, detected_at, strength, *rest = reading
+        known = self._counts.get((name, probe), 0)
+        if not count > known:
+            return []
+        self._counts[name, probe] = int(count)
+        event = Event(name, probe, round(step), round(detected_at), strength, "")
+        return [event._replace(message=self.markers[name].message(event, *rest))]

@@ -1,0 +1,201 @@
+"""Markers in real trainings: what fires, what is said, what reaches loggers and files, what a resume continues."""
+
+import logging
+from typing import ClassVar, NamedTuple
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers import TensorBoardLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_infogeo import ConfigurationError, Event, InfoGeometryMonitor, LogLogKnee, OverfittingOnset
+from lightning_infogeo.markers import Firing
+from tests.classifiers import IMAGES, LABELS, Classifier, fit, val_loader
+from tests.monitor.test_resume import ByStep, pytestmark, saved  # noqa: F401
+
+
+class AtState(NamedTuple):
+    firing: Firing
+    total: Tensor
+
+
+class At:
+    """Fires at the records given."""
+
+    observes: ClassVar = ("length",)
+
+    def __init__(self, *steps, name="at"):
+        self.steps, self.name = steps, name
+
+    def start(self, like):
+        return AtState(Firing.none(like), like.new_zeros(()))
+
+    def extend(self, state, step, observation):
+        fires = torch.tensor(step in self.steps)
+        total = state.total + observation[0]
+        return AtState(state.firing.after(fires, torch.tensor(step - 1.0), step, total), total)
+
+    def message(self, event):
+        return f"{event.probe} at {event.step}"
+
+
+def mislabelled(size=120):
+    generator = torch.Generator().manual_seed(0)
+    wrong = torch.rand(size, generator=generator) < 0.4
+    labels = torch.where(wrong, torch.randint(0, 10, (size,), generator=generator), LABELS[:size])
+    return DataLoader(TensorDataset(IMAGES[:size], labels), batch_size=30)
+
+
+def overfit(callbacks, tmp_path, **options):
+    return fit(
+        callbacks, tmp_path, train=mislabelled(), val=val_loader(400), **{"max_steps": 700, "max_epochs": -1, **options}
+    )
+
+
+def test_overfitting_is_flagged_while_it_happens_and_told_everywhere(tmp_path, caplog):
+    logger, told = TensorBoardLogger(tmp_path), []
+    monitor = InfoGeometryMonitor(on_event=told.append)
+    with caplog.at_level(logging.INFO):
+        made = overfit(monitor, tmp_path, logger=logger)
+    (flag,) = (event for event in monitor.events if event.name == "overfitting")
+    trajectory = monitor.trajectories["val"]
+    closest = int(trajectory.steps[trajectory.distance_to_truth.argmin()])
+    assert flag.probe == "val"
+    assert 0.7 * closest <= flag.step <= 1.4 * closest
+    assert flag.step < flag.detected_at < 500
+    assert flag.strength > 0.02
+    assert f"since step {flag.step}" in flag.message
+    assert told == monitor.events
+    assert monitor.verdicts["val"].answer == "flagged"
+    assert "train" not in monitor.verdicts
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("[infogeo]")]
+    assert len(lines) == len(monitor.events)
+    assert any(line.endswith(flag.message) for line in lines)
+    assert made.callback_metrics["infogeo/overfitting"] == 1
+    assert made.callback_metrics["infogeo/overfitting_onset"] == flag.step
+    assert made.callback_metrics["infogeo/markers"] == len(monitor.events)
+
+    accumulator = EventAccumulator(logger.log_dir, size_guidance={"scalars": 0, "tensors": 0})
+    accumulator.Reload()
+    raised = [(event.step + 1, event.value) for event in accumulator.Scalars("infogeo/overfitting")]
+    assert next(step for step, value in raised if value == 1) == flag.detected_at
+    assert {value for step, value in raised if step < flag.detected_at} == {0}
+    counts = [event.value for event in accumulator.Scalars("infogeo/markers")]
+    assert counts == sorted(counts)
+    assert counts[-1] == len(monitor.events)
+    text = accumulator.Tensors("infogeo/events/text_summary")[-1].tensor_proto.string_val[0].decode()
+    for event in monitor.events:
+        assert f"| {event.name} | {event.probe} | {event.step} | {event.detected_at} |" in text
+
+
+def test_a_training_that_goes_well_is_not_flagged_and_says_so(tmp_path):
+    monitor = InfoGeometryMonitor()
+    fit(monitor, tmp_path, train=DataLoader(TensorDataset(IMAGES[:900], LABELS[:900]), batch_size=64), max_steps=80)
+    assert not [event for event in monitor.events if event.name == "overfitting"]
+    assert monitor.verdicts["val"].answer in ("clean", "undecidable")
+
+
+def test_training_stops_at_the_flag_if_asked(tmp_path):
+    monitor = InfoGeometryMonitor(on_overfitting="stop")
+    made = overfit(monitor, tmp_path)
+    (flag,) = (event for event in monitor.events if event.name == "overfitting")
+    assert flag.detected_at < made.global_step <= flag.detected_at + 4  # the end of the epoch of four batches
+    assert monitor.trajectories["val"].steps[-1] == made.global_step
+
+
+def test_early_stopping_can_watch_the_flag(tmp_path):
+    stopping = EarlyStopping("infogeo/overfitting", mode="min", divergence_threshold=0.5, check_on_train_epoch_end=True)
+    made = overfit([InfoGeometryMonitor(), stopping], tmp_path)
+    assert made.global_step < 500
+
+
+def test_a_run_resumed_between_onset_and_detection_flags_what_an_unbroken_one_does(tmp_path):
+    class Noisy(ByStep):
+        def training_step(self, batch, batch_idx):
+            start = 30 * (self.global_step % 4)
+            images, labels = mislabelled().dataset.tensors
+            return torch.nn.functional.cross_entropy(self(images[start : start + 30]), labels[start : start + 30])
+
+    options = {"max_steps": 400, "max_epochs": -1, "val": val_loader(400)}
+    whole, resumed = InfoGeometryMonitor(), InfoGeometryMonitor()
+    fit([whole, saved(tmp_path, every_n_train_steps=10)], tmp_path, Noisy, enable_checkpointing=True, **options)
+    (flag,) = (event for event in whole.events if event.name == "overfitting")
+    between = range(-(-(flag.step + 1) // 10) * 10, flag.detected_at, 10)
+    assert len(between)
+    path = tmp_path / f"step={between[0]}.ckpt"
+    fit(resumed, tmp_path, Noisy, ckpt_path=path, seed=99, **options)
+    assert resumed.events == whole.events
+    assert resumed.verdicts == whole.verdicts
+
+
+def test_events_known_before_a_checkpoint_are_not_told_again(tmp_path):
+    told = []
+    first, resumed = (InfoGeometryMonitor(markers=[At(3, 8)], schedule=1, on_event=told.append) for _ in range(2))
+    fit([first, saved(tmp_path, every_n_train_steps=5)], tmp_path, ByStep, max_steps=6, enable_checkpointing=True)
+    assert [(event.probe, event.step) for event in told] == [("train", 2), ("val", 2)]
+    fit(resumed, tmp_path, ByStep, ckpt_path=tmp_path / "step=5.ckpt", max_steps=10)
+    assert [(event.probe, event.step) for event in told] == [("train", 2), ("val", 2), ("train", 7), ("val", 7)]
+    assert resumed.events == told
+
+
+def test_the_records_of_events_stay_in_the_history(tmp_path):
+    from lightning_infogeo import EmbeddingSettings
+
+    monitor = InfoGeometryMonitor(
+        markers=[At(5, 9, 13)], schedule=1, embedding=EmbeddingSettings(max_records=16), probe_size=20
+    )
+    fit(monitor, tmp_path, max_steps=120)
+    history = monitor.trajectories["val"].history
+    assert history.steps[history.marked].tolist() == [4, 8, 12]
+
+
+def test_a_failing_on_event_is_warned_of_and_training_goes_on(tmp_path):
+    def broken(event):
+        raise OSError("no line")
+
+    with pytest.warns(UserWarning, match=r"on_event=\.\.\.\)`: raised OSError: no line"):
+        made = fit(InfoGeometryMonitor(markers=[At(2)], schedule=1, on_event=broken), tmp_path, max_steps=6)
+    assert made.global_step == 6
+    with pytest.raises(OSError, match="no line"):
+        fit(InfoGeometryMonitor(markers=[At(2)], schedule=1, on_event=broken, strict=True), tmp_path, max_steps=6)
+
+
+def test_without_markers_there_are_no_keys_of_theirs(tmp_path):
+    made = fit(InfoGeometryMonitor(markers=()), tmp_path, max_steps=4)
+    assert not {"infogeo/markers", "infogeo/overfitting"} & made.callback_metrics.keys()
+    made = fit(InfoGeometryMonitor(markers=[LogLogKnee()]), tmp_path, max_steps=4)
+    assert made.callback_metrics["infogeo/markers"] == 0
+    assert "infogeo/overfitting_onset" not in made.callback_metrics  # NaN would stop EarlyStopping
+
+
+def test_logits_that_are_never_finite_raise_no_event(tmp_path):
+    class Never(Classifier):
+        def forward(self, x):
+            return self.net(x) * (1 if self.training else torch.nan)
+
+    monitor = InfoGeometryMonitor(schedule=1)
+    with pytest.warns(UserWarning, match="not all finite"):
+        fit(monitor, tmp_path, Never, max_steps=20)
+    assert monitor.events == []
+
+
+@pytest.mark.parametrize(
+    "markers", ["all", 3, [OverfittingOnset], [object()], [OverfittingOnset(), OverfittingOnset(alpha=0.1)], {"a": 1}]
+)
+def test_impossible_markers_are_named(markers):
+    with pytest.raises(ConfigurationError, match=r"InfoGeometryMonitor\(markers="):
+        InfoGeometryMonitor(markers=markers)
+
+
+@pytest.mark.parametrize(("argument", "value"), [("on_event", 3), ("on_overfitting", "warn")])
+def test_impossible_reactions_are_named(argument, value):
+    with pytest.raises(ConfigurationError, match=rf"InfoGeometryMonitor\({argument}="):
+        InfoGeometryMonitor(**{argument: value})
+
+
+def test_an_event_is_plain_data():
+    event = Event("knee", "val", 3, 5, -0.5, "bends")
+    assert list(event) == ["knee", "val", 3, 5, -0.5, "bends"]
