@@ -87,10 +87,14 @@ class Marker(Protocol):
 class SampleMarker(Marker, Protocol):
     """A marker of the distances to truth of every sample, which stay on the device: it says what the host must know.
 
-    ``observes`` is ("distances",), and ``message`` takes the rest of the reading after the event.
+    ``observes`` is ("distances",), ``extend`` takes the mean distance of samples trained on (or None) as a fourth
+    argument, and ``message`` the rest of the reading after the event.
     """
 
     width: ClassVar[int]
+
+    def extend(self, state: Any, step: int, observation: Tensor, trained: Tensor | None = None) -> Any:
+        """Returns the state after a record at ``step``; unchanged where the observation is not finite."""
 
     def reading(self, state: Any) -> Tensor:
         """Returns ``firing`` as a vector, and whatever else there is, shape (width,)."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.markers.event import Event, Firing
+from lightning_infogeo.markers.paired import FOLDS, folds, means_of_others, paired, updated
 
 _LOOKS_TWICE = 5
 _LOOKS_ONCE = 25
@@ -20,7 +21,9 @@ With these a level alpha is kept on trajectories whose samples wander without a 
 (``benchmarks/onset.py --null``).
 """
 
-_FOLDS = 5
+_GOES_ON = 0.03
+"""The share by which the trained distance must have fallen since the closest approach for a training to go on."""
+
 _LEAST_RECORDS = 8
 _MEMORY = 1.0
 _INFLATION = 12
@@ -43,7 +46,10 @@ class OverfittingState(NamedTuple):
         means: mean distance at the last three records, shape (3,).
         noise: variance of a record's mean distance about those before it: what training, not sampling, adds.
         records: finite ones so far.
+        trained: mean distance to truth of the samples trained on, averaged as ``smoothed`` is; NaN where unknown.
+        trained_reference: the same at the closest approach, for each fold, shape (F,).
         above: whether the last record has passed the lower threshold.
+        likely: whether it has risen far while the samples trained on went on towards their labels.
         rise: of the last record over the closest approach, relative.
         resolution: the least relative rise that would have been significant at the last record; 0 at the closest.
     """
@@ -58,7 +64,10 @@ class OverfittingState(NamedTuple):
     means: Tensor
     noise: Tensor
     records: Tensor
+    trained: Tensor
+    trained_reference: Tensor
     above: Tensor
+    likely: Tensor
     rise: Tensor
     resolution: Tensor
 
@@ -90,18 +99,27 @@ class OverfittingOnset:
     skewness. A flag needs one record far above the threshold or two in a row above it, after the first eight; the
     thresholds are normal quantiles at ``alpha`` divided by the number of independent looks that a training is worth.
 
+    Where a few confidently wrong samples carry the rise, this may take long. While the samples trained on go on towards
+    their labels, which is evidence of its own, less suffices: a rise that ``matters``, two records in a row, at the
+    level ``alpha_learning`` of a single look.
+
     All sums are over samples, so parts of a probe add.
 
     Args:
-        alpha: probability of a flag in a training whose held-out distance stays at its least.
+        alpha: probability of a flag by the held-out samples alone in a training whose held-out distance stays at its
+            least.
+        alpha_learning: the level that suffices for a rise that ``matters`` while the training goes on; with ``alpha``
+            it is no shorter way.
         rise: a smaller relative rise never counts, nor one below 0.001 nats.
-        matters: the relative rise that a probe must have been able to see for the answer "clean".
+        matters: the relative rise that a user wants to hear of, and that a probe must have been able to see for the
+            answer "clean".
 
     Raises:
-        ValueError: where ``alpha`` does not lie in (0, 0.5), or the others are not positive.
+        ValueError: where a level does not lie in (0, 0.5), or a rise is not positive.
     """
 
     alpha: float = 0.01
+    alpha_learning: float = 0.1
     rise: float = 0.02
     matters: float = 0.1
 
@@ -112,8 +130,11 @@ class OverfittingOnset:
     _SPAN: ClassVar[float] = 0.05
 
     def __post_init__(self) -> None:
-        if not 0 < self.alpha < 0.5:
-            raise ValueError(f"`OverfittingOnset(alpha={self.alpha!r})`: must lie between 0 and 0.5, such as 0.01.")
+        for argument in ("alpha", "alpha_learning"):
+            if not 0 < getattr(self, argument) < 0.5:
+                raise ValueError(
+                    f"`OverfittingOnset({argument}={getattr(self, argument)!r})`: must lie between 0 and 0.5."
+                )
         for argument in ("rise", "matters"):
             if not getattr(self, argument) > 0:
                 raise ValueError(f"`OverfittingOnset({argument}={getattr(self, argument)!r})`: must be positive.")
@@ -124,6 +145,11 @@ class OverfittingOnset:
         normal = NormalDist()
         return normal.inv_cdf(1 - self.alpha / _LOOKS_TWICE), normal.inv_cdf(1 - self.alpha / _LOOKS_ONCE)
 
+    @property
+    def learning_threshold(self) -> float:
+        """Standard errors to be exceeded by two records in a row while the training goes on; at most the other."""
+        return min(self.thresholds[0], NormalDist().inv_cdf(1 - self.alpha_learning))
+
     def start(self, like: Tensor) -> OverfittingState:
         """Returns the state before the first record, for distances of the shape (N,), type and device of ``like``."""
         zeros = torch.zeros_like(like)
@@ -132,25 +158,31 @@ class OverfittingOnset:
             firing=Firing.none(like),
             smoothed=zeros,
             reference=zeros,
-            least=like.new_zeros(_FOLDS),
+            least=like.new_zeros(FOLDS),
             times=like.new_zeros(3),
             mean_time=zero,
-            reference_time=like.new_zeros(_FOLDS),
+            reference_time=like.new_zeros(FOLDS),
             means=like.new_zeros(3),
             noise=zero,
             records=zero,
+            trained=torch.full_like(zero, torch.nan),
+            trained_reference=like.new_full((FOLDS,), torch.nan),
             above=torch.zeros_like(zero, dtype=torch.bool),
+            likely=torch.zeros_like(zero, dtype=torch.bool),
             rise=zero,
             resolution=zero,
         )
 
-    def extend(self, state: OverfittingState, step: int, observation: Tensor) -> OverfittingState:
+    def extend(
+        self, state: OverfittingState, step: int, observation: Tensor, trained: Tensor | None = None
+    ) -> OverfittingState:
         """Adds a record; reads nothing back from the device.
 
         Args:
             state: from ``start`` or an earlier call.
             step: optimizer steps taken.
             observation: distance to truth of every sample, shape (N,), nats.
+            trained: mean distance to truth of samples trained on, scalar; None where there are none.
         """
         x = observation.to(state.smoothed)
         first = state.records == 0
@@ -161,17 +193,21 @@ class OverfittingOnset:
         mean_time = torch.lerp(state.mean_time, time, share)
         noise = self._noise(state, time, x.mean())
 
-        fold = _folds(len(x), x.device)
-        means = _means_of_others(smoothed, fold)
+        fold = folds(len(x), x.device)
+        means = means_of_others(smoothed, fold)
         closer = first | (means < state.least)
         reference = torch.where(closer[fold], smoothed, state.reference)
         best = reference.mean()
-        mean, z, error = _paired(smoothed - reference, _INFLATION * noise * share / (2 - share))
+        mean, z, error = paired(smoothed - reference, _INFLATION * noise * share / (2 - share))
 
         twice, once = self.thresholds
         large = (state.records >= _LEAST_RECORDS) & (mean >= self.rise * best) & (mean >= _LEAST_RISE)
         above = large & (z > twice)
-        fires = above & ((z > once) | state.above) & (state.firing.times == 0)
+        learnt = state.trained if trained is None else updated(state.trained, trained, share)
+        learnt_reference = torch.where(closer, learnt, state.trained_reference)
+        goes_on = learnt < (1 - _GOES_ON) * learnt_reference.mean()
+        likely = large & goes_on & (mean >= self.matters * best) & (z > self.learning_threshold)
+        fires = ((above & ((z > once) | state.above)) | (likely & state.likely)) & (state.firing.times == 0)
         scale = best.clamp_min(torch.finfo(x.dtype).tiny)
         reference_time = torch.where(closer, mean_time, state.reference_time)
         extended = OverfittingState(
@@ -185,7 +221,10 @@ class OverfittingOnset:
             means=torch.stack([x.mean(), state.means[0], state.means[1]]),
             noise=noise,
             records=state.records + 1,
+            trained=learnt,
+            trained_reference=learnt_reference,
             above=above,
+            likely=likely,
             rise=mean / scale,
             resolution=torch.where(closer.all(), 0, twice * error / scale),
         )
@@ -224,33 +263,6 @@ class OverfittingOnset:
         square = (mean - (weights * state.means).sum()).square() / (1 + weights.square().sum())
         share = torch.maximum(-torch.expm1((a - time) / _MEMORY), 1 / (state.records - 2).clamp_min(1))
         return torch.where(state.records >= 3, torch.lerp(state.noise, square, share), 0)
-
-
-def _folds(samples: int, device: torch.device) -> Tensor:
-    """Returns the fold of each sample: multiples of the golden ratio, which fall in step with no period of the data."""
-    return (torch.arange(samples, dtype=torch.float32, device=device) * 0.6180339887).frac().mul(_FOLDS).long()
-
-
-def _means_of_others(values: Tensor, fold: Tensor) -> Tensor:
-    """Returns for each fold the mean over all samples but its own, shape (F,); over all where there is one sample."""
-    others = fold != torch.arange(_FOLDS, device=values.device)[:, None]
-    if len(values) == 1:
-        others = torch.ones_like(others)
-    return (values * others).sum(-1) / others.sum(-1)
-
-
-def _paired(differences: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the mean of paired differences, that mean in standard errors corrected for skewness, and the error."""
-    samples = len(differences)
-    mean = differences.mean()
-    centred = differences - mean
-    square = centred.square().mean().clamp_min(torch.finfo(mean.dtype).tiny)
-    sampling = square / max(samples - 1, 1)
-    error = (sampling + noise).sqrt()
-    # Of the mean, in units of its error; the noise of training counts as symmetric.
-    skewness = (centred / square.sqrt()).pow(3).mean() / math.sqrt(samples) * (sampling.sqrt() / error).pow(3)
-    t = mean / error
-    return mean, t + skewness * (1 / 6 + t.square() / 3) + skewness.square() * t.pow(3) / 27, error
 
 
 def _where(finite: Tensor, new: OverfittingState, old: OverfittingState) -> OverfittingState:

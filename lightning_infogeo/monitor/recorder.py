@@ -246,21 +246,18 @@ class Recorder:
 
     @torch.no_grad()
     def _record(self, step: int, logits: dict[str, Tensor], before: int | None) -> Tensor:
-        values: list[Tensor] = []
-        readings: list[Tensor] = []
+        records: dict[str, Tensor] = {}
         for name, (_, labels) in self._placed.items():
             earlier = None if before is None or before not in self._kept else (before, self._kept[before][name])
-            self._states[name], record = extend(
+            self._states[name], records[name] = extend(
                 self._states[name], step, logits[name], labels=labels, before=earlier, chord=self._chord
             )
-            values.append(record)
             if name in self._histories:
                 kept = self._histories[name]
                 self._histories[name] = history.extend(kept, step, amplitudes(logits[name]), self._made)
-            if labels is not None:
-                readings += self._markers.extend(name, step, logits[name], labels)
         self._made += 1
-        return torch.cat([*values, *readings])
+        labels_of = {name: labels for name, (_, labels) in self._placed.items() if labels is not None}
+        return torch.cat([*records.values(), *self._markers.extend(step, logits, labels_of, records)])
 
     def _move(self, device: torch.device) -> None:
         self._histories = {

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from lightning_infogeo.distributions import distances_to_truth, precise
 from lightning_infogeo.markers import SampleMarker, packed, unpacked
+from lightning_infogeo.monitor.watch import held_out
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES
 
 
 class SampleMarkers:
@@ -30,13 +32,26 @@ class SampleMarkers:
         begun = self._states.get(probe, {})
         self._states[probe] = {name: unpacked(packed(begun.get(name, state)), state) for name, state in fresh.items()}
 
-    def extend(self, probe: str, step: int, logits: Tensor, labels: Tensor) -> list[Tensor]:
-        """Adds a record of one probe and returns the readings of its markers."""
+    def extend(
+        self, step: int, logits: Mapping[str, Tensor], labels: Mapping[str, Tensor], records: Mapping[str, Tensor]
+    ) -> list[Tensor]:
+        """Adds a record and returns the readings of all markers, probe by probe.
+
+        Args:
+            step: optimizer steps taken.
+            logits: of every probe, shape (N, C).
+            labels: of every probe with labels, shape (N,).
+            records: the quantities of every probe: markers are told the distance to truth on samples trained on.
+        """
+        place = LABELLED_QUANTITIES.index("distance_to_truth")
+        trained = next((records[probe][place] for probe in labels if not held_out(probe)), None)
         readings = []
-        distances = distances_to_truth(logits, labels)
-        for name, marker in self._of(probe).items():
-            self._states[probe][name] = marker.extend(self._states[probe][name], step, distances)
-            readings.append(marker.reading(self._states[probe][name]))
+        for probe in labels:
+            distances = distances_to_truth(logits[probe], labels[probe])
+            for name, marker in self._of(probe).items():
+                state = marker.extend(self._states[probe][name], step, distances, trained)
+                self._states[probe][name] = state
+                readings.append(marker.reading(state))
         return readings
 
     def release(self) -> None:
