@@ -21,6 +21,7 @@ from lightning_infogeo.geodesics import geodesic as geodesic
 from lightning_infogeo.geodesics import progress as progress
 from lightning_infogeo.geodesics import reindex as reindex
 from lightning_infogeo.markers import Event as Event
+from lightning_infogeo.markers import LateGeneralisation as LateGeneralisation
 from lightning_infogeo.markers import LogLogKnee as LogLogKnee
 from lightning_infogeo.markers import MemorisationOnset as MemorisationOnset
 from lightning_infogeo.markers import OverfittingOnset as OverfittingOnset

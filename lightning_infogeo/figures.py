@@ -179,7 +179,13 @@ def _event_colour(event: Event) -> str:
     return _EVENT_COLOURS.get(event.name, "0.4")
 
 
-_EVENT_COLOURS = {"overfitting": "#D55E00", "memorisation": "#CC79A7", "knee": "#009E73", "velocity_change": "#0072B2"}
+_EVENT_COLOURS = {
+    "overfitting": "#D55E00",
+    "memorisation": "#CC79A7",
+    "generalisation": "#E69F00",
+    "knee": "#009E73",
+    "velocity_change": "#0072B2",
+}
 
 
 def _padded(points: Tensor) -> np.ndarray[Any, Any]:

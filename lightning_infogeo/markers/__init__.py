@@ -6,6 +6,7 @@ from lightning_infogeo.markers.event import Marker as Marker
 from lightning_infogeo.markers.event import SampleMarker as SampleMarker
 from lightning_infogeo.markers.event import packed as packed
 from lightning_infogeo.markers.event import unpacked as unpacked
+from lightning_infogeo.markers.generalisation import LateGeneralisation as LateGeneralisation
 from lightning_infogeo.markers.knee import LogLogKnee as LogLogKnee
 from lightning_infogeo.markers.knee import knee as knee
 from lightning_infogeo.markers.memorisation import MemorisationOnset as MemorisationOnset

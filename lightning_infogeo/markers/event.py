@@ -12,7 +12,7 @@ class Event(NamedTuple):
     """Something that happened to a trajectory.
 
     Attributes:
-        name: "overfitting", "memorisation", "knee" or "velocity_change".
+        name: "overfitting", "memorisation", "generalisation", "knee" or "velocity_change".
         probe: on which it was seen.
         step: estimated optimizer step of the event itself.
         detected_at: the step at which it was known.
@@ -98,6 +98,13 @@ class SampleMarker(Marker, Protocol):
 
     def reading(self, state: Any) -> Tensor:
         """Returns ``firing`` as a vector, and whatever else there is, shape (width,)."""
+
+
+def chosen(finite: Tensor, new: Any, old: Any) -> Any:
+    """Returns the state ``new`` where a record is ``finite`` (scalar bool), else ``old``; reads nothing back."""
+    if isinstance(new, Tensor):
+        return torch.where(finite, new, old)
+    return type(new)(*(chosen(finite, a, b) for a, b in zip(new, old, strict=True)))
 
 
 def packed(state: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.markers.event import Event, Firing
+from lightning_infogeo.markers.event import Event, Firing, chosen
 
 _LOOKS = 7
 
@@ -114,11 +114,8 @@ class MemorisationOnset:
             records=state.records + 1,
             above=above,
         )
-        finite = last.isfinite()
-        firing = Firing(*(torch.where(finite, a, b) for a, b in zip(extended.firing, state.firing, strict=True)))
-        return MemorisationState(
-            firing, *(torch.where(finite, a, b) for a, b in zip(extended[1:], state[1:], strict=True))
-        )
+        after: MemorisationState = chosen(last.isfinite(), extended, state)
+        return after
 
     def message(self, event: Event) -> str:
         """Returns evidence, likely cause, and what to do."""

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.markers.event import Event, Firing
+from lightning_infogeo.markers.event import Event, Firing, chosen
 from lightning_infogeo.markers.paired import FOLDS, folds, means_of_others, paired, updated
 
 _LOOKS_TWICE = 5
@@ -228,7 +228,8 @@ class OverfittingOnset:
             rise=mean / scale,
             resolution=torch.where(closer.all(), 0, twice * error / scale),
         )
-        return _where(observation.isfinite().all(), extended, state)
+        after: OverfittingState = chosen(observation.isfinite().all(), extended, state)
+        return after
 
     def reading(self, state: OverfittingState) -> Tensor:
         """Returns what the host has to know, shape (6,): ``firing``, rise and resolution."""
@@ -236,11 +237,14 @@ class OverfittingOnset:
 
     def message(self, event: Event, rise: float = math.nan, resolution: float = 0.0) -> str:
         """Returns evidence, likely cause, and what to do; ``resolution`` is that of the record of the flag."""
+        best = f"The weights of step {event.step} were the better ones"
+        if event.step == 0:
+            best = "It has never been closer than before training"
         return (
             f"{event.probe} has moved away from the truth since step {event.step}: its distance is up by "
             f"{event.strength:.0%}, at least {max(event.strength - resolution, self.rise):.0%} at the level "
-            f"{self.alpha:g}. The weights of step {event.step} were the better ones: stop, keep the best checkpoint "
-            f"(ModelCheckpoint on .../{event.probe}/distance_to_truth), or regularise."
+            f"{self.alpha:g}. {best}: stop, keep the best checkpoint (ModelCheckpoint on "
+            f".../{event.probe}/distance_to_truth), or regularise."
         )
 
     def verdict(self, flagged: bool, resolution: float, samples: int) -> Verdict:
@@ -263,9 +267,3 @@ class OverfittingOnset:
         square = (mean - (weights * state.means).sum()).square() / (1 + weights.square().sum())
         share = torch.maximum(-torch.expm1((a - time) / _MEMORY), 1 / (state.records - 2).clamp_min(1))
         return torch.where(state.records >= 3, torch.lerp(state.noise, square, share), 0)
-
-
-def _where(finite: Tensor, new: OverfittingState, old: OverfittingState) -> OverfittingState:
-    firing = Firing(*(torch.where(finite, a, b) for a, b in zip(new.firing, old.firing, strict=True)))
-    rest = [torch.where(finite, a, b) for a, b in zip(new[1:], old[1:], strict=True)]
-    return OverfittingState(firing, *rest)

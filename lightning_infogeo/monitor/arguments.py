@@ -7,7 +7,13 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from lightning_infogeo.markers import LogLogKnee, MemorisationOnset, OverfittingOnset, VelocityChange
+from lightning_infogeo.markers import (
+    LateGeneralisation,
+    LogLogKnee,
+    MemorisationOnset,
+    OverfittingOnset,
+    VelocityChange,
+)
 from lightning_infogeo.monitor.settings import EmbeddingSettings, bytes_of
 from lightning_infogeo.probe import ConfigurationError, Probe, same_labels
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
@@ -37,7 +43,7 @@ def check_all(monitor: Any) -> None:
 def as_markers(markers: Any) -> tuple[Any, ...]:
     """Returns the markers that the argument stands for, or raises ``ConfigurationError``."""
     if isinstance(markers, str) and markers == "default":
-        return OverfittingOnset(), MemorisationOnset(), LogLogKnee(), VelocityChange()
+        return OverfittingOnset(), MemorisationOnset(), LateGeneralisation(), LogLogKnee(), VelocityChange()
     listed = isinstance(markers, Iterable) and not isinstance(markers, (str, Mapping))
     found = tuple(markers) if listed else ()
     remedy = 'must be "default", or a list of markers such as [OverfittingOnset(alpha=0.05)], each of another name'
