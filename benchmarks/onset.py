@@ -195,10 +195,10 @@ def pareto(cases: list[Case], where: Path) -> None:
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
     families = {
-        "OverfittingOnset (alpha)": [
+        "OverfittingOnset, alpha 0.001 to 0.2": [
             f"OverfittingOnset, alpha {a}" if a != 0.01 else "OverfittingOnset" for a in ALPHAS
         ],
-        "EarlyStopping (patience)": [f"EarlyStopping, patience {p}" for p in (3, 5, 10, 20)],
+        "EarlyStopping by patience": [f"EarlyStopping, patience {p}" for p in (3, 5, 10, 20)],
         "runmedic": ["runmedic"],
         "losslint": ["losslint"],
     }
@@ -208,16 +208,22 @@ def pareto(cases: list[Case], where: Path) -> None:
         points = [(figures(cases, name), name) for name in names]
         x, y = [p["flag/onset"] for p, _ in points], [p["false alarms"] for p, _ in points]
         axes.plot(x, y, "o-", color=colour, label=label, clip_on=False)
-        for (p, _), tag in zip(points, ALPHAS if "alpha" in label else (3, 5, 10, 20), strict=False):
-            if len(names) > 1:
-                note = f"{tag}, recall {p['recall']:.2f}"
-                axes.annotate(
-                    note, (p["flag/onset"], p["false alarms"]), xytext=(5, 4), textcoords="offset points", size=7
-                )
+        notes = [f"patience {n}" for n in (3, 5, 10, 20)] if "patience" in label else [label.partition(",")[0]]
+        for (p, _), note in zip(points, notes, strict=False):
+            right = p["flag/onset"] < 5
+            axes.annotate(
+                f"{note}, recall {p['recall']:.2f}",
+                (p["flag/onset"], p["false alarms"]),
+                xytext=(5 if right else -5, 5),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                size=8,
+            )
     axes.set(xlabel="median step of the flag ÷ onset", ylabel="share of healthy runs flagged", xscale="log")
     axes.set_xticks([1, 1.5, 2, 3, 5, 10], ["1", "1.5", "2", "3", "5", "10"])
     axes.minorticks_off()
     axes.grid(alpha=0.25)
+    axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     figure.savefig(where, dpi=120)
 

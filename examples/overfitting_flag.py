@@ -14,6 +14,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from rich.console import Console
+from torch.utils.data import DataLoader
 
 from lightning_infogeo import Event, InfoGeometryMonitor
 from lightning_infogeo.demo import DigitsClassifier, digits
@@ -22,6 +23,12 @@ from lightning_infogeo.demo import DigitsClassifier, digits
 def tell(event: Event) -> None:
     """Whatever should happen at an event: here one more line, elsewhere a message to a chat."""
     print(f"seen at step {event.detected_at}: {event.name} on {event.probe}, at about step {event.step}")
+
+
+@torch.no_grad()
+def validation_loss(model: DigitsClassifier, val: DataLoader) -> float:
+    samples, labels = val.dataset.tensors
+    return float(torch.nn.functional.cross_entropy(model(samples), labels))
 
 
 def main(arguments: list[str] | None = None) -> InfoGeometryMonitor:
@@ -54,10 +61,9 @@ def main(arguments: list[str] | None = None) -> InfoGeometryMonitor:
 
     console = Console()
     console.print(monitor.summary())
-    samples, labels = val.dataset.tensors
-    last = float(torch.nn.functional.cross_entropy(model(samples), labels))
+    last = validation_loss(model, val)
     model.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
-    kept = float(torch.nn.functional.cross_entropy(model(samples), labels))
+    kept = validation_loss(model, val)
     console.print(f"stopped at step {trainer.global_step} of {options.max_steps}; kept {best.best_model_path}")
     console.print(f"validation loss: {last:.3f} at the end, {kept:.3f} with the weights kept")
     return monitor

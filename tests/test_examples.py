@@ -1,0 +1,39 @@
+"""The examples run as they are, in a short form, and show what they promise to show."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def example(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    return lambda name, *arguments: importlib.import_module(name).main(list(arguments))
+
+
+def events(monitor, name, probe="val"):
+    return [event for event in monitor.events if (event.name, event.probe) == (name, probe)]
+
+
+def test_the_flag_stops_a_training_and_the_best_checkpoint_is_better_than_its_end(example, capsys):
+    monitor = example("overfitting_flag")
+    (flag,) = events(monitor, "overfitting")
+    assert flag.step < flag.detected_at <= monitor.trajectories["val"].steps[-1] < 2000
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "seen at step" in printed
+    last, kept = printed.rpartition("validation loss: ")[2].split(" at the end, ")
+    assert float(kept.split()[0]) < float(last)
+
+
+def test_grokking_is_seen_as_memorisation_first_and_generalisation_later(example):
+    monitor = example("grokking", "--fast")
+    (memorised,), (returned,) = events(monitor, "memorisation"), events(monitor, "generalisation")
+    (flag,) = events(monitor, "overfitting")
+    assert flag.detected_at < memorised.detected_at < returned.detected_at
+    held_out = monitor.trajectories["val"]
+    turned = int((held_out.steps == returned.step).nonzero())
+    assert held_out.distance_to_truth[turned] == held_out.distance_to_truth.max()
