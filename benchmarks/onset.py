@@ -214,9 +214,9 @@ def pareto(cases: list[Case], where: Path) -> None:
             axes.annotate(
                 f"{note}, recall {p['recall']:.2f}",
                 (p["flag/onset"], p["false alarms"]),
-                xytext=(5 if right else -5, 5),
+                xytext=(5 if right else -5, -12 if "alpha" in label else 5),
                 textcoords="offset points",
-                ha="left" if right else "right",
+                ha="left" if right and "alpha" not in label else "right",
                 size=8,
             )
     axes.set(xlabel="median step of the flag ÷ onset", ylabel="share of healthy runs flagged", xscale="log")

@@ -20,7 +20,9 @@ from torch import Tensor
 from lightning_infogeo.distances.paired import OVERLAP_FLOOR
 
 _GROUP = 8
-_TILE = 256
+_TILE = 64
+_CACHE = 2**23
+"""Bytes of overlaps at a time: what a processor keeps near (measured: half the time of 64 MiB)."""
 
 
 def pairwise_bhattacharyya(history: Tensor, other: Tensor | None = None, memory: int = 2**26) -> Tensor:
@@ -29,7 +31,7 @@ def pairwise_bhattacharyya(history: Tensor, other: Tensor | None = None, memory:
     Args:
         history: amplitudes, shape (T, N, C).
         other: amplitudes, shape (T', N, C); None for ``history`` itself.
-        memory: bytes of working memory to use at most, beside the result (but at least those of one tile).
+        memory: bytes of working memory to use at most, beside the result (but at least those of eight samples).
 
     Returns:
         Shape (T, T'), float64; nats per sample, range [0, −ln ``OVERLAP_FLOOR``]. For ``other=None`` symmetric, with
@@ -53,7 +55,7 @@ def pairwise_hellinger(history: Tensor, other: Tensor | None = None, memory: int
     Args:
         history: amplitudes, shape (T, N, C).
         other: amplitudes, shape (T', N, C); None for ``history`` itself.
-        memory: bytes of working memory to use at most, beside the result (but at least those of one tile).
+        memory: bytes of working memory to use at most, beside the result (but at least those of eight samples).
 
     Returns:
         Shape (T, T'), float64; range [0, 1]. For ``other=None`` symmetric, with an exactly zero diagonal.
@@ -70,7 +72,7 @@ def pairwise_arc(history: Tensor, other: Tensor | None = None, memory: int = 2**
     Args:
         history: amplitudes, shape (T, N, C).
         other: amplitudes, shape (T', N, C); None for ``history`` itself.
-        memory: bytes of working memory to use at most, beside the result (but at least those of one tile).
+        memory: bytes of working memory to use at most, beside the result (but at least those of eight samples).
 
     Returns:
         Shape (T, T'), float64; radians, range [0, π/2]. For ``other=None`` symmetric, with an exactly zero diagonal.
@@ -94,21 +96,21 @@ def _tiled(history: Tensor, other: Tensor | None, memory: int, total: Callable[[
     left, right = _checked(history, other)
     samples = history.shape[1]
     result = torch.zeros(len(left), len(right), dtype=torch.float64, device=history.device)
-    # A sample of a pair of tiles needs its overlaps, a temporary of the same size, and the columns of both sides.
-    bytes_a_sample = 8 * (2 * _TILE * _TILE + 4 * _TILE * (history.shape[2] + 2))
-    chunk = max(_GROUP, memory // bytes_a_sample // _GROUP * _GROUP)
-    for i in range(0, len(left), _TILE):
-        for j in range(i if other is None else 0, len(right), _TILE):
-            tile = result[i : i + _TILE, j : j + _TILE]
-            for n in range(0, samples, chunk):
-                a = _columns(left[i : i + _TILE, n : n + chunk], first=True)
-                b = _columns(right[j : j + _TILE, n : n + chunk], first=False)
-                overlaps = torch.bmm(a, b.mT)
+    # A sample needs the columns of all records, and for a pair of tiles its overlaps and a temporary of the same size.
+    columns, overlap = 8 * (history.shape[2] + 2) * (len(left) + len(right)), 16 * _TILE * _TILE
+    chunk = min(memory // (columns + overlap), _CACHE // overlap)
+    chunk = max(_GROUP, chunk // _GROUP * _GROUP)
+    for n in range(0, samples, chunk):
+        part = slice(n, n + chunk)
+        a, b = _columns(left[:, part], first=True), _columns(right[:, part], first=False).mT
+        for i in range(0, len(left), _TILE):
+            for j in range(i if other is None else 0, len(right), _TILE):
+                overlaps = torch.bmm(a[:, i : i + _TILE], b[:, :, j : j + _TILE])
                 # On the CPU a look costs half of a write; elsewhere it would wait for the device.
                 if overlaps.device.type != "cpu" or overlaps.amin() < OVERLAP_FLOOR:
                     overlaps.clamp_(min=OVERLAP_FLOOR)
-                tile += total(overlaps)
-            tile.div_(samples).clamp_(min=0)  # an overlap may exceed 1 by rounding
+                result[i : i + _TILE, j : j + _TILE] += total(overlaps)
+    result.div_(samples).clamp_(min=0)  # an overlap may exceed 1 by rounding
     if other is None:
         result = result.triu(1)
         result = result + result.mT
