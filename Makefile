@@ -19,6 +19,8 @@ benchmarks: .venv/installed
 	$(BIN)/python benchmarks/pairwise.py
 	$(BIN)/python benchmarks/long_run.py
 	$(BIN)/python benchmarks/embedding_error.py
+	$(BIN)/python benchmarks/onset.py  # an hour the first time: it trains 216 networks
+	$(BIN)/python benchmarks/velocity_change.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("lightning-infogeo needs Python >= 3.10, this is " + sys.version if sys.version_info < (3, 10) else 0)'

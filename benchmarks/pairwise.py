@@ -5,7 +5,8 @@
 DIR are checkouts of grasp-lyrl/low-dimensional-deepnets (utils/distance.py) and grasp-lyrl/picture_of_space_of_tasks
 (info_geometry/inpca.py), which are read, not installed; the second always goes over 50,000 samples and also solves the
 eigenproblem, so its time is taken with the number of samples put in. Every cell is a process of its own on the same
-arrays, in turn, so that peak memory is its own; its time is the least of five calls, or of as many as take 15 s. The error is that of the closest tenth of pairs against float64 chords.
+arrays, in turn, so that peak memory is its own; its time is the least of five calls, or of as many as take 15 s. The
+error is that of the closest tenth of pairs against float64 chords.
 """
 
 import argparse
