@@ -22,8 +22,11 @@ QUANTITIES = ("velocity", "length", "noise_floor")
 
 Groups = Mapping[str, Sequence[Tensor]]
 
-_MOST, _LEAST, _ALL = 65_536, 1_024, 2**20
-"""Weights followed: the most in a group, and in all groups together unless that leaves a group fewer than the least."""
+_MOST, _LEAST, _ALL = 16_384, 512, 65_536
+"""Weights followed: the most in a group, and in all groups together unless that leaves a group fewer than the least.
+
+The error of a noise floor is 1 / (2 sqrt(f n)) of it, with n weights followed of which the fraction f changes bin.
+"""
 
 
 class DensityState(NamedTuple):
@@ -122,7 +125,10 @@ def extend(
     """
     reduce = reduce or _alone
     seen, finite = _seen(state, groups, few, sizes, reduce)
-    hops, floors = (torch.cat([d, d[:-1].norm()[None]]) for d in _compared(state, seen, few, reduce))
+    hops, floors = (
+        torch.cat([d, d[:-1].norm()[None]])
+        for d in _compared(state, seen, few, min(_totals(groups, sizes)) < few, reduce)
+    )
     hops = torch.where(state.started, hops, 0)
     finite = finite & hops.isfinite().all()
     interval = torch.where(state.started, (step - state.last_step).to(hops.dtype), torch.nan)
@@ -181,7 +187,9 @@ def _moments(
     return torch.stack([torch.cat([mean, middle]), torch.cat([variance, whole])])
 
 
-def _compared(before: DensityState, after: DensityState, few: float, reduce: Reduce) -> tuple[Tensor, Tensor]:
+def _compared(
+    before: DensityState, after: DensityState, few: float, some_gaussian: bool, reduce: Reduce
+) -> tuple[Tensor, Tensor]:
     """Returns distance and noise floor of each density, shape (R,) each."""
     sizes = after.sizes.to(after.length.dtype)
     lowest, highest = torch.minimum(before.ends[0], after.ends[0]), torch.maximum(before.ends[1], after.ends[1])
@@ -189,22 +197,20 @@ def _compared(before: DensityState, after: DensityState, few: float, reduce: Red
     low = grid.bin_of(lowest, joint).to(torch.int64)
     old, new = (grid.merged(s.counts, s.low, s.exponents, low, joint) for s in (before, after))
 
-    valid = torch.arange(after.followed.shape[1], device=sizes.device) < after.followed_sizes[:, None]
+    here = after.followed_sizes
+    valid = torch.arange(after.followed.shape[1], device=sizes.device) < here[:, None]
     found = [valid]
     # Of each group's weights against its own density, then against the network's.
     for row in (slice(None, -1), slice(-1, None)):
         a, b = (grid.bin_of(s.followed, joint[row, None]) for s in (before, after))
-        jitter = normal_jitter(
-            before.followed,
-            after.followed,
-            torch.stack([before.moments[0, row], after.moments[0, row]]),
-            torch.stack([before.moments[1, row], after.moments[1, row]]),
-        )
-        found += [valid & (a != b), torch.where(valid, jitter, 0)]
+        found.append(valid & (a != b))
+        if some_gaussian:
+            mean, variance = (torch.stack(pair)[:, row] for pair in zip(before.moments, after.moments, strict=True))
+            found.append(torch.where(valid, normal_jitter(before.followed, after.followed, mean, variance), 0))
     sums = reduce(torch.stack([values.to(sizes.dtype).sum(1) for values in found]), "sum")
-    means = sums[1:] / sums[0].clamp_min(1)
-    shared = means[2:] @ (sizes[:-1] / sizes[-1])
-    moved, jitter = torch.cat([means[:2], shared[:, None]], dim=1)
+    means = (sums[1:] / sums[0].clamp_min(1)).view(2, -1, len(here))
+    means = torch.cat([means[0], (means[1] @ (sizes[:-1] / sizes[-1]))[:, None]], dim=1)
+    moved, jitter = means[0], means[-1]
 
     gaussian = after.sizes < few
     distance = normal_distance(before.moments[0], before.moments[1], after.moments[0], after.moments[1])
