@@ -25,7 +25,7 @@ def bin_count(weights: int) -> int:
         >>> bin_count(1_000_000)
         362
     """
-    return int(1.4 * 2.59 * weights ** (1 / 3) + 1e-9)
+    return int(1.4 * 2.59 * weights ** (1 / 3))
 
 
 def capacity(bins: int) -> int:

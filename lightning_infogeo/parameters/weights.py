@@ -88,14 +88,30 @@ def counts(groups: Sequence[Sequence[Tensor]], exponents: Tensor, low: Tensor, b
         Shape (G, bins), int64: additions of integers give the same whatever their order.
     """
     found = torch.zeros(len(groups), bins, dtype=torch.int64, device=low.device)
-    one = torch.ones((), dtype=torch.int64, device=low.device)
     first = low.to(dtype)
+    # Shared-memory histograms spare a GPU the contention for few addresses, but refuse deterministic mode.
+    shared = low.device.type == "cuda" and not torch.are_deterministic_algorithms_enabled()
+    tally = tally_by_histc if shared else tally_by_scatter
     for group, tensors in enumerate(groups):
         for piece in pieces(tensors, dtype):
-            # Clamped as integers: no comparison bounds NaN.
-            index = bin_of(piece, exponents[group]).sub_(first[group]).to(torch.int64).clamp_(0, bins - 1)
-            found[group].scatter_add_(0, index, one.expand(index.shape))
+            tally(found[group], bin_of(piece, exponents[group]).sub_(first[group]))
     return found
+
+
+def tally_by_scatter(counts: Tensor, numbers: Tensor) -> None:
+    """Adds to ``counts``, shape (K,), int64, how often each bin's number 0 … K − 1 occurs; reads nothing back.
+
+    Numbers are integers of a floating type; what is no such number is counted somewhere.
+    """
+    # Clamped as integers: no comparison bounds NaN.
+    index = numbers.to(torch.int64).clamp_(0, len(counts) - 1)
+    counts.scatter_add_(0, index, counts.new_ones(()).expand(index.shape))
+
+
+def tally_by_histc(counts: Tensor, numbers: Tensor) -> None:
+    """The same for fewer than 2^24 numbers, up to which float32 counts exactly; what is no such number is left out."""
+    # Between the edges, where no rounding can move it; with a range of its own histc would read back the extrema.
+    counts += torch.histc(numbers + 0.5, len(counts), 0, len(counts)).to(counts.dtype)
 
 
 def moments(groups: Sequence[Sequence[Tensor] | None], centres: Tensor, sizes: Tensor, reduce: Reduce) -> Tensor:
