@@ -91,6 +91,7 @@ def merged(counts: Tensor, low: Tensor, exponents: Tensor, to_low: Tensor, to_ex
     Returns:
         Shape (R, K), int64. What would leave the grid stays in its outer bins.
     """
+    # Shifts of 64 and more are undefined in C; by 62 every number is 0 or −1 already.
     shift = (to_exponents - exponents).clamp(0, 62)[:, None]
     numbers = low[:, None] + torch.arange(counts.shape[1], device=counts.device)
     index = ((numbers >> shift) - to_low[:, None]).clamp_(0, max(counts.shape[1] - 1, 0))

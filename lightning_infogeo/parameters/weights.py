@@ -6,7 +6,6 @@ a ``reduce`` the same is had of weights that are sharded over processes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -147,8 +146,8 @@ def followed_sizes(groups: Sequence[Sequence[Tensor]], most: int) -> list[list[i
 def followed(groups: Sequence[Sequence[Tensor]], sizes: Sequence[Sequence[int]], dtype: torch.dtype) -> Tensor:
     """Returns the weights followed, always the same ones, shape (G, n); rows end in zeros where they have fewer.
 
-    The k-th of a tensor's N is at k · s mod N with s near N times the golden section and coprime to N: spread evenly,
-    over rows and columns too, none twice, and nothing to be stored.
+    A tensor of N is cut into as many stretches as weights of it are followed, and a hash of its number says which
+    weight of a stretch: evenly spread, over rows and columns too, none twice, and nothing to be stored.
     """
     rows = []
     longest = max(sum(row) for row in sizes)
@@ -156,16 +155,15 @@ def followed(groups: Sequence[Sequence[Tensor]], sizes: Sequence[Sequence[int]],
         parts = []
         for tensor, number in zip(tensors, numbers, strict=True):
             if number:
-                order = torch.arange(number, device=tensor.device)
-                index = order * _stride(tensor.numel()) % tensor.numel()
+                index = _places(number, tensor.numel(), tensor.device)
                 parts.append(flattened(tensor).index_select(0, index).to(dtype))
         row = torch.cat(parts) if parts else torch.zeros(0, dtype=dtype, device=groups[0][0].device)
         rows.append(torch.nn.functional.pad(row, (0, longest - len(row))))
     return torch.stack(rows)
 
 
-def _stride(total: int) -> int:
-    stride = max(1, round(total * (5**0.5 - 1) / 2))
-    while math.gcd(stride, total) > 1:
-        stride += 1
-    return stride
+def _places(number: int, total: int, device: torch.device) -> Tensor:
+    edges = torch.arange(number + 1, device=device) * total // number
+    # The leading 24 bits of a multiplicative hash; their product with a stretch of up to 1e11 fits into int64.
+    share = (torch.arange(number, device=device) * 2_654_435_769 % 2**32) >> 8
+    return edges[:-1] + (edges.diff() * share >> 24)

@@ -80,6 +80,24 @@ def test_the_network_is_the_density_of_all_weights_together(estimator):
     torch.testing.assert_close(rows[1:, -2, 2], alone[1:, 0, 2], rtol=0.03, atol=0)
 
 
+@pytest.mark.parametrize("estimator", ["histogram", "gaussian"])
+def test_a_group_is_what_it_is_alone(estimator):
+    path = walk()
+    rows, _ = followed(ParameterDensity(estimator=estimator), path)
+    alone, _ = followed(ParameterDensity(estimator=estimator), [{"few": groups["few"]} for groups in path])
+    torch.testing.assert_close(rows[1:, 2], alone[1:, 0], rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("estimator", ["histogram", "gaussian"])
+def test_the_noise_floor_of_the_network_counts_weights_and_not_groups(estimator):
+    a, b = (groups["wide"][0] for groups in walk(2))
+    pair = [{"many": [a[:290]], "few": [a[290:]]}, {"many": [a[:290]], "few": [b[290:]]}]
+    rows, _ = followed(ParameterDensity(estimator=estimator), pair)
+    pooled = [{"network": [*groups["many"], *groups["few"]]} for groups in pair]
+    alone, _ = followed(ParameterDensity("network", estimator), pooled)
+    torch.testing.assert_close(rows[1, 2, 2], alone[1, 0, 2], rtol=0.15, atol=0)
+
+
 @pytest.mark.parametrize("estimator", ["histogram", "gaussian", "auto"])
 def test_it_reads_nothing_back_from_the_device_and_sends_nothing_there(estimator):
     settings = ParameterDensity(estimator=estimator)

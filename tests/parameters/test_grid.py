@@ -43,6 +43,13 @@ def test_merging_is_counting_on_the_coarser_grid(shift, dtype):
     assert torch.equal(counts[0, :600], torch.histc(x.double(), 600, float(low) / 64, (float(low) + 600) / 64).long())
 
 
+def test_a_constant_on_the_finest_grid_can_be_merged_into_any_other():
+    x = torch.full((7,), 1e-20)
+    counts, low = counted(x, fitting(x[:1], x[:1], torch.tensor([36])), 76)
+    found = merged(counts, low, torch.tensor([-100]), torch.tensor([-3]), torch.tensor([-30]))
+    assert found.nonzero().tolist() == [[0, 3]]
+
+
 @pytest.mark.parametrize("bins", [3, 363, 6001])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_both_ways_to_tally_give_the_same(bins, dtype):
