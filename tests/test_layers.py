@@ -10,7 +10,7 @@ ORDER = [
     ["schedules", "distributions"],
     ["distances"],
     ["geodesics", "metrics"],
-    ["history", "embedding", "markers"],
+    ["history", "embedding", "markers", "parameters"],
     ["trajectory", "picture"],
     ["probe", "export", "figures", "report"],
     ["monitor"],
