@@ -202,9 +202,15 @@ def _resampled(records: _Records, smoother: _Smoother, draws: int, seed: int) ->
     expected = centre.exp().diff()
     residuals = records.length.diff() - expected
     count = len(residuals)
-    # The fit has taken up some of the noise.
-    residuals = residuals * math.sqrt(count / max(count - smoother.freedom, 1))
-    block = _correlated(residuals / expected.clamp_min(1e-3 * float(expected.abs().mean())))
+    taken = smoother.freedom / count
+    rho = _correlation(residuals / expected.clamp_min(1e-3 * float(expected.abs().mean())), taken)
+    # As in an autoregression of first order: the best block (Carlstein, Ann. Stat. 14, 1171, 1986), what the fit took
+    # of the noise, and what factors of finite block leave out of its long-run variance.
+    block = (math.sqrt(6) * rho / (1 - rho**2)) ** (2 / 3) * count ** (1 / 3)
+    block = min(max(1, round(block)), count // 2)
+    whole = (1 + rho) / (1 - rho)
+    kept = 1 + 2 * sum((1 - lag / block) * rho**lag for lag in range(1, block))
+    residuals = residuals * math.sqrt(whole / kept / max(1 - taken * whole, 0.1))
     generator = torch.Generator().manual_seed(seed)
     normal = torch.randn(draws, count + block, generator=generator, dtype=residuals.dtype).cumsum(1)
     factors = (normal[:, block:] - normal[:, :-block]) / math.sqrt(block)
@@ -213,16 +219,19 @@ def _resampled(records: _Records, smoother: _Smoother, draws: int, seed: int) ->
     return torch.cat([start, start + increments.cumsum(1)], dim=1).log(), centre
 
 
-def _correlated(residuals: Tensor) -> int:
-    """Returns over how many records the factors of the bootstrap are correlated.
+def _correlation(residuals: Tensor, taken: float) -> float:
+    """Returns the correlation of the noise from one record to the next, range [0, 0.6].
 
-    The optimum for an autoregression of first order with the correlation found (Carlstein, Ann. Stat. 14, 1171, 1986).
+    A fit takes away the slow part of the noise, a share ``taken`` of its modes, so that residuals are less correlated
+    than it: r = (ρ − taken·v)/(1 − taken·v) with v = (1 + ρ)/(1 − ρ). This is solved for ρ; from about 0.5 up noise
+    cannot be told from signal, and there is no solution.
     """
     energy = residuals.square().sum()
-    rho = float((residuals[1:] * residuals[:-1]).sum() / energy) if energy > 0 else 0.0
-    rho = min(abs(rho), 0.9)
-    best: float = (math.sqrt(6) * rho / (1 - rho**2)) ** (2 / 3) * len(residuals) ** (1 / 3)
-    return min(max(1, round(best)), len(residuals) // 2)
+    found = float((residuals[1:] * residuals[:-1]).sum() / energy) if energy > 0 else 0.0
+    lost = (1 - found) * taken
+    middle = (1 + found - lost) / 2
+    rho = middle - math.sqrt(max(middle**2 - found - lost, 0))
+    return min(max(rho, 0.0), 0.6)
 
 
 def _drowned(records: _Records, floor: Tensor | float, place: float, width: float) -> bool:
