@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from lightning_infogeo.collapse import Array, fit, misfit, on_one, residuals
+from lightning_infogeo.collapse import Array, Curves
 from lightning_infogeo.curvature import Knee, knee
 
 Run = tuple[Tensor, Tensor]
@@ -116,74 +117,45 @@ def finite_size_scaling(
         ]
         for i, group in enumerate(runs)
     ]
-    good = [[one for one in group if one.reason is None] for group in found]
-    random = np.random.default_rng(seed)
-    # The same runs are drawn for every use, so that a knee and the curve around it belong together.
-    chosen = [random.integers(len(g), size=(draws, len(g))) if g else None for g in good]
-    tails = (100 * (1 - confidence) / 2, 100 * (1 + confidence) / 2)
     n = np.asarray(sizes, dtype=np.float64)
-    at = np.full(len(n), np.nan)
-    ats = np.full((draws, len(n)), np.nan)
-    for i, (group, which) in enumerate(zip(good, chosen, strict=True)):
-        if which is not None:
-            at[i] = np.mean([math.log(one.step) for one in group])
-            each = np.stack([one.steps.log()[one.resamples.argmin(1)].numpy() for one in group], axis=1)
-            ats[:, i] = np.take_along_axis(each, which, axis=1).mean(1)
-    intervals = np.exp(np.percentile(ats, tails, axis=0)).T
     raw = tuple(_mean_curve(group) for group in found)
+    tails = (100 * (1 - confidence) / 2, 100 * (1 + confidence) / 2)
+    random = np.random.default_rng(seed)
+    good = [_Runs.drawn([one for one in group if one.reason is None], draws, random) for group in found]
+    at, ats = np.array([runs.at for runs in good]), np.stack([runs.ats for runs in good], axis=1)
+    intervals = np.exp(np.percentile(ats, tails, axis=0)).T
+    unknown = Estimate(math.nan, math.nan, math.nan)
     result = Scaling(
-        torch.from_numpy(n),
-        torch.from_numpy(np.exp(at)),
-        torch.from_numpy(intervals),
-        *[Estimate(math.nan, math.nan, math.nan)] * 3,
-        *[math.nan] * 5,
-        "no knee",
-        raw,
+        *(torch.from_numpy(n), torch.from_numpy(np.exp(at)), torch.from_numpy(intervals)),
+        *(unknown, unknown, unknown),
+        *(math.nan, math.nan, math.nan, math.nan, math.nan),
+        verdict="no knee",
+        curves=raw,
     )
     if np.isnan(at).any():
         return result
 
-    grid = np.linspace(-window, window, _POINTS)
-    aligned = [_table(g, w, grid, at[i], ats[:, i]) for i, (g, w) in enumerate(zip(good, chosen, strict=True))]
-    values, noise = np.stack([v for v, _ in aligned]), np.stack([d for _, d in aligned], axis=1)
-    errors = _errors(noise)
     scales = n / np.exp(np.log(n).mean())
-    best = fit(grid, values, errors, scales, [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)])
-    exponents = (best.a, best.b)
-    one = on_one(grid, values, errors, scales, *exponents)
-    refits = [fit(grid, one + shaken, errors, scales, [exponents]) for shaken in noise]
-    rolled = np.stack([_rolled(values, errors, random) for _ in range(draws)])
-    by_chance = [fit(grid, v, e, scales, [(0, 0), exponents]).quality for v, e in rolled]
-
-    # As they are: on the part of ln t that all sizes share.
-    low, high = max(c.steps[0].log().item() for c in raw), min(c.steps[-1].log().item() for c in raw)
-    unscaled, same = math.nan, False
-    if high > low:
-        line = np.linspace(low, high, _POINTS)
-        still = [_table(g, w, line, 0.0, np.zeros(draws)) for g, w in zip(good, chosen, strict=True)]
-        v, d = np.stack([v for v, _ in still]), np.stack([d for _, d in still], axis=1)
-        e = _errors(d)
-
-        def quality(curves: Array) -> float:
-            return float((residuals(line, curves, e, scales, 0, 0) ** 2).sum())
-
-        unscaled = quality(v)
-        flat = on_one(line, v, e, scales, 0, 0)
-        same = float(np.mean([quality(flat + shaken) >= unscaled for shaken in d])) >= 1 - confidence
-        same = same or misfit(line, v, e, scales, 0, 0) < tolerance
-
-    collapse_p = float(np.mean([refit.quality >= best.quality for refit in refits]))
+    around, drawn, noises = _together(good, np.linspace(-window, window, _POINTS), scales, aligned=True)
+    best = around.fit([(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)])
+    a, b = best.a, best.b
+    one = around.collapsed(a, b)
+    collapsing = [around._replace(values=one + noise).fit([(a, b)]).quality for noise in noises]
+    by_chance = [around.rolled(random).fit([(0, 0), (a, b)]).quality for _ in range(draws)]
+    refits = [around._replace(values=values).fit([(a, b)]) for values in drawn]
+    collapse_p = float(np.mean([quality >= best.quality for quality in collapsing]))
     chance_p = (1 + sum(quality <= best.quality for quality in by_chance)) / (1 + draws)
-    apart = misfit(grid, values, errors, scales, *exponents)
-    verdict: Verdict = "coincide" if same else "collapse"
+    apart = around.misfit(a, b)
+    unscaled, p, unscaled_apart = _as_they_are(good, raw)
+    verdict: Verdict = "coincide" if p >= 1 - confidence or unscaled_apart < tolerance else "collapse"
     if collapse_p < 1 - confidence and apart > tolerance:
         verdict = "no collapse"
     elif chance_p > 1 - confidence:
         verdict = "noise"
     return result._replace(
         shift=_slope(np.log(n), at, ats, tails),
-        width=_estimate(best.a, np.array([refit.a for refit in refits]), tails),
-        height=_estimate(best.b, np.array([refit.b for refit in refits]), tails),
+        width=_estimate(a, np.array([refit.a for refit in refits]), tails),
+        height=_estimate(b, np.array([refit.b for refit in refits]), tails),
         quality=best.quality,
         unscaled=unscaled,
         misfit=apart,
@@ -197,37 +169,66 @@ _POINTS = 81
 """At which curves are compared."""
 
 
-def _table(group: list[Knee], which: Array | None, grid: Array, at: float, ats: Array) -> tuple[Array, Array]:
-    """Returns the mean curve of a size around ``at``, (U,), and the noise of the bootstrap about it, (draws, U)."""
-    assert which is not None
-    times = [one.steps.log().numpy() for one in group]
+class _Runs(NamedTuple):
+    """The runs of a size that have a knee; which of them each draw takes; ln t_c, the mean over runs, and in draws.
 
-    def read(k: int, curve: Tensor, place: float) -> Array:
-        return np.interp(grid + place, times[k], curve.numpy(), left=math.nan, right=math.nan)
+    The same runs are drawn for every use, so that a knee and the curve around it belong together.
+    """
 
-    mean = np.mean([read(k, one.curvatures, at) for k, one in enumerate(group)], axis=0)
-    drawn = np.stack(
-        [
-            np.mean([read(k, group[k].resamples[d], ats[d]) for k in chosen], axis=0)
-            for d, chosen in enumerate(which.astype(int))
+    knees: list[Knee]
+    which: NDArray[np.intp]
+    at: float
+    ats: Array
+
+    @classmethod
+    def drawn(cls, knees: list[Knee], draws: int, random: np.random.Generator) -> _Runs:
+        if not knees:
+            return cls(knees, np.zeros((draws, 0), dtype=np.intp), math.nan, np.full(draws, np.nan))
+        which = random.integers(len(knees), size=(draws, len(knees)))
+        each = np.stack([one.steps.log()[one.resamples.argmin(1)].numpy() for one in knees], axis=1)
+        at = float(np.mean([math.log(one.step) for one in knees]))
+        return cls(knees, which, at, np.take_along_axis(each, which, axis=1).mean(1))
+
+    def read(self, grid: Array, aligned: bool) -> tuple[Array, Array]:
+        """Returns the mean curve, (U,), and that of each draw, (draws, U), each around its own knee if ``aligned``."""
+        times = [one.steps.log().numpy() for one in self.knees]
+
+        def at(k: int, curve: Tensor, place: float) -> Array:
+            return np.interp(grid + place * aligned, times[k], curve.numpy(), left=math.nan, right=math.nan)
+
+        mean = np.mean([at(k, one.curvatures, self.at) for k, one in enumerate(self.knees)], axis=0)
+        drawn = [
+            np.mean([at(k, self.knees[k].resamples[d], self.ats[d]) for k in chosen], axis=0)
+            for d, chosen in enumerate(self.which)
         ]
-    )
+        return np.asarray(mean), np.stack(drawn)
+
+
+def _together(sizes: list[_Runs], grid: Array, scales: Array, aligned: bool) -> tuple[Curves, Array, Array]:
+    """Returns the curves of all sizes; those of each draw; and the noise of each draw, both (draws, S, U)."""
+    pairs = [runs.read(grid, aligned) for runs in sizes]
+    drawn = np.stack([draws for _, draws in pairs], axis=1)
     known = np.isfinite(drawn)
     centre = np.where(known, drawn, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     # A draw whose knee lies elsewhere may not reach the ends of the grid: no noise is known there.
-    return mean, np.where(known, drawn - centre, 0.0)
+    noise = np.where(known, drawn - centre, 0.0)
+    errors = np.maximum(noise.std(0), max(1e-3 * float(noise.std(0).max()), 1e-9))
+    return Curves(grid, np.stack([mean for mean, _ in pairs]), errors, scales), drawn, noise
 
 
-def _errors(noise: Array) -> Array:
-    """Returns the standard deviation at each point, (S, U), at least a thousandth of the largest."""
-    spread = noise.std(0)
-    return np.asarray(np.maximum(spread, max(1e-3 * float(spread.max()), 1e-9)))
+def _as_they_are(sizes: list[_Runs], raw: tuple[SizeCurve, ...]) -> tuple[float, float, float]:
+    """Returns quality, share of simulated equal curves that agree no better, and misfit, all without rescaling.
 
-
-def _rolled(values: Array, errors: Array, random: np.random.Generator) -> Array:
-    """Returns both tables with every curve moved along by an amount of its own, (2, S, U)."""
-    by = random.integers(values.shape[1], size=len(values))
-    return np.stack([[np.roll(row, k) for row, k in zip(table, by, strict=True)] for table in (values, errors)])
+    On the part of ln t that all sizes share; NaN, 0 and ∞ where there is none.
+    """
+    low, high = max(float(c.steps[0]) for c in raw), min(float(c.steps[-1]) for c in raw)
+    if not low < high:
+        return math.nan, 0.0, math.inf
+    line = np.linspace(math.log(low) + 1e-9, math.log(high) - 1e-9, _POINTS)
+    curves, _, noises = _together(sizes, line, np.ones(len(sizes)), aligned=False)
+    found, same = curves.quality(0, 0), curves.collapsed(0, 0)
+    share = np.mean([curves._replace(values=same + noise).quality(0, 0) >= found for noise in noises])
+    return found, float(share), curves.misfit(0, 0)
 
 
 def _slope(x: Array, y: Array, drawn: Array, tails: tuple[float, float]) -> Estimate:
@@ -270,8 +271,8 @@ def _checked(
         )
     if len(set(sizes)) < 3 or len(set(sizes)) < len(sizes) or not all(0 < n < math.inf for n in sizes):
         raise ValueError(
-            f"`finite_size_scaling(sizes={list(sizes)!r})`: needs three sizes or more, positive and each once; put runs "
-            "of one size into one entry of curves, and train further sizes."
+            f"`finite_size_scaling(sizes={list(sizes)!r})`: needs three sizes or more, positive and each once; put "
+            "runs of one size into one entry of curves, and train further sizes."
         )
     if not window > 0 or draws < 20:
         raise ValueError(

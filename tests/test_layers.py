@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
     ["schedules", "distributions"],
     ["distances"],
-    ["geodesics", "metrics", "curvature"],
+    ["geodesics", "metrics", "curvature", "collapse"],
     ["history", "embedding", "markers", "scaling"],
     ["trajectory", "picture"],
     ["probe", "export", "figures", "report"],
