@@ -92,6 +92,12 @@ class Curves(NamedTuple):
         """Returns the curves as they would be if they were one with these exponents, in their own units, (S, U)."""
         return self.common(a, b, own=True)[0] / self.scales[:, None] ** b
 
+    def aligned(self) -> Curves:
+        """Returns the curves moved so that each has its minimum at x = 0, where an estimate would put it."""
+        x = self.grid
+        rows = [np.interp(x + x[np.nanargmin(row)], x, row, left=np.nan, right=np.nan) for row in self.values]
+        return self._replace(values=np.stack(rows))
+
     def rolled(self, random: np.random.Generator) -> Curves:
         """Returns the curves, each moved along cyclically by an amount of its own."""
         by = random.integers(len(self.grid), size=len(self.scales))

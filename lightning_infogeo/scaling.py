@@ -55,8 +55,8 @@ class Scaling(NamedTuple):
         misfit: root mean square deviation over that of the curves, range [0, ∞).
         collapse_p: share of simulated collapsing curves, with the same noise, that fit no better.
         chance_p: share of the same curves, aligned at random, that fit as well.
-        verdict: "collapse": one curve, rescaled. "coincide": one curve without rescaling. "no collapse": not one curve.
-            "noise": any curves would fit as well. "no knee": at one size or more no run has one.
+        verdict: "collapse": one curve, rescaled. "coincide": no telling them from one curve as they are. "no collapse":
+            not one curve. "noise": any curves would fit as well. "no knee": at one size or more no run has one.
         curves: a size.
     """
 
@@ -136,11 +136,13 @@ def finite_size_scaling(
         return result
 
     scales = n / np.exp(np.log(n).mean())
-    around, drawn, noises = _together(good, np.linspace(-window, window, _POINTS), scales, aligned=True)
+    grid = np.linspace(-window, window, _POINTS)
+    around, noises = _together(good, at, grid, scales, smoothing)
+    drawn = np.stack([runs.drawn_around(grid, runs.ats) for runs in good], axis=1)
     best = around.fit([(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)])
     a, b = best.a, best.b
     one = around.collapsed(a, b)
-    collapsing = [around._replace(values=one + noise).fit([(a, b)]).quality for noise in noises]
+    collapsing = [around._replace(values=one + noise).aligned().fit([(a, b)]).quality for noise in noises]
     by_chance = [around.rolled(random).fit([(0, 0), (a, b)]).quality for _ in range(draws)]
     refits = [around._replace(values=values).fit([(a, b)]) for values in drawn]
     collapse_p = float(np.mean([quality >= best.quality for quality in collapsing]))
@@ -189,31 +191,44 @@ class _Runs(NamedTuple):
         at = float(np.mean([math.log(one.step) for one in knees]))
         return cls(knees, which, at, np.take_along_axis(each, which, axis=1).mean(1))
 
-    def read(self, grid: Array, aligned: bool) -> tuple[Array, Array]:
-        """Returns the mean curve, (U,), and that of each draw, (draws, U), each around its own knee if ``aligned``."""
-        times = [one.steps.log().numpy() for one in self.knees]
+    def mean(self, grid: Array, place: float) -> Array:
+        """Returns the mean curve, (U,), at ``place`` + grid in ln t."""
+        return np.asarray(np.mean([_read(one, one.curvatures, grid + place) for one in self.knees], axis=0))
 
-        def at(k: int, curve: Tensor, place: float) -> Array:
-            return np.interp(grid + place * aligned, times[k], curve.numpy(), left=math.nan, right=math.nan)
-
-        mean = np.mean([at(k, one.curvatures, self.at) for k, one in enumerate(self.knees)], axis=0)
-        drawn = [
-            np.mean([at(k, self.knees[k].resamples[d], self.ats[d]) for k in chosen], axis=0)
-            for d, chosen in enumerate(self.which)
+    def drawn_around(self, grid: Array, places: Array) -> Array:
+        """Returns the mean curve of each draw, (draws, U), at its own of ``places`` (draws,) + grid in ln t."""
+        groups = [[self.knees[k] for k in chosen] for chosen in self.which]
+        curves = [
+            np.mean([_read(one, one.resamples[d], grid + place) for one in group], axis=0)
+            for d, (group, place) in enumerate(zip(groups, places, strict=True))
         ]
-        return np.asarray(mean), np.stack(drawn)
+        return np.stack(curves)
 
 
-def _together(sizes: list[_Runs], grid: Array, scales: Array, aligned: bool) -> tuple[Curves, Array, Array]:
-    """Returns the curves of all sizes; those of each draw; and the noise of each draw, both (draws, S, U)."""
-    pairs = [runs.read(grid, aligned) for runs in sizes]
-    drawn = np.stack([draws for _, draws in pairs], axis=1)
-    known = np.isfinite(drawn)
-    centre = np.where(known, drawn, 0.0).sum(0) / np.maximum(known.sum(0), 1)
-    # A draw whose knee lies elsewhere may not reach the ends of the grid: no noise is known there.
-    noise = np.where(known, drawn - centre, 0.0)
-    errors = np.maximum(noise.std(0), max(1e-3 * float(noise.std(0).max()), 1e-9))
-    return Curves(grid, np.stack([mean for mean, _ in pairs]), errors, scales), drawn, noise
+def _read(one: Knee, curve: Tensor, times: Array) -> Array:
+    return np.asarray(np.interp(times, one.steps.log().numpy(), curve.numpy(), left=math.nan, right=math.nan))
+
+
+def _together(
+    sizes: list[_Runs], places: Array, grid: Array, scales: Array, basin: float = 0.0
+) -> tuple[Curves, Array]:
+    """Returns the curves of all sizes, each around its place in ln t, and the noise of each draw, (draws, S, U).
+
+    The place stands still in the noise: where a curve has two minima, draws whose knee is the other one would
+    otherwise make the errors so large that anything collapses. How far a minimum moves within ``basin`` of the place
+    is part of the errors.
+    """
+    pairs = list(zip(sizes, places, strict=True))
+    values = np.stack([runs.mean(grid, place) for runs, place in pairs])
+    drawn = np.stack([runs.drawn_around(grid, np.full(len(runs.ats), place)) for runs, place in pairs], axis=1)
+    noise = drawn - drawn.mean(0)
+    spread = noise.std(0)
+    if basin:
+        near = abs(grid) <= basin
+        jitter = grid[near][np.nan_to_num((values + noise)[..., near], nan=math.inf).argmin(-1)].std(0)
+        spread = np.hypot(spread, jitter[:, None] * np.gradient(values, grid, axis=1))
+    errors = np.maximum(spread, max(1e-3 * float(np.nanmax(spread)), 1e-9))
+    return Curves(grid, values, errors, scales), noise
 
 
 def _as_they_are(sizes: list[_Runs], raw: tuple[SizeCurve, ...]) -> tuple[float, float, float]:
@@ -225,7 +240,7 @@ def _as_they_are(sizes: list[_Runs], raw: tuple[SizeCurve, ...]) -> tuple[float,
     if not low < high:
         return math.nan, 0.0, math.inf
     line = np.linspace(math.log(low) + 1e-9, math.log(high) - 1e-9, _POINTS)
-    curves, _, noises = _together(sizes, line, np.ones(len(sizes)), aligned=False)
+    curves, noises = _together(sizes, np.zeros(len(sizes)), line, np.ones(len(sizes)))
     found, same = curves.quality(0, 0), curves.collapsed(0, 0)
     share = np.mean([curves._replace(values=same + noise).quality(0, 0) >= found for noise in noises])
     return found, float(share), curves.misfit(0, 0)
