@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 
 _WIDEST = 4.0
 """Exponents are sought from −4 to 4."""
+_AWAY = 10.0
 
 
 class Fit(NamedTuple):
@@ -57,16 +58,17 @@ class Curves(NamedTuple):
                 "`finite_size_scaling()` needs SciPy: pip install 'lightning-infogeo[analysis]'"
             ) from None
 
-        def deviations(exponents: Array) -> Array:
-            a, b = np.clip(exponents, -_WIDEST, _WIDEST)
+        def deviations(shifted: Array) -> Array:
+            a, b = np.clip(shifted - _AWAY, -_WIDEST, _WIDEST)
             return self.deviations(a, b)
 
+        # SciPy's steps are relative to the variable: an exponent of nearly 0 would have none.
         ends: list[Any] = [
-            least_squares(deviations, start, method="lm", diff_step=1e-3, xtol=1e-4, ftol=1e-4, max_nfev=80)
+            least_squares(deviations, np.add(start, _AWAY), method="lm", diff_step=1e-4, xtol=1e-5, ftol=1e-4)
             for start in starts
         ]
         best = min(ends, key=lambda end: float(end.cost))
-        a, b = np.clip(best.x, -_WIDEST, _WIDEST)
+        a, b = np.clip(best.x - _AWAY, -_WIDEST, _WIDEST)
         return Fit(float(a), float(b), 2 * float(best.cost))
 
     def quality(self, a: float, b: float) -> float:

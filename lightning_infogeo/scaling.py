@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, cast
+from itertools import count
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -110,13 +111,9 @@ def finite_size_scaling(
         ModuleNotFoundError: where SciPy is not installed.
     """
     runs, sizes = _checked(curves, sizes, window, draws)
-    found = [
-        [
-            knee(*run, smoothing, floor=floor, confidence=confidence, draws=draws, seed=seed + 101 * i + k)
-            for k, run in enumerate(group)
-        ]
-        for i, group in enumerate(runs)
-    ]
+    seeds = count(seed)
+    settings: dict[str, Any] = {"floor": floor, "confidence": confidence, "draws": draws}
+    found = [[knee(*run, smoothing, seed=next(seeds), **settings) for run in group] for group in runs]
     n = np.asarray(sizes, dtype=np.float64)
     raw = tuple(_mean_curve(group) for group in found)
     tails = (100 * (1 - confidence) / 2, 100 * (1 + confidence) / 2)
