@@ -91,7 +91,8 @@ def finite_size_scaling(
     """Returns how the knee moves with the size n, and the exponents that lay the curvatures of all sizes on one curve.
 
     x = (ln t − ln t_c(n)) n^a, y = d²(ln L)/d(ln t)² · n^b, with t_c(n) from ``knee`` for each run. Intervals come from
-    a bootstrap over runs, and within each run over its records, so that a single run a size is enough. Exponents are
+    a bootstrap over runs, and within each run over its records, so that a single run a size is enough; with several
+    they are wider than they need be, the noise of the records being part of the spread of the runs too. Exponents are
     those of the smoothed curves: a bend narrower than ``smoothing`` has the width of the smoothing at every size, which
     pulls a and b towards 0.
 
@@ -142,7 +143,7 @@ def finite_size_scaling(
     collapsing = [around._replace(values=one + noise).aligned().fit([(a, b)]).quality for noise in noises]
     by_chance = [around.rolled(random).fit([(0, 0), (a, b)]).quality for _ in range(draws)]
     refits = [around._replace(values=values).fit([(a, b)]) for values in drawn]
-    collapse_p = float(np.mean([quality >= best.quality for quality in collapsing]))
+    collapse_p = (1 + sum(quality >= best.quality for quality in collapsing)) / (1 + draws)
     chance_p = (1 + sum(quality <= best.quality for quality in by_chance)) / (1 + draws)
     apart = around.misfit(a, b)
     unscaled, p, unscaled_apart = _as_they_are(good, raw)
@@ -239,8 +240,8 @@ def _as_they_are(sizes: list[_Runs], raw: tuple[SizeCurve, ...]) -> tuple[float,
     line = np.linspace(math.log(low) + 1e-9, math.log(high) - 1e-9, _POINTS)
     curves, noises = _together(sizes, np.zeros(len(sizes)), line, np.ones(len(sizes)))
     found, same = curves.quality(0, 0), curves.collapsed(0, 0)
-    share = np.mean([curves._replace(values=same + noise).quality(0, 0) >= found for noise in noises])
-    return found, float(share), curves.misfit(0, 0)
+    worse = [curves._replace(values=same + noise).quality(0, 0) >= found for noise in noises]
+    return found, (1 + sum(worse)) / (1 + len(worse)), curves.misfit(0, 0)
 
 
 def _slope(x: Array, y: Array, drawn: Array, tails: tuple[float, float]) -> Estimate:

@@ -19,7 +19,7 @@ def family(seed=0, runs=1, **settings):
 
 @pytest.fixture(scope="module")
 def ten():
-    return [finite_size_scaling(family(seed), SIZES, draws=30) for seed in range(10)]
+    return [finite_size_scaling(family(seed), SIZES, draws=40) for seed in range(10)]
 
 
 @pytest.mark.parametrize(("name", "true", "off"), [("shift", -0.5, 0.15), ("width", 0.3, 0.12), ("height", -0.2, 0.06)])
