@@ -92,9 +92,9 @@ def finite_size_scaling(
 
     x = (ln t − ln t_c(n)) n^a, y = d²(ln L)/d(ln t)² · n^b, with t_c(n) from ``knee`` for each run. Intervals come from
     a bootstrap over runs, and within each run over its records, so that a single run a size is enough; with several
-    they are wider than they need be, the noise of the records being part of the spread of the runs too. Exponents are
-    those of the smoothed curves: a bend narrower than ``smoothing`` has the width of the smoothing at every size, which
-    pulls a and b towards 0.
+    they are wider than they need be, the noise of the records being part of the spread of the runs too. They are of the
+    smoothed curves: a bend narrower than ``smoothing`` is as wide as that at every size, which pulls a and b towards 0
+    whatever their intervals; believe exponents that stay the same with half the smoothing.
 
     Args:
         curves: for each size one run or several, each (steps, length) of shape (T,). Runs without a knee are left out.
