@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
     ["schedules", "distributions"],
     ["distances"],
-    ["geodesics", "metrics"],
-    ["history", "embedding", "markers", "parameters"],
+    ["geodesics", "metrics", "curvature", "collapse"],
+    ["history", "embedding", "markers", "parameters", "scaling"],
     ["trajectory", "picture"],
     ["probe", "export", "figures", "report"],
     ["monitor"],

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_infogeo.curvature import knee as knee  # the same for a finished run
 from lightning_infogeo.markers.event import Event, Firing
 
 _RECORDS = 128
@@ -34,22 +35,6 @@ class LogLogKneeState(NamedTuple):
     least: Tensor
     place: Tensor
     armed: Tensor
-
-
-class Knee(NamedTuple):
-    """The minimum of a smoothed curvature.
-
-    Attributes:
-        step: at which it lies.
-        curvature: there.
-        steps: of the uniform grid in ln t, shape (n,).
-        curvatures: d²(ln L)/d(ln t)² on it, shape (n,).
-    """
-
-    step: float
-    curvature: float
-    steps: Tensor
-    curvatures: Tensor
 
 
 @dataclass(frozen=True)
@@ -133,48 +118,6 @@ class LogLogKnee:
             "what can be learnt fast has been learnt. It marks the knee of learning, which overfitting may or may not "
             "follow."
         )
-
-
-def knee(steps: Tensor, lengths: Tensor, smoothing: float = 0.8, points: int = 200) -> Knee:
-    """Returns the minimum of d²(ln L)/d(ln t)² of a finished run, following the quantity of arXiv 2406.05295.
-
-    ln L is resampled on a uniform grid in ln t and smoothed by Tikhonov's method, the third difference being penalised
-    so that the curvature itself is regular; 5 % at each end and the first decade are left out.
-
-    Args:
-        steps: of the records, shape (T,).
-        lengths: information length there, shape (T,); records where it is 0 or not finite are left out.
-        smoothing: width in ln t below which features are smoothed away.
-        points: of the grid.
-
-    Raises:
-        ValueError: where fewer than eight records beyond the first decade remain.
-
-    Example:
-        >>> t = torch.logspace(1, 4, 100)
-        >>> length = t / (1 + (t / 300) ** 2) ** 0.35  # from t to t^0.3, at 300
-        >>> 250 < knee(t, length).step < 360
-        True
-    """
-    usable = lengths.isfinite() & (lengths > 0) & (steps >= _FIRST)
-    t, y = steps[usable].double().log(), lengths[usable].double().log()
-    if len(t) < 8:
-        raise ValueError(
-            f"`knee(steps, lengths)`: needs 8 records after step {_FIRST}, got {len(t)}; record more often."
-        )
-    grid = torch.linspace(float(t[0]), float(t[-1]), points, dtype=torch.float64)
-    after = torch.searchsorted(t, grid).clamp(1, len(t) - 1)
-    share = (grid - t[after - 1]) / (t[after] - t[after - 1])
-    resampled = torch.lerp(y[after - 1], y[after], share)
-    step = float(grid[1] - grid[0])
-    third = torch.eye(points, dtype=torch.float64).diff(dim=0, n=3)
-    penalty = (smoothing / step / (2 * math.pi) * 2) ** 6
-    smooth = torch.linalg.solve(torch.eye(points, dtype=torch.float64) + penalty * third.T @ third, resampled)
-    curvatures = smooth.diff(n=2) / step**2
-    margin = max(1, points // 20)
-    inner, places = curvatures[margin:-margin], grid[1:-1][margin:-margin]
-    at = int(inner.argmin())
-    return Knee(float(places[at].exp()), float(inner[at]), places.exp(), inner)
 
 
 def _second_derivative(times: Tensor) -> Tensor:

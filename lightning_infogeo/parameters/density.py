@@ -17,7 +17,7 @@ from lightning_infogeo.parameters.estimators import (
 )
 from lightning_infogeo.parameters.weights import Reduce
 
-QUANTITIES = ("velocity", "length", "noise_floor")
+QUANTITIES = ("velocity", "length", "floor")
 """The columns of what ``extend`` returns."""
 
 Groups = Mapping[str, Sequence[Tensor]]
@@ -107,7 +107,7 @@ def extend(
 
     - velocity Γ = d / interval, per optimizer step;
     - length L = Σ d, without unit; it depends on the recording interval;
-    - noise_floor: the velocity that sampling alone would show, given how many of these weights changed bin, per step.
+    - floor: the velocity that sampling alone would show, given how many of these weights changed bin, per step.
       Γ² exceeds the true one by about its square, and L grows by it at every record.
 
     Args:
