@@ -3,6 +3,7 @@
 Names re-exported here are the public interface; modules may be imported, but promise nothing more.
 """
 
+from lightning_infogeo.curvature import loglog_curvature as loglog_curvature
 from lightning_infogeo.distances import arc as arc
 from lightning_infogeo.distances import arc_from_logits as arc_from_logits
 from lightning_infogeo.distances import bhattacharyya as bhattacharyya
@@ -32,8 +33,12 @@ from lightning_infogeo.metrics import FisherRaoDistance as FisherRaoDistance
 from lightning_infogeo.metrics import HellingerDistance as HellingerDistance
 from lightning_infogeo.monitor import EmbeddingSettings as EmbeddingSettings
 from lightning_infogeo.monitor import InfoGeometryMonitor as InfoGeometryMonitor
+from lightning_infogeo.parameters import ParameterDensity as ParameterDensity
+from lightning_infogeo.parameters import information_length as information_length
+from lightning_infogeo.parameters import parameter_velocity as parameter_velocity
 from lightning_infogeo.probe import ConfigurationError as ConfigurationError
 from lightning_infogeo.probe import Probe as Probe
+from lightning_infogeo.scaling import finite_size_scaling as finite_size_scaling
 from lightning_infogeo.schedules import AtSteps as AtSteps
 from lightning_infogeo.schedules import Clock as Clock
 from lightning_infogeo.schedules import EveryNEpochs as EveryNEpochs

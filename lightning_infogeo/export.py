@@ -32,16 +32,21 @@ def to_frame(trajectory: Trajectory) -> pandas.DataFrame:
 
 
 def to_csv(trajectories: Mapping[str, Trajectory], path: str | Path) -> None:
-    """Writes all trajectories to one file, a row a probe and record; what is not defined is left empty."""
+    """Writes all trajectories to one file, a row a probe and record; what is not defined is left empty.
+
+    Columns are the quantities of probes, and where weights are followed also those of theirs.
+    """
+    others = [quantity for trajectory in trajectories.values() for quantity in trajectory.quantities]
+    header = tuple(dict.fromkeys((*LABELLED_QUANTITIES, *others)))
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["probe", "step", *LABELLED_QUANTITIES, "schedule", "lag", "precision"])
+        writer.writerow(["probe", "step", *header, "schedule", "lag", "precision"])
         for name, trajectory in trajectories.items():
             columns = [
                 getattr(trajectory, quantity).tolist()
                 if quantity in trajectory.quantities
                 else [float("nan")] * len(trajectory)
-                for quantity in LABELLED_QUANTITIES
+                for quantity in header
             ]
             for step, *values in zip(trajectory.steps.tolist(), *columns, strict=True):
                 cells = ["" if value != value else repr(value) for value in values]

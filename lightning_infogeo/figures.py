@@ -47,8 +47,11 @@ def curves(trajectories: Mapping[str, Trajectory], title: str = "", events: Sequ
 
     figure = Figure(figsize=(11, 6.3), layout="constrained")
     panels = figure.subplots(2, 3, sharex=True).flatten()
+    probes = {
+        name: trajectory for name, trajectory in trajectories.items() if "/" not in name
+    }  # weights have other units
     for axes, (quantity, label, scale) in zip(panels, _PANELS, strict=True):
-        for colour, (name, trajectory) in zip(_cycled(len(trajectories)), trajectories.items(), strict=True):
+        for colour, (name, trajectory) in zip(_cycled(len(probes)), probes.items(), strict=True):
             if quantity in trajectory.quantities:
                 steps = trajectory.steps.clamp_min(0) + 1  # a logarithmic axis has no 0
                 axes.plot(steps, getattr(trajectory, quantity), color=colour, label=name, linewidth=1.5)

@@ -126,7 +126,9 @@ class Publisher:
         for logger in self._alive(trainer):
             separator = getattr(logger, "group_separator", "/")
             with self._guarding(logger):
-                metrics = {separator.join((self.prefix, *key)): value for key, value in scalars.items()}
+                metrics = {
+                    separator.join((self.prefix, *"/".join(key).split("/"))): value for key, value in scalars.items()
+                }
                 logger.log_metrics(metrics, step=x)
 
     def publish_text(self, trainer: pl.Trainer, key: str, markdown: str, x: int | None) -> None:
@@ -239,21 +241,42 @@ def summary_table(
         table.add_column(heading, justify="right")
     if verdicts:
         table.add_column("overfitting")
-    for name, trajectory in trajectories.items():
+    probes = {name: trajectory for name, trajectory in trajectories.items() if "/" not in name}
+    for name, trajectory in probes.items():
         verdict = [_worded(verdicts[name])] if verdicts and name in verdicts else []
         table.add_row(name, str(len(trajectory)), *_row(trajectory), *verdict)
-    skipped = {name: trajectory.skipped for name, trajectory in trajectories.items() if trajectory.skipped}
+    skipped = {name: trajectory.skipped for name, trajectory in probes.items() if trajectory.skipped}
     if skipped:
         counts = ", ".join(f"{name} {count}" for name, count in skipped.items())
         table.caption = f"{table.caption}; records left out for logits that were not finite: {counts}"
+    tables = [table]
+    if len(probes) < len(trajectories):
+        tables.append(_weights_table({n.partition("/")[2]: t for n, t in trajectories.items() if n not in probes}))
     if not events:
-        return table
+        return table if len(tables) == 1 else Group(*tables)
     listed = Table(title="Events")
     for heading in ("event", "probe", "at step", "known at", "what it means"):
         listed.add_column(heading, justify="right" if heading in ("at step", "known at") else "left")
     for event in events:
         listed.add_row(event.name, event.probe, str(event.step), str(event.detected_at), event.message)
-    return Group(table, listed)
+    return Group(*tables, listed)
+
+
+def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:
+    table = Table(
+        title="Distribution of the weights", caption="floor ÷ velocity: how much of it is the estimator's noise"
+    )
+    for heading in ("group", "length", "velocity\nat the end", "floor ÷\nvelocity"):
+        table.add_column(heading, justify="left" if heading == "group" else "right")
+    for name, trajectory in trajectories.items():
+        finite = trajectory.length.isfinite() & trajectory.velocity.isfinite()
+        if not finite.any():
+            table.add_row(name, "–", "–", "–")
+            continue
+        length, velocity, floor = (getattr(trajectory, q)[finite][-1] for q in ("length", "velocity", "floor"))
+        share = f"{float(floor / velocity):.2f}" if velocity > 0 else "–"
+        table.add_row(name, f"{float(length):.3f}", f"{float(velocity):.3g}", share)
+    return table
 
 
 def _worded(verdict: Verdict) -> str:

@@ -37,3 +37,10 @@ def test_grokking_is_seen_as_memorisation_first_and_generalisation_later(example
     held_out = monitor.trajectories["val"]
     turned = int((held_out.steps == returned.step).nonzero())
     assert held_out.distance_to_truth[turned] == held_out.distance_to_truth.max()
+
+
+def test_finite_size_scaling_runs_from_trainings_to_a_figure(example, tmp_path, capsys):
+    scaling = example("finite_size", "--fast")
+    assert scaling.sizes.tolist() == [16, 24, 32]
+    assert (tmp_path / "finite_size" / "digits.png").stat().st_size > 10_000
+    assert f"verdict: {scaling.verdict}" in " ".join(capsys.readouterr().out.split())

@@ -15,7 +15,8 @@ from lightning_infogeo.markers import (
     VelocityChange,
 )
 from lightning_infogeo.monitor.settings import EmbeddingSettings, bytes_of
-from lightning_infogeo.probe import ConfigurationError, Probe, same_labels
+from lightning_infogeo.parameters import ParameterDensity
+from lightning_infogeo.probe import Chosen, ConfigurationError, Probe, same_labels
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
 from lightning_infogeo.trajectory import Trajectory
 
@@ -32,6 +33,8 @@ def check_all(monitor: Any) -> None:
         check(function is None or callable(function), argument, function, "must be a function or None")
     drawn = isinstance(monitor.embedding, (bool, EmbeddingSettings))
     check(drawn, "embedding", monitor.embedding, "must be True, False or EmbeddingSettings(...)")
+    followed = isinstance(monitor.parameters, (bool, ParameterDensity))
+    check(followed, "parameters", monitor.parameters, "must be True, False or ParameterDensity(...)")
     for argument, choices in (("precision", ("full", "training")), ("on_overfitting", ("flag", "stop"))):
         value = getattr(monitor, argument)
         check(value in choices, argument, value, f'must be "{choices[0]}" or "{choices[1]}"')
@@ -56,6 +59,11 @@ def as_markers(markers: Any) -> tuple[Any, ...]:
 def as_settings(embedding: bool | EmbeddingSettings) -> EmbeddingSettings | None:
     """Returns the settings that the argument stands for, None to draw nothing."""
     return EmbeddingSettings() if embedding is True else embedding or None
+
+
+def as_density(parameters: bool | ParameterDensity) -> ParameterDensity | None:
+    """Returns the settings that the argument stands for, None to follow no weights."""
+    return ParameterDensity() if parameters is True else parameters or None
 
 
 def check_probes(probes: Any) -> None:
@@ -91,6 +99,27 @@ def check_continues(recorded: Trajectory, made: Trajectory) -> None:
         )
 
 
+def check_same_training(recorded: int, step: int) -> None:
+    """Raises ``ConfigurationError`` where a training at ``step`` is not the one recorded so far."""
+    if recorded > step:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor`: has recorded up to step {recorded}, but this training is at step {step}; use a "
+            "new InfoGeometryMonitor for a new training."
+        )
+
+
+def check_same_probes(saved: Mapping[str, Any], chosen: Mapping[str, Chosen]) -> None:
+    """Raises ``ConfigurationError`` unless the probes of a checkpoint are the ones there are."""
+    for name in sorted({*saved, *chosen}):
+        if name not in saved or name not in chosen or not _same(saved[name], chosen[name]):
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor(probes=...)`: probe {name!r} is not the one in the checkpoint (there: "
+                f"{_described(saved.get(name))}; here: {chosen[name].probe if name in chosen else 'none'}), so its "
+                "trajectory cannot go on. Resume with the same data, or follow a fixed probes=Probe(inputs, labels) "
+                "from the start."
+            )
+
+
 def check_joint(names: Sequence[str], probes: Mapping[str, Probe]) -> None:
     """Raises ``ConfigurationError`` unless these probes exist and hold as many samples with the same labels."""
     argument = f"`EmbeddingSettings(joint={tuple(names)})`"
@@ -109,3 +138,13 @@ def check(right: bool, argument: str, value: object, remedy: str) -> None:
     """Raises ``ConfigurationError`` with value and remedy unless ``right``."""
     if not right:
         raise ConfigurationError(f"`InfoGeometryMonitor({argument}={value!r})`: {remedy}.")
+
+
+def _same(saved: dict[str, Any], chosen: Chosen) -> bool:
+    return saved["fingerprint"] == chosen.probe.fingerprint and same_labels(saved["labels"], chosen.probe.labels)
+
+
+def _described(saved: dict[str, Any] | None) -> str:
+    if saved is None:
+        return "none"
+    return f"{len(saved['state']['first'])} samples, fingerprint={saved['fingerprint'][:12]}…"

@@ -25,7 +25,9 @@ from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.settings import EmbeddingSettings, bytes_of
 from lightning_infogeo.monitor.watch import Watch
-from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, discover, training_batch_size
+from lightning_infogeo.monitor.weights import Weights
+from lightning_infogeo.parameters import ParameterDensity
+from lightning_infogeo.probe import Evaluator, Probe, discover, training_batch_size
 from lightning_infogeo.report import takes_figures
 from lightning_infogeo.schedules import Clock, Schedule
 from lightning_infogeo.trajectory import Trajectory
@@ -56,6 +58,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         markers: what watches for events: "default" for one of each kind, a list of markers, or () for none.
         embedding: whether to keep a bounded history of records and draw it, by InPCA, as images in TensorBoard (or any
             logger with ``log_figure`` or ``log_image``); or an :class:`EmbeddingSettings`.
+        parameters: whether to follow the weights' distribution too; or a :class:`ParameterDensity`.
         precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
             "training" in the trainer's own precision.
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
@@ -97,6 +100,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         logits_fn: Callable[..., Any] | None = None,
         markers: Literal["default"] | Sequence[Marker] = "default",
         embedding: bool | EmbeddingSettings = True,
+        parameters: bool | ParameterDensity = False,
         precision: Literal["full", "training"] = "full",
         memory: int | str = "256MB",
         on_event: Callable[[Event], object] | None = None,
@@ -113,6 +117,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         self.logits_fn = logits_fn
         self.markers = markers
         self.embedding = embedding
+        self.parameters = parameters
         self.precision = precision
         self.memory = memory
         self.on_event = on_event
@@ -141,18 +146,14 @@ class InfoGeometryMonitor(Readings, pl.Callback):
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._planner.recorded > trainer.global_step:
-            raise ConfigurationError(
-                f"`InfoGeometryMonitor`: has recorded up to step {self._planner.recorded}, but this training is at "
-                f"step {trainer.global_step}; use a new InfoGeometryMonitor for a new training."
-            )
+        arguments.check_same_training(self._planner.recorded, trainer.global_step)
         self._broken = False
         prepare = partial(self._prepare, trainer, pl_module)
         precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
         for name, names in quantities.items():
             made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
             arguments.check_continues(self._journal.trajectories.setdefault(name, made), made)
-            if self._recorder is not None and self._album.max_records:
+            if self._recorder is not None and self._album.max_records and name in self._recorder.chosen:
                 self._journal.trajectories[name].keep(partial(self._recorder.history, name))
         self._journal.watch.begin(self._journal.trajectories, sizes)
         self._journal.begin(trainer, self._dtype, pl_module.device)
@@ -235,9 +236,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         if self._recorder is not None:
             self._recorder.load_state_dict(self._loaded)
 
-    def _prepare(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule
-    ) -> tuple[str, torch.dtype, dict[str, tuple[str, ...]], dict[str, int]]:
+    def _prepare(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
         """Chooses probes where there are none yet and tries them; in the first process only."""
         if self._recorder is None:
             chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
@@ -248,6 +247,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
                 max_records=self._album.max_records,
                 memory=bytes_of(self.memory),
                 markers=SampleMarkers(self._journal.watch.sample_markers),
+                weights=Weights(arguments.as_density(self.parameters)),
             )
             if self._loaded:
                 self._recorder.load_state_dict(self._loaded)

@@ -17,10 +17,12 @@ from lightning_infogeo import history
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import landscape
+from lightning_infogeo.monitor.arguments import check_same_probes
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.settings import LEAST_RECORDS
-from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, check_logits, place, same_labels
+from lightning_infogeo.monitor.weights import Weights
+from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, check_logits, place
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, TrajectoryState, extend, start
 
 
@@ -34,6 +36,7 @@ class Recorder:
         max_records: records kept for the embedding on each probe; 0 to keep none.
         memory: bytes on the device for all that is kept.
         markers: those that look at every sample.
+        weights: the densities of the model's weights.
 
     Attributes:
         chosen: as given.
@@ -48,6 +51,7 @@ class Recorder:
         max_records: int = 0,
         memory: int = 2**28,
         markers: SampleMarkers | None = None,
+        weights: Weights | None = None,
     ) -> None:
         self.chosen = chosen
         self.evaluator = evaluator
@@ -55,6 +59,7 @@ class Recorder:
         self._max_records = max_records
         self._memory = memory
         self._markers = markers or SampleMarkers(lambda probe: {})
+        self._weights = weights or Weights(None)
         self._made = 0
         self._histories: dict[str, HistoryState] = {}
         self._placed: dict[str, tuple[Any, Tensor | None]] = {}
@@ -68,11 +73,12 @@ class Recorder:
 
     @property
     def quantities(self) -> dict[str, tuple[str, ...]]:
-        """What is recorded on each probe, in the order of the vector that ``step`` returns."""
-        return {
+        """What is recorded on each probe and of the weights, in the order of the vector that ``step`` returns."""
+        probes = {
             name: QUANTITIES if chosen.probe.labels is None else LABELLED_QUANTITIES
             for name, chosen in self.chosen.items()
         }
+        return {**probes, **self._weights.quantities}
 
     def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> torch.dtype:
         """Brings everything to the model's device, checks what the model returns there, and returns its dtype.
@@ -112,6 +118,7 @@ class Recorder:
                 self._histories[name] = history.start(amplitudes(values), self._capacity(logits))
             if self.chosen[name].probe.labels is not None:
                 self._markers.prepare(name, values)
+        self._weights.prepare(module)
         self._move(module.device)
         return next(iter(logits.values())).dtype
 
@@ -121,7 +128,7 @@ class Recorder:
         """Evaluates every probe once, keeps the logits of the steps in ``keep``, and returns the record if one is due.
 
         Returns:
-            The quantities of all probes, one after the other, and the readings of their markers; or None.
+            The quantities of all probes and of the weights, one after the other, and the readings of markers; or None.
         """
         logits = self._evaluate(trainer, module)
         record = self._record(step, logits, decision.before) if decision.record else None
@@ -152,6 +159,7 @@ class Recorder:
         """Takes everything off the device; ``prepare`` brings it back."""
         self._placed.clear()
         self._markers.release()
+        self._weights.release()
         self._move(torch.device("cpu"))
 
     def state_dict(self) -> dict[str, Any]:
@@ -160,6 +168,7 @@ class Recorder:
             "chunk": self.evaluator.chunk,
             "made": self._made,
             "markers": self._markers.state_dict(),
+            "weights": self._weights.state_dict(),
             "kept": {step: {name: kept.cpu() for name, kept in logits.items()} for step, logits in self._kept.items()},
             "probes": {
                 name: {
@@ -179,19 +188,13 @@ class Recorder:
             ConfigurationError: where the probes are not the same.
         """
         saved = state["probes"]
-        for name in sorted({*saved, *self.chosen}):
-            if name not in saved or name not in self.chosen or not _same(saved[name], self.chosen[name]):
-                raise ConfigurationError(
-                    f"`InfoGeometryMonitor(probes=...)`: probe {name!r} is not the one in the checkpoint (there: "
-                    f"{_described(saved.get(name))}; here: {self.chosen[name].probe if name in self.chosen else 'none'}"
-                    "), so its trajectory cannot go on. Resume with the same data, or follow a fixed "
-                    "probes=Probe(inputs, labels) from the start."
-                )
+        check_same_probes(saved, self.chosen)
         self.evaluator.chunk = state["chunk"]
         self._states = {name: TrajectoryState(**entry["state"]) for name, entry in saved.items()}
         self._kept = {step: dict(logits) for step, logits in state["kept"].items()}
         self._made = state["made"]
         self._markers.load_state_dict(state["markers"])
+        self._weights.load_state_dict(state["weights"])
         if self._max_records:
             self._histories = {
                 name: history.restored(HistoryState(**entry["history"]))
@@ -257,7 +260,8 @@ class Recorder:
                 self._histories[name] = history.extend(kept, step, amplitudes(logits[name]), self._made)
         self._made += 1
         labels_of = {name: labels for name, (_, labels) in self._placed.items() if labels is not None}
-        return torch.cat([*records.values(), *self._markers.extend(step, logits, labels_of, records)])
+        weights = self._weights.extend(step, next(iter(records.values())))
+        return torch.cat([*records.values(), *weights, *self._markers.extend(step, logits, labels_of, records)])
 
     def _move(self, device: torch.device) -> None:
         self._histories = {
@@ -284,13 +288,3 @@ def _explained(module: pl.LightningModule, action: str) -> Iterator[None]:
             "mapping without its labels; give logits_fn=lambda module, inputs: ... to call it otherwise, or other "
             "samples by probes=Probe(inputs, labels)."
         ) from error
-
-
-def _same(saved: dict[str, Any], chosen: Chosen) -> bool:
-    return saved["fingerprint"] == chosen.probe.fingerprint and same_labels(saved["labels"], chosen.probe.labels)
-
-
-def _described(saved: dict[str, Any] | None) -> str:
-    if saved is None:
-        return "none"
-    return f"{len(saved['state']['first'])} samples, fingerprint={saved['fingerprint'][:12]}…"

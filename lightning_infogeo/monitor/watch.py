@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from lightning_infogeo.markers import Event, OverfittingOnset, Verdict, packed, unpacked
+from lightning_infogeo.monitor.weights import NETWORK, ROOM
 from lightning_infogeo.trajectory import Trajectory
 
 DISTANCES = ("distances",)
@@ -89,7 +90,8 @@ class Watch:
             values = [self._value(quantity, probe, rows) for quantity in marker.observes]
             state = marker.extend(self._states[name, probe], step, torch.tensor(values, dtype=torch.float64))
             self._states[name, probe] = state
-            new += self._news(name, probe, state.firing.vector().tolist())
+            found = self._news(name, probe, state.firing.vector().tolist())
+            new += [] if _only_noise(rows[probe]) else found
         rest = list(tail)
         for name, probe in self._on_samples:
             reading, rest = rest[: self.markers[name].width], rest[self.markers[name].width :]
@@ -143,6 +145,8 @@ class Watch:
         compares = any(quantity.startswith(_TRAINED) for quantity in observes)
         if compares and (self._trained is None or not held_out(probe)):
             return False
+        if probe.startswith(ROOM) and (probe != NETWORK or observes != ("length",)):
+            return False  # of the weights only the path of the whole network
         return all(quantity.removeprefix(_TRAINED) in trajectory.quantities for quantity in observes)
 
     def _value(self, quantity: str, probe: str, rows: Mapping[str, Mapping[str, float]]) -> float:
@@ -158,3 +162,8 @@ class Watch:
         self._counts[name, probe] = int(count)
         event = Event(name, probe, round(step), round(detected_at), strength, "")
         return [event._replace(message=self.markers[name].message(event, *rest))]
+
+
+def _only_noise(row: Mapping[str, float]) -> bool:
+    """Whether the estimator's own noise accounts for half of a velocity or more: its path says nothing then."""
+    return "floor" in row and not row["velocity"] > 2 * row["floor"]
