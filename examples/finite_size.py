@@ -1,6 +1,6 @@
 """How the knee of the weights' path moves with the size of a network: one hidden layer, five widths, several seeds.
 
-    python examples/finite_size.py [--data digits | mnist1d] [--seeds 3] [--max-steps 2000] [--fast]
+    python examples/finite_size.py [--data digits | mnist1d] [--estimator histogram | gaussian] [--fast]
 
 Each network is trained by an ordinary Trainer whose monitor follows the distribution of all its weights
 (``parameters=...``), following the quantity defined in arXiv 2406.05295. Printed are the knees by width, their
@@ -55,11 +55,11 @@ def samples(data: str) -> TensorDataset:
     return TensorDataset(torch.tensor(x, dtype=torch.float32) / 16, torch.tensor(y))
 
 
-def path(data: TensorDataset, width: int, seed: int, steps: int) -> tuple[Tensor, Tensor, float]:
+def path(data: TensorDataset, width: int, seed: int, steps: int, estimator: str) -> tuple[Tensor, Tensor, float]:
     """Steps and information length of the weights' distribution, and the share of the path that is noise."""
     pl.seed_everything(seed, verbose=False)
     monitor = InfoGeometryMonitor(
-        parameters=ParameterDensity(groups="network", estimator="histogram"), embedding=False, markers=(), probe_size=64
+        parameters=ParameterDensity(groups="network", estimator=estimator), embedding=False, markers=(), probe_size=64
     )
     trainer = pl.Trainer(
         max_steps=steps,
@@ -81,6 +81,7 @@ def path(data: TensorDataset, width: int, seed: int, steps: int) -> tuple[Tensor
 def main(arguments: list[str] | None = None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=["digits", "mnist1d"], default="digits")
+    parser.add_argument("--estimator", choices=["histogram", "gaussian"], default="histogram")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--max-steps", type=int, default=2000)
     parser.add_argument("--logdir", default="finite_size")
@@ -95,11 +96,11 @@ def main(arguments: list[str] | None = None):
     data, console = samples(options.data), Console()
 
     jobs = [(width, seed) for width in widths for seed in range(seeds)]
-    paths = [path(data, *job, steps) for job in track(jobs, "training", console=console)]
+    paths = [path(data, *job, steps, options.estimator) for job in track(jobs, "training", console=console)]
     curves = [[paths[jobs.index((width, seed))][:2] for seed in range(seeds)] for width in widths]
     scaling = finite_size_scaling(curves, widths, draws=40 if options.fast else 100)
 
-    table = Table(title=f"{options.data}: the knee of the weights' path by width", caption="knee: step, 95 % interval")
+    table = Table(title=f"{options.data}, {options.estimator}: the knee by width", caption="knee: step, 95 % interval")
     for heading in ("width", "knee", "from", "to", "noise in\nthe path"):
         table.add_column(heading, justify="right")
     for k, width in enumerate(widths):
@@ -110,9 +111,11 @@ def main(arguments: list[str] | None = None):
     for name, estimate in (("t_c ~ n^", scaling.shift), ("a = ", scaling.width), ("b = ", scaling.height)):
         console.print(f"{name}{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]", highlight=False)
     console.print(f"verdict: {scaling.verdict}")
-    where = Path(options.logdir) / f"{options.data}.png"
+    where = Path(options.logdir) / f"{options.data}_{options.estimator}.png"
     where.parent.mkdir(parents=True, exist_ok=True)
-    collapse(scaling, f"{options.data}: weights of one-hidden-layer networks").savefig(where, dpi=110)
+    collapse(scaling, f"{options.data}, {options.estimator}: weights of one-hidden-layer networks").savefig(
+        where, dpi=110
+    )
     console.print(f"The figure: {where}", highlight=False, soft_wrap=True)
     return scaling
 
