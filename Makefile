@@ -19,6 +19,7 @@ benchmarks: .venv/installed
 	$(BIN)/python benchmarks/pairwise.py
 	$(BIN)/python benchmarks/long_run.py
 	$(BIN)/python benchmarks/embedding_error.py
+	$(BIN)/python benchmarks/parameter_cost.py
 	$(BIN)/python benchmarks/onset.py  # an hour the first time: it trains 216 networks
 	$(BIN)/python benchmarks/velocity_change.py
 

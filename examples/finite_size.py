@@ -1,6 +1,6 @@
 """How the knee of the weights' path moves with the size of a network: one hidden layer, five widths, several seeds.
 
-    python examples/finite_size.py [--data digits | mnist1d] [--estimator histogram | gaussian] [--fast]
+    python examples/finite_size.py [--data digits | mnist1d] [--estimator gaussian | histogram] [--fast]
 
 Each network is trained by an ordinary Trainer whose monitor follows the distribution of all its weights
 (``parameters=...``), following the quantity defined in arXiv 2406.05295. Printed are the knees by width, their
@@ -81,7 +81,10 @@ def path(data: TensorDataset, width: int, seed: int, steps: int, estimator: str)
 def main(arguments: list[str] | None = None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=["digits", "mnist1d"], default="digits")
-    parser.add_argument("--estimator", choices=["histogram", "gaussian"], default="histogram")
+    parser.add_argument("--estimator", choices=["histogram", "gaussian"], default="gaussian")
+    parser.add_argument(
+        "--smoothing", type=float, default=0.8, help="width in ln t; exponents to be believed do not depend on it"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--max-steps", type=int, default=2000)
     parser.add_argument("--logdir", default="finite_size")
@@ -98,7 +101,7 @@ def main(arguments: list[str] | None = None):
     jobs = [(width, seed) for width in widths for seed in range(seeds)]
     paths = [path(data, *job, steps, options.estimator) for job in track(jobs, "training", console=console)]
     curves = [[paths[jobs.index((width, seed))][:2] for seed in range(seeds)] for width in widths]
-    scaling = finite_size_scaling(curves, widths, draws=40 if options.fast else 100)
+    scaling = finite_size_scaling(curves, widths, smoothing=options.smoothing, draws=40 if options.fast else 100)
 
     table = Table(title=f"{options.data}, {options.estimator}: the knee by width", caption="knee: step, 95 % interval")
     for heading in ("width", "knee", "from", "to", "noise in\nthe path"):

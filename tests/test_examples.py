@@ -42,5 +42,5 @@ def test_grokking_is_seen_as_memorisation_first_and_generalisation_later(example
 def test_finite_size_scaling_runs_from_trainings_to_a_figure(example, tmp_path, capsys):
     scaling = example("finite_size", "--fast")
     assert scaling.sizes.tolist() == [16, 24, 32]
-    assert (tmp_path / "finite_size" / "digits_histogram.png").stat().st_size > 10_000
+    assert (tmp_path / "finite_size" / "digits_gaussian.png").stat().st_size > 10_000
     assert f"verdict: {scaling.verdict}" in " ".join(capsys.readouterr().out.split())

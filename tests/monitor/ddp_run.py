@@ -58,7 +58,11 @@ def main(mode, folder, processes):
     logger, monitor = (
         Minimal(),
         InfoGeometryMonitor(
-            schedule=2, probe_size=40, markers=markers, on_overfitting="stop" if mode == "flag" else "flag"
+            schedule=2,
+            probe_size=40,
+            markers=markers,
+            parameters=mode == "same-batch",
+            on_overfitting="stop" if mode == "flag" else "flag",
         ),
     )
     callbacks = [] if mode == "without" else [monitor]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lightning_infogeo import InfoGeometryMonitor
+from lightning_infogeo import InfoGeometryMonitor, ParameterDensity
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.report import Mailbox
 from tests.classifiers import Classifier, fit
@@ -68,9 +68,18 @@ class ShowsItsLoss(Classifier):
         return loss
 
 
-@pytest.mark.parametrize("lag", [0, 1, 3])
-def test_a_record_reads_nothing_back(lag, tmp_path):
-    monitor = Sentry(schedule=2, lag=lag, strict=True)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lag": 0},
+        {"lag": 1},
+        {"lag": 3},
+        {"parameters": True},
+        {"parameters": ParameterDensity("network", "histogram")},
+    ],
+)
+def test_a_record_reads_nothing_back(options, tmp_path):
+    monitor = Sentry(schedule=2, strict=True, **options)
     fit(monitor, tmp_path, ShowsItsLoss)
     assert monitor.audits > 6
     assert len(monitor.trajectories["val"]) == 7

@@ -39,7 +39,7 @@ def test_trajectories_and_metrics_are_the_same_in_every_process_and_weights_unch
 def test_several_processes_record_what_one_does(tmp_path):
     """Every process trains on the same batch, so that the weights are those of one process."""
     _, ranks = ddp(tmp_path, "same-batch")
-    alone = InfoGeometryMonitor(schedule=2, probe_size=40)
+    alone = InfoGeometryMonitor(schedule=2, probe_size=40, parameters=True)
     fit(alone, tmp_path, max_steps=6)
     values = torch.tensor(ranks[0]["values"], dtype=torch.float64)
     expected = torch.stack(
@@ -47,6 +47,10 @@ def test_several_processes_record_what_one_does(tmp_path):
     )
     finite = expected.isfinite()
     torch.testing.assert_close(values[finite], expected[finite], rtol=1e-5, atol=1e-6)
+    for rank in ranks:
+        assert rank["metrics"]["infogeo/parameters/network/length"] == pytest.approx(
+            float(alone.trajectories["parameters/network"].length[-1]), rel=1e-4
+        )
 
 
 @pytest.mark.parametrize("mode", ["fails", "fails-between"])
