@@ -120,6 +120,12 @@ def check_same_probes(saved: Mapping[str, Any], chosen: Mapping[str, Chosen]) ->
             )
 
 
+def check_follows(recorded: Iterable[str], names: Mapping[str, Any]) -> None:
+    """Raises ``ConfigurationError`` where something recorded so far is not followed any more."""
+    lost = [name for name in recorded if name not in names]
+    check(not lost, "parameters", False, f"the checkpoint follows {lost}; resume with the same settings")
+
+
 def check_joint(names: Sequence[str], probes: Mapping[str, Probe]) -> None:
     """Raises ``ConfigurationError`` unless these probes exist and hold as many samples with the same labels."""
     argument = f"`EmbeddingSettings(joint={tuple(names)})`"

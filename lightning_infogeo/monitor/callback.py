@@ -71,7 +71,6 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         trajectories: what was recorded, a :class:`Trajectory` for each probe by name.
         events: what the markers have seen, a list of :class:`Event`.
         verdicts: flagged, clean or undecidable, for each held-out probe with labels by name.
-        followed: the probes by name, once training has started; in the first process only.
 
     Raises:
         ConfigurationError: for impossible arguments at once, for all else that cannot work before the first step.
@@ -82,7 +81,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
 
     .. tip:: Several monitors in one Trainer need a ``prefix`` each, which also names their state in checkpoints.
 
-    .. note:: Several processes: DDP. The first evaluates the unwrapped module and sends a small vector to the others.
+    .. note:: Several processes: DDP. The first evaluates the module and sends a small vector to the others.
     """
 
     def __init__(
@@ -150,6 +149,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         self._broken = False
         prepare = partial(self._prepare, trainer, pl_module)
         precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
+        arguments.check_follows(self._journal.trajectories, quantities)
         for name, names in quantities.items():
             made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
             arguments.check_continues(self._journal.trajectories.setdefault(name, made), made)

@@ -89,6 +89,21 @@ def test_resuming_with_other_groups_is_refused(tmp_path):
         fit(other, tmp_path, ByStep, ckpt_path=tmp_path / "step=5.ckpt", max_steps=10)
 
 
+def test_resuming_without_them_is_refused_and_beginning_them_is_not(tmp_path):
+    for parameters in (True, False):
+        first = InfoGeometryMonitor(parameters=parameters)
+        folder = tmp_path / str(parameters)
+        fit([first, saved(folder, every_n_train_steps=5)], tmp_path, ByStep, max_steps=6, enable_checkpointing=True)
+        other = InfoGeometryMonitor(parameters=not parameters)
+        if parameters:
+            with pytest.raises(ConfigurationError, match=r"parameters=False.*resume with the same"):
+                fit(other, tmp_path, ByStep, ckpt_path=folder / "step=5.ckpt", max_steps=10)
+        else:
+            fit(other, tmp_path, ByStep, ckpt_path=folder / "step=5.ckpt", max_steps=10)
+            assert other.trajectories["val"].steps[0] == 0
+            assert other.trajectories["parameters/network"].steps[0] > 5
+
+
 def test_weights_that_are_not_finite_are_left_out_and_training_goes_on(tmp_path):
     class Spoilt(Classifier):
         def __init__(self):
