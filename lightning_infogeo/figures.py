@@ -96,8 +96,13 @@ def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event
         for axes, (i, j) in zip(row, ((0, 1), (0, 2)), strict=True):
             _draw_path(axes, picture, i, j, norm, events)
         row[0].set_title(stress, fontsize="medium")
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    # Events differ from row to row: each kind once, from whichever row has it.
+    known = {
+        label: handle
+        for axes in panels[::-1, 0]
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=4, frameon=False)
     mappable = panels[0][0].collections[0]
     figure.colorbar(mappable, ax=list(panels.flatten()), label="optimizer steps + 1", shrink=0.6)
     figure.suptitle(f"Predictions at step {step}, embedded by InPCA")
