@@ -2,14 +2,15 @@
 
     python benchmarks/onset.py [--half reporting] [--null] [--power] [--workers 2]
 
-The trainings are those of ``onset_runs.py`` (made on the first call: about half an hour on two cores). A run overfits
+The trainings are those of ``onset_runs.py`` (made on the first call: some 45 minutes on two cores). A run overfits
 where the smoothed mean distance to truth on its independent test split ends at least 10 % above its minimum, whose step
 is the onset; it is healthy where it ends less than 2 % above. Recall, delay and estimate are of runs that rise by 25 %
 with at least 500 held-out samples; too early is a flag before half the onset, of all runs that overfit and are flagged;
 false alarms are flags of healthy runs. Intervals: 90 %, bootstrap over settings. Every detector sees the same records.
 
 runmedic and losslint take part where they are installed, asked after every record as a user who polls would.
-``--null`` gives the share of flags on flat trajectories; ``--power`` recall by probe size.
+``--null`` gives the share of flags on flat trajectories; ``--power`` recall by probe size; ``--late`` events
+of late generalisation.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from onset_runs import SEEDS, Run, Setting, load, settings
 from table import report
 from torch import Tensor
 
-from lightning_infogeo.markers import MemorisationOnset, OverfittingOnset
+from lightning_infogeo.markers import LateGeneralisation, MemorisationOnset, OverfittingOnset
 
 SPACINGS = (0.03, 0.1, 0.3)
 ALPHAS = (0.001, 0.01, 0.05, 0.1, 0.2)
@@ -278,17 +279,34 @@ def power(jobs: list[tuple[Setting, int]]) -> None:
     report("onset_power", "Recall by the size of the held-out probe", rows)
 
 
+def late(jobs: list[tuple[Setting, int]]) -> None:
+    """How many runs are taken for late generalisation."""
+    rows: list[dict[str, object]] = []
+    for spacing in SPACINGS:
+        events = 0
+        for setting, seed in jobs:
+            run, marker = load(setting, seed), LateGeneralisation()
+            state = marker.start(torch.zeros((), dtype=torch.float64))
+            for k in spaced(run.steps, spacing):
+                means = torch.stack([run.held_out[k].mean(), run.trained[k].mean()])
+                state = marker.extend(state, int(run.steps[k]), means)
+            events += int(state.firing.times)
+        rows.append({"spacing": spacing, "runs": len(jobs), "events": events})
+    report("onset_late", "Late generalisation", rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--half", choices=["reporting", "tuning"], default="reporting")
     parser.add_argument("--null", action="store_true")
     parser.add_argument("--power", action="store_true")
+    parser.add_argument("--late", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--plot", type=Path, default=None, help="where to draw false alarms against delay")
     options = parser.parse_args()
     jobs = [(s, seed) for s in settings() if s.tuning == (options.half == "tuning") for seed in range(SEEDS)]
-    if options.null or options.power:
-        (null if options.null else power)(jobs)
+    if options.null or options.power or options.late:
+        (null if options.null else power if options.power else late)(jobs)
         return
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
         judged = pool.map(judge, jobs, chunksize=2)

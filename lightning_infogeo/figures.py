@@ -13,7 +13,7 @@ from lightning_infogeo.embedding import inpca
 from lightning_infogeo.markers import Event
 from lightning_infogeo.picture import Picture
 from lightning_infogeo.scaling import Estimate, Scaling
-from lightning_infogeo.trajectory import Trajectory
+from lightning_infogeo.trajectory import Trajectory, of_probes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ _PANELS = (
 
 
 def curves(trajectories: Mapping[str, Trajectory], title: str = "", events: Sequence[Event] = ()) -> Figure:
-    """Returns every quantity against the logarithm of the step, one line a probe.
+    """Returns every quantity of probes against the logarithm of the step, one line a probe.
 
     Where a probe has labels, its closest approach to truth is marked; events are vertical lines at their steps.
 
@@ -47,9 +47,7 @@ def curves(trajectories: Mapping[str, Trajectory], title: str = "", events: Sequ
 
     figure = Figure(figsize=(11, 6.3), layout="constrained")
     panels = figure.subplots(2, 3, sharex=True).flatten()
-    probes = {
-        name: trajectory for name, trajectory in trajectories.items() if "/" not in name
-    }  # weights have other units
+    probes = of_probes(trajectories)
     for axes, (quantity, label, scale) in zip(panels, _PANELS, strict=True):
         for colour, (name, trajectory) in zip(_cycled(len(probes)), probes.items(), strict=True):
             if quantity in trajectory.quantities:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.picture import Picture
-from lightning_infogeo.trajectory import Trajectory
+from lightning_infogeo.trajectory import Trajectory, of_probes
 
 
 class Posted(NamedTuple):
@@ -241,7 +241,7 @@ def summary_table(
         table.add_column(heading, justify="right")
     if verdicts:
         table.add_column("overfitting")
-    probes = {name: trajectory for name, trajectory in trajectories.items() if "/" not in name}
+    probes = of_probes(trajectories)
     for name, trajectory in probes.items():
         verdict = [_worded(verdicts[name])] if verdicts and name in verdicts else []
         table.add_row(name, str(len(trajectory)), *_row(trajectory), *verdict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -138,6 +138,11 @@ def extend(
     )
     kept = TrajectoryState(*(torch.where(finite, new, old) for new, old in zip(extended, state, strict=True)))
     return kept, torch.where(finite, torch.stack(values), nan)
+
+
+def of_probes(trajectories: Mapping[str, Trajectory]) -> dict[str, Trajectory]:
+    """Returns those of probes alone: the weights' have "/" in their names, other quantities and other units."""
+    return {name: trajectory for name, trajectory in trajectories.items() if "/" not in name}
 
 
 class Trajectory:

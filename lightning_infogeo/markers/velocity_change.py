@@ -43,7 +43,8 @@ class VelocityChange:
     """Fires where ln velocity makes a step: a learning-rate drop, a collapse, a spike, a sudden burst of learning.
 
     A training slows down by itself, at a rate that changes, so a sum of deviations from a trend (CUSUM) sooner or later
-    takes every bend for a change: it fired on 95 % of real trainings without any (``benchmarks/velocity_change.py``).
+    takes every bend for a change; one tried first fired on 94 % of real trajectories without any. The figures of this
+    marker are those of ``benchmarks/velocity_change.py``.
     What tells a change from a bend is that it lies between two records. Through the last twelve records and the three
     after them goes a line in ln t with a step between the two groups; the step, divided by its standard error from the
     residuals of that fit, is the statistic. It must also stand when the line may bend at the same place, and the middle

@@ -134,10 +134,10 @@ class Journal:
         self.trajectories = {name: Trajectory.from_state_dict(saved) for name, saved in state.items()}
 
     def _report_nan(self, step: int, probes: list[str]) -> None:
-        weights = [] if any("/" not in name for name in probes) else ["weights"]
-        what = weights or [f"logits on probe {', '.join(name for name in probes if '/' not in name)}"]
+        on = [name for name in probes if "/" not in name]
+        what = f"logits on probe {', '.join(on)}" if on else "weights"
         message = (
-            f"`InfoGeometryMonitor`: {what[0]} at step {step} are not all finite. The record "
+            f"`InfoGeometryMonitor`: {what} at step {step} are not all finite. The record "
             "is NaN and left out of the path; `trajectories[...].skipped` counts such records."
         )
         if self.strict:
