@@ -100,8 +100,8 @@ def at_equal_progress(
 ) -> tuple[Tensor, dict[str, Tube]]:
     """Returns the distances between trajectories, shape (R, R), and the tube around the mean of each set of members.
 
-    All runs are read side by side at a few values of progress and on as many samples as the memory holds, so that
-    every record is read once however many the runs. These pieces are dealt to the ranks.
+    All runs are read side by side, at a few values of progress and on as many samples as the memory holds, so that
+    what is read grows with the number of runs, not of pairs. These pieces are dealt to the ranks.
     """
     samples, classes = runs[0].run.amplitudes.shape[1:]
     sets = list(members.items())
@@ -116,9 +116,14 @@ def at_equal_progress(
         for s in range(0, samples, width)
     ]
 
+    kind = torch.float64 if any(run.read(slice(0, 1)).dtype == torch.float64 for run in runs) else torch.float32
+
     def compute(piece: int) -> Tensor:
         values, part = pieces[piece]
-        stack = torch.stack([run.read(values, part) for run in runs]).to(work.device)
+        shape = (len(runs), values.stop - values.start, part.stop - part.start, classes)
+        stack = torch.empty(shape, dtype=kind, device=work.device)
+        for k, run in enumerate(runs):
+            stack[k] = run.read(values, part)
         result = torch.zeros(len(runs), len(runs) + len(sets) * n, dtype=torch.float64)
         for u in range(stack.shape[1]):
             distances = pairwise_bhattacharyya(stack[:, u], memory=work.memory // 4)
