@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lightning_infogeo.comparison.agreement import agreed, distinct
 from lightning_infogeo.comparison.checkpoints import Checkpoints, digest
-from lightning_infogeo.comparison.course import courses
+from lightning_infogeo.comparison.course import Course, courses
 from lightning_infogeo.comparison.dendrogram import dendrogram
 from lightning_infogeo.comparison.grouping import factors, grouping
 from lightning_infogeo.comparison.joint import checked_landmarks, embedded
@@ -112,7 +112,7 @@ def compare(
         tubes=tubes,
         groups={key: grouping(distances, key, metadata) for key in keys},
         metadata=tuple(metadata),
-        notes=_notes(trajectories),
+        notes=_notes(trajectories, followed),
     )
 
 
@@ -125,7 +125,7 @@ def _checked(landmarks: int | None, n: int, draws: int, progress_values: Sequenc
     return torch.tensor(tuple(progress_values), dtype=torch.float64)
 
 
-def _notes(runs: Sequence[Recorded]) -> tuple[str, ...]:
+def _notes(runs: Sequence[Recorded], followed: Sequence[Course]) -> tuple[str, ...]:
     """What the reader of the numbers should know."""
     notes = []
     half = [run.name for run in runs if str(getattr(run.amplitudes, "dtype", "")).endswith("float16")]
@@ -137,4 +137,14 @@ def _notes(runs: Sequence[Recorded]) -> tuple[str, ...]:
     first = runs[0].steps.tolist()
     if any(run.steps.tolist() != first for run in runs):
         notes.append("Runs were recorded at different steps: lengths over records do not compare, re-indexed ones do.")
+    short = sum(float(course.progress.max()) < _SHORT for course in followed)
+    if short:
+        notes.append(
+            f"{short} of {len(runs)} runs never reach progress {_SHORT:g}: beyond it their last record stands for them, "
+            "which makes their distances larger."
+        )
     return tuple(notes)
+
+
+_SHORT = 0.8
+"""Of progress: a run that ends before it is compared by its last record over a fifth of the grid and more."""

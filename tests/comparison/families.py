@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 
 from lightning_infogeo import amplitudes, geodesic
 from lightning_infogeo.comparison import Recording
@@ -46,6 +45,8 @@ def training(seed, records=25, samples=40, classes=5, way=0, stride=1, dtype=tor
 
 
 def slow_progress(record, labels):
+    from scipy.optimize import minimize_scalar
+
     classes = record.shape[-1]
     start, end = np.full_like(record, classes**-0.5), np.eye(classes)[labels]
     theta = np.arccos(classes**-0.5)

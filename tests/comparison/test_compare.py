@@ -125,6 +125,8 @@ def test_notes_say_what_limits_the_numbers(runs):
     assert "1 of 2 runs are stored in half precision" in notes[0]
     assert "recorded at different steps" in compare([runs[0], runs[2]]).notes[0]
     assert compare([runs[0], runs[1]]).notes == ()
+    short = runs[0]._replace(steps=runs[0].steps[:8], amplitudes=runs[0].amplitudes[:8])
+    assert "1 of 1 runs never reach progress 0.8" in compare([short]).notes[0]
 
 
 def test_landmarks_serve_where_asked_for_and_beyond_what_fits(runs, comparison, monkeypatch):
