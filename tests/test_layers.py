@@ -11,7 +11,7 @@ ORDER = [
     ["distances"],
     ["geodesics", "metrics", "curvature", "collapse"],
     ["history", "embedding", "markers", "parameters", "scaling"],
-    ["trajectory", "picture"],
+    ["trajectory", "picture", "comparison"],
     ["probe", "export", "figures", "report"],
     ["monitor"],
     ["demo"],
