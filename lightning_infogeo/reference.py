@@ -50,7 +50,7 @@ def reference(trajectories: Sequence[Trajectory], values: int = 100) -> Referenc
             raise ValueError(f"`reference(trajectories=...)`: {trajectory.name!r} has no labels or no finite record.")
         reached = torch.cat([_progress(part, labels) for part in _parts(trajectory, finite)])
         before, after = _around(reached, values)
-        needed = torch.cat([before, after]).unique()
+        needed = torch.unique(torch.cat([before, after]))
         place = torch.zeros(len(finite), dtype=torch.int64)
         place[needed] = torch.arange(len(needed))
         kept = torch.cat(list(_parts(trajectory, finite[needed])))
@@ -133,7 +133,7 @@ def chart(trajectories: Sequence[Trajectory], records: int = 128, n_components: 
 def _parts(trajectory: Trajectory, records: Tensor) -> list[Tensor]:
     amplitudes = trajectory.amplitudes
     size = max(1, _BLOCK // (4 * amplitudes.shape[1] * amplitudes.shape[2]))
-    return [amplitudes[part].float() for part in records.split(size)]
+    return [amplitudes[part].float() for part in torch.split(records, size)]
 
 
 def _progress(amplitudes: Tensor, labels: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ ORDER = [
     ["geodesics", "metrics", "curvature", "collapse"],
     ["history", "embedding", "markers", "parameters", "scaling"],
     ["trajectory", "picture", "comparison"],
-    ["probe", "export", "figures", "report"],
+    ["probe", "export", "figures", "report", "reference"],
     ["monitor"],
     ["demo"],
     ["cli"],
