@@ -10,7 +10,7 @@ ORDER = [
     ["schedules", "distributions"],
     ["distances"],
     ["geodesics", "metrics", "curvature", "collapse"],
-    ["history", "embedding", "markers", "parameters", "scaling"],
+    ["history", "embedding", "markers", "parameters", "scaling", "theory"],
     ["trajectory", "picture"],
     ["probe", "export", "figures", "report"],
     ["monitor"],

@@ -1,0 +1,9 @@
+"""Pictures. Nothing else in the package knows matplotlib, and it is imported only when a picture is drawn."""
+
+from lightning_infogeo.figures.theory import phase_diagram as phase_diagram
+from lightning_infogeo.figures.theory import spectra as spectra
+from lightning_infogeo.figures.trajectory import COLOURS as COLOURS
+from lightning_infogeo.figures.trajectory import collapse as collapse
+from lightning_infogeo.figures.trajectory import curves as curves
+from lightning_infogeo.figures.trajectory import distances as distances
+from lightning_infogeo.figures.trajectory import embedding as embedding
