@@ -54,7 +54,7 @@ class InputSpectrum(NamedTuple):
         if self.dual:
             if len(y) != len(self.vectors):
                 raise ValueError(f"`targets(outputs=...)`: has {len(y)} rows, the kernel {len(self.vectors)} samples.")
-            return self.vectors.mT @ y / (math.sqrt(len(y)) * self.eigenvalues.sqrt()[:, None])
+            return self.vectors.mT @ y / (math.sqrt(self.samples) * self.eigenvalues.sqrt()[:, None])
         if inputs is None or len(inputs) != len(y) or inputs[:1].numel() != len(self.vectors):
             raise ValueError(
                 f"`targets(outputs, inputs)`: needs the inputs of the spectrum, shape ({len(y)}, ...) with "
