@@ -57,14 +57,18 @@ def phase_diagram(diagrams: PhaseDiagram | Sequence[PhaseDiagram], title: str = 
 
 
 def _contours(axes: Axes, diagram: PhaseDiagram) -> None:
+    from matplotlib.patheffects import withStroke
+
     grid = diagram.column_values.numpy(), diagram.row_values.numpy()
     if min(diagram.explained_variance.shape) < 2:
         return
     dimensions = diagram.dimensions
     levels = [n + 0.5 for n in (5, 10, 20, 40) if dimensions.min() <= n < dimensions.max()]
     if levels:
-        lines = axes.contour(*grid, dimensions.numpy(), levels, colors="white", linewidths=0.7, linestyles="dashed")
-        axes.clabel(lines, fmt=lambda level: f"{int(level)} dimensions", fontsize=7)
+        lines = axes.contour(*grid, dimensions.numpy(), levels, colors="black", linewidths=0.7, linestyles="dashed")
+        names = axes.clabel(lines, fmt=lambda level: f"{int(level)} dimensions", fontsize=7)
+        for drawn in (lines, *names):  # the ground is dark here and light there
+            drawn.set_path_effects([withStroke(linewidth=2, foreground="white")])
     ribbon = diagram.is_ribbon
     if ribbon.any() and not ribbon.all():
         table = diagram.explained_variance.numpy()
@@ -86,15 +90,19 @@ def spectra(
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(max(4.8, 3.9 * len(panels)), 3.9), layout="constrained")
-    row = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    for axes, (case, lines) in zip(row, panels.items(), strict=True):
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(max(4.8, 3.9 * columns), 3.7 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for empty in grid.flatten()[len(panels) :]:
+        empty.remove()
+    for axes, (case, lines) in zip(grid.flatten(), panels.items(), strict=False):
         for k, (name, spectrum) in enumerate(lines.items()):
             whole = spectrum.eigenvalues.abs().sum()
             values = (spectrum.eigenvalues / torch.where(whole > 0, whole, 1))[:shown].cpu()
             index = torch.arange(1, len(values) + 1)
             colour, marker = COLOURS[k % len(COLOURS)], "os^Dvx"[k % 6]
-            label = f"{name}: {spectrum.dimensions(share)} dims"
+            label = f"{name}: dimensions {spectrum.dimensions(share)}"
             seen = values.abs() > 1e-12
             axes.plot(index[seen], values[seen].abs(), "-", color=colour, linewidth=1)
             for chosen, face in ((seen & (values > 0), colour), (seen & (values < 0), "none")):
@@ -107,7 +115,8 @@ def spectra(
         axes.title.set_fontsize("medium")
         axes.grid(alpha=0.25)
         axes.legend(fontsize=8, frameon=False)
-    row[0].set_ylabel("share of the variance")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("share of the variance")
     if title:
         figure.suptitle(title)
     return figure

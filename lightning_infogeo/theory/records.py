@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_infogeo.schedules import is_int
+
 _NODES = 14
 """Of a block: the error of a mode's sum is then below 1e-16 of it, whatever its rate (12 would do)."""
 
@@ -42,13 +44,14 @@ def recorded(steps: int | Sequence[int] | Tensor, weights: Tensor | None, transi
     Raises:
         ValueError: where there is no record, or a step is negative or not whole.
     """
-    if isinstance(steps, int) and not isinstance(steps, bool):
-        if steps < 1 or weights is not None:
+    if is_int(steps):
+        count = int(steps)  # type: ignore[arg-type]
+        if count < 1 or weights is not None:
             raise ValueError(
                 f"`trajectory_covariance(steps={steps!r})`: must be at least 1, and weights are for steps given one by "
                 "one."
             )
-        return _uniform(steps, transient)
+        return _uniform(count, transient)
     given = torch.as_tensor(steps).detach().cpu().double()
     p = torch.ones_like(given) if weights is None else weights.detach().cpu().double()
     if given.dim() != 1 or not len(given) or not (given.isfinite() & (given >= 0) & (given == given.round())).all():

@@ -34,7 +34,8 @@ def test_spectra_name_their_dimensions_and_show_their_signs():
     figure = figures.spectra({"digits": {"predicted": predicted, "measured": measured}, "still": {"a": nothing}})
     first, _ = figure.axes
     labels = [text.get_text() for text in first.get_legend().get_texts()]
-    assert labels == ["predicted: 2 dims", "measured: 2 dims"]
+    assert labels == ["predicted: dimensions 2", "measured: dimensions 2"]
     hollow = [line for line in first.get_lines() if line.get_markerfacecolor() == "none" and len(line.get_xdata())]
     assert [line.get_ydata().tolist() for line in hollow] == [[0.25]]
+    assert len(figures.spectra({str(k): {"a": predicted} for k in range(4)}).axes) == 4
     figure.savefig(io.BytesIO(), format="png")
