@@ -66,7 +66,7 @@ def _contours(axes: Axes, diagram: PhaseDiagram) -> None:
     levels = [n + 0.5 for n in (5, 10, 20, 40) if dimensions.min() <= n < dimensions.max()]
     if levels:
         lines = axes.contour(*grid, dimensions.numpy(), levels, colors="black", linewidths=0.7, linestyles="dashed")
-        names = axes.clabel(lines, fmt=lambda level: f"{int(level)} dimensions", fontsize=7)
+        names = axes.clabel(lines, fmt=lambda level: f"{int(level)} dimensions", fontsize=7, inline=False)
         for drawn in (lines, *names):  # the ground is dark here and light there
             drawn.set_path_effects([withStroke(linewidth=2, foreground="white")])
     ribbon = diagram.is_ribbon
@@ -89,6 +89,7 @@ def spectra(
         share: of the variance.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
@@ -106,12 +107,12 @@ def spectra(
             seen = values.abs() > 1e-12
             axes.plot(index[seen], values[seen].abs(), "-", color=colour, linewidth=1)
             for chosen, face in ((seen & (values > 0), colour), (seen & (values < 0), "none")):
-                axes.plot(
-                    *(index[chosen], values[chosen].abs()),
-                    marker, color=colour, markersize=4, markerfacecolor=face, label=label if face == colour else None,
-                )  # fmt: skip
+                own = {"color": colour, "markersize": max(3.5, 6.5 - 1.5 * k), "markerfacecolor": face}
+                named = label if face == colour else None
+                axes.plot(index[chosen], values[chosen].abs(), marker, label=named, **own)
         axes.set(title=case, yscale="log", xlabel="dimension")
         axes.set_ylim(1e-6, 1.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.title.set_fontsize("medium")
         axes.grid(alpha=0.25)
         axes.legend(fontsize=8, frameon=False)

@@ -125,7 +125,7 @@ def _modes(eigenvalues: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, int]:
     target = target.to(lam.device).double()
     if lam.dim() == 1 and target.dim() == 2 and len(target) == len(lam):
         outputs, target = target.shape[1], torch.linalg.norm(target, dim=1) if target.shape[1] != 1 else target[:, 0]
-    if not lam.dim() or not lam.shape[-1] or not outputs or target.shape[-1:] != lam.shape[-1:]:
+    if not lam.dim() or not lam.shape[-1] or not outputs or not _fits(target, lam):
         raise ValueError(
             f"`trajectory_covariance(eigenvalues, targets)`: needs shapes (modes,) and (modes,) or (modes, outputs), "
             f"got {tuple(eigenvalues.shape)} and {tuple(targets.shape)}."
@@ -133,6 +133,10 @@ def _modes(eigenvalues: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, int]:
     if not (lam.isfinite() & (lam >= 0)).all() or not target.isfinite().all():
         raise ValueError("`trajectory_covariance(eigenvalues, targets)`: need finite numbers, eigenvalues not below 0.")
     return lam, target, outputs
+
+
+def _fits(target: Tensor, lam: Tensor) -> bool:
+    return target.shape == lam.shape or target.shape == lam.shape[-1:]
 
 
 def _rates(lam: Tensor, lr: float, weight_decay: float, momentum: float) -> Tensor:

@@ -107,8 +107,10 @@ def phase_diagram(
         least = 0 if name == "decay" else 1 if name == "steps" else torch.finfo(torch.float64).tiny
         if not (value.isfinite() & (value >= least)).all() or (name == "steps" and (value != value.round()).any()):
             raise ValueError(f"`phase_diagram({name}=...)`: must be finite and {_RANGES[name]}.")
-    if modes < 1:
-        raise ValueError(f"`phase_diagram(modes={modes!r})`: must be a positive int.")
+    if modes < 1 or not 0 < threshold <= 1:
+        raise ValueError(
+            f"`phase_diagram(modes={modes!r}, threshold={threshold!r})`: modes must be a positive int, threshold in (0, 1]."
+        )
     (fixed,) = (float(value) for name, value in axes.items() if name not in names)
     c, s, t = (value.reshape(-1) for value in axes.values())
     index = torch.arange(modes, dtype=torch.float64)

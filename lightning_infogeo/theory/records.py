@@ -91,6 +91,6 @@ def _gauss(size: int) -> tuple[Tensor, Tensor]:
     if size <= _NODES:
         return torch.arange(size, dtype=torch.float64), torch.ones(size, dtype=torch.float64)
     n = torch.arange(1, _NODES, dtype=torch.float64)
-    off = n / 2 * ((size**2 - n.square()) / (4 * n.square() - 1)).sqrt()
+    off = n / 2 * ((float(size) ** 2 - n.square()) / (4 * n.square() - 1)).sqrt()
     at, vectors = torch.linalg.eigh(torch.diag(off, 1) + torch.diag(off, -1))
     return at + (size - 1) / 2, size * vectors[0].square()

@@ -122,7 +122,9 @@ def input_spectrum(
     if total is None or not total.numel():
         raise ValueError("`input_spectrum(data=...)`: holds no samples or no features.")
     if not math.isfinite(trace):
-        raise ValueError("`input_spectrum(data=...)`: holds NaN or ∞; leave out the samples concerned.")
+        raise ValueError(
+            "`input_spectrum(data=...)`: holds NaN, ∞ or numbers whose squares are; leave out the samples concerned."
+        )
     total /= samples
     if directions is None:
         eigenvalues, vectors = torch.linalg.eigh(total)
@@ -154,6 +156,10 @@ def kernel_spectrum(
     Raises:
         ValueError: where the matrix is not square, symmetric and finite, or has a clearly negative eigenvalue.
     """
+    if (max_rank is not None and max_rank < 1) or (samples is not None and samples < 1):
+        raise ValueError(
+            f"`kernel_spectrum(max_rank={max_rank!r}, samples={samples!r})`: must be positive ints or None."
+        )
     if isinstance(kernel, Tensor):
         gram = kernel.detach()
     elif inputs is None:
@@ -196,10 +202,10 @@ def _rows(data: Tensor | Iterable[Any]) -> Iterator[Tensor]:
     """Yields pieces of bounded size as float64 rows, shape (n, features)."""
     for batch in [data] if isinstance(data, Tensor) else data:
         first = batch[0] if isinstance(batch, (tuple, list)) and len(batch) else batch
-        if not isinstance(first, Tensor) or not first.dim():
+        if not isinstance(first, Tensor) or not first.dim() or first.layout != torch.strided or first.is_complex():
             raise ValueError(
-                f"`input_spectrum(data=...)`: a batch must be a tensor of shape (n, ...), or a tuple whose first entry "
-                f"is; got {type(first).__name__}."
+                f"`input_spectrum(data=...)`: a batch must be a real, dense tensor of shape (n, ...), or a tuple whose "
+                f"first entry is; got {type(first).__name__}."
             )
         width = first[:1].numel()
         for piece in torch.split(first.detach(), max(1, _ROWS // (8 * max(width, 1)))):

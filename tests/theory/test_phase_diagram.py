@@ -84,3 +84,5 @@ def test_a_learning_rate_that_diverges_is_an_error():
         phase_diagram(DECAY, SCALE, 10, lr=2.0)
     with pytest.raises(ValueError, match="modes=0"):
         phase_diagram(DECAY, SCALE, 10, modes=0)
+    with pytest.raises(ValueError, match="threshold=3"):
+        phase_diagram(DECAY, SCALE, 10, threshold=3)

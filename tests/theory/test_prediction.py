@@ -116,6 +116,8 @@ def test_ten_million_steps_are_a_sum_over_few():
     far = predicted_spectrum(lam, 100 * torch.ones(60), 1.0, 1.0, 10**7)
     torch.testing.assert_close(far.eigenvalues[:30], near.eigenvalues[:30], rtol=1e-6, atol=0)
     assert far.dimensions() == 6
+    endless = predicted_spectrum(lam, 100 * torch.ones(60), 1.0, 1.0, 10**13)
+    assert endless.eigenvalues.isfinite().all()
 
 
 def test_figures_of_a_spectrum():

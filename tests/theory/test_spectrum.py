@@ -119,6 +119,8 @@ def test_degenerate_inputs():
         (torch.full((2, 20), math.inf), {"exact_features": 3, "max_rank": 2}, "NaN"),
         ([{"x": torch.ones(2)}], {}, "got dict"),
         (torch.tensor(1.0), {}, r"shape \(n"),
+        (torch.ones(2, 2, dtype=torch.complex64), {}, "real"),
+        (torch.eye(2).to_sparse(), {}, "dense"),
         (torch.ones(2, 2), {"max_rank": 0}, "max_rank=0"),
     ],
 )
@@ -152,6 +154,9 @@ def test_impossible_kernels_and_targets_are_named():
     ):
         with pytest.raises(ValueError, match=message):
             kernel_spectrum(gram)
+    for options in ({"samples": 0}, {"max_rank": 0}):
+        with pytest.raises(ValueError, match="positive ints"):
+            kernel_spectrum(torch.eye(2), **options)
     with pytest.raises(ValueError, match="3 rows"):
         kernel_spectrum(torch.eye(2)).targets(torch.ones(3))
     spectrum = input_spectrum(torch.eye(2))
