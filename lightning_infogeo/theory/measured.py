@@ -10,7 +10,9 @@ from torch import Tensor
 
 from lightning_infogeo.theory.prediction import Spectrum, predicted_spectrum, sorted_spectrum
 from lightning_infogeo.theory.slope import Slope
-from lightning_infogeo.theory.spectrum import input_spectrum
+from lightning_infogeo.theory.spectrum import input_spectrum, kernel_spectrum
+
+_COLUMNS = 4096
 
 
 class ProbeSpectrum(NamedTuple):
@@ -117,7 +119,13 @@ def probe_spectrum(
     Raises:
         ValueError: where shapes do not belong together, inputs are all zero, or ``lr`` diverges on a linear model.
     """
-    spectrum = input_spectrum(inputs, max_rank=max_rank)
+    rows = inputs.detach().flatten(1) if inputs.dim() > 1 else inputs.detach()[:, None]
+    if rows.shape[1] > len(rows):  # of many features and few samples: the same eigenvalues by the smaller matrix
+        pieces = (part.double() for part in torch.split(rows, _COLUMNS, dim=1))
+        gram = sum((part @ part.mT for part in pieces), torch.zeros((), dtype=torch.float64, device=rows.device))
+        spectrum = kernel_spectrum(gram, max_rank=max_rank)
+    else:
+        spectrum = input_spectrum(rows, max_rank=max_rank)
     if not len(spectrum.eigenvalues):
         raise ValueError("`probe_spectrum(inputs=...)`: are all zero.")
     if len(distances) != len(torch.as_tensor(steps)):
@@ -125,7 +133,7 @@ def probe_spectrum(
             f"`probe_spectrum(distances, steps)`: {tuple(distances.shape)} distances of {len(steps)} recorded steps."
         )
     outputs = labels if labels.is_floating_point() else _one_hot(labels)
-    targets = spectrum.targets(outputs, inputs)
+    targets = spectrum.targets(outputs, rows)
     rate = 1 / float(spectrum.eigenvalues[0]) if lr is None else lr
     predicted = predicted_spectrum(spectrum.eigenvalues, targets, 0.0, rate, steps, momentum=momentum, weights=weights)
     measured = measured_spectrum(distances, weights)

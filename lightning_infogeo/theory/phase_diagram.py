@@ -109,7 +109,8 @@ def phase_diagram(
             raise ValueError(f"`phase_diagram({name}=...)`: must be finite and {_RANGES[name]}.")
     if modes < 1 or not 0 < threshold <= 1:
         raise ValueError(
-            f"`phase_diagram(modes={modes!r}, threshold={threshold!r})`: modes must be a positive int, threshold in (0, 1]."
+            f"`phase_diagram(modes={modes!r}, threshold={threshold!r})`: modes must be a positive int, threshold in "
+            "(0, 1]."
         )
     (fixed,) = (float(value) for name, value in axes.items() if name not in names)
     c, s, t = (value.reshape(-1) for value in axes.values())

@@ -74,6 +74,17 @@ def test_without_a_learning_rate_the_fastest_mode_takes_one_step():
     torch.testing.assert_close(default.predicted.eigenvalues, given.predicted.eigenvalues)
 
 
+def test_many_features_and_few_samples_are_predicted_all_the_same(monkeypatch):
+    """Features that turn and pad the inputs change nothing."""
+    monkeypatch.setattr("lightning_infogeo.theory.measured._COLUMNS", 30)
+    x, labels, predictions, steps = trained()
+    turn = torch.linalg.qr(torch.randn(100, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).Q
+    few = probe_spectrum(x, labels, gaussian_distances(predictions), steps, lr=0.3)
+    many = probe_spectrum(x.double() @ turn.mT, labels, gaussian_distances(predictions), steps, lr=0.3)
+    torch.testing.assert_close(many.predicted.eigenvalues[:4], few.predicted.eigenvalues[:4], rtol=1e-8, atol=1e-12)
+    assert many.slope.value == pytest.approx(few.slope.value, rel=1e-8)
+
+
 def test_degenerate_probes():
     x, labels, predictions, steps = trained()
     table = gaussian_distances(predictions)
@@ -93,6 +104,8 @@ def test_impossible_probes_and_tables_are_named():
         ((x * 0, labels, table, steps), "all zero"),
         ((x, labels, table, steps[:-1]), "recorded steps"),
         ((x, labels[:-1], table, steps), "needs the inputs"),
+        ((x[:4, :], labels[:3], table, steps), "has 3 rows"),
+        ((x[:0], labels[:0], table, steps), "N ≥ 1"),
         ((x, labels - 5, table, steps), "classes ≥ 0"),
         ((x, labels[:, None], table, steps), "classes ≥ 0"),
         ((x * torch.nan, labels, table, steps), "NaN"),
