@@ -44,3 +44,19 @@ def test_finite_size_scaling_runs_from_trainings_to_a_figure(example, tmp_path, 
     assert scaling.sizes.tolist() == [16, 24, 32]
     assert (tmp_path / "finite_size" / "digits_gaussian.png").stat().st_size > 10_000
     assert f"verdict: {scaling.verdict}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_linear_networks_do_what_the_theory_says_and_softmax_nearly(example, tmp_path, capsys):
+    panels = example("linear_ribbon", "--fast")
+    for case, spectra in panels.items():
+        predicted, measured = next(iter(spectra.values())), spectra["measured"]
+        near = 0.02 if "scale" in case else 0.06
+        assert measured.explained_variance(3) == pytest.approx(predicted.explained_variance(3), abs=near)
+        assert measured.explained_stress(2) == pytest.approx(predicted.explained_stress(2), abs=near)
+        # The theory is of infinitely many runs: of three there are fewer dimensions.
+        assert abs(measured.dimensions() - predicted.dimensions()) <= 1 or case.endswith(" runs")
+    assert panels["digits, scale 0.01"]["measured"].dimensions() > 20
+    assert panels["digits, scale 100"]["measured"].dimensions() < 5
+    for picture in ("spectra.png", "phase_diagram.png"):
+        assert (tmp_path / "linear_ribbon" / picture).stat().st_size > 10_000
+    assert "hidden layer" in capsys.readouterr().out

@@ -10,7 +10,7 @@ ORDER = [
     ["schedules", "distributions", "archive"],
     ["distances"],
     ["geodesics", "metrics", "curvature", "collapse"],
-    ["history", "embedding", "markers", "parameters", "scaling"],
+    ["history", "embedding", "markers", "parameters", "scaling", "theory"],
     ["trajectory", "picture", "comparison"],
     ["probe", "export", "figures", "report", "reference"],
     ["monitor"],

@@ -3,6 +3,8 @@
 from lightning_infogeo.figures.comparison import joint as joint
 from lightning_infogeo.figures.comparison import speed as speed
 from lightning_infogeo.figures.comparison import trajectory_distances as trajectory_distances
+from lightning_infogeo.figures.theory import phase_diagram as phase_diagram
+from lightning_infogeo.figures.theory import spectra as spectra
 from lightning_infogeo.figures.trajectory import COLOURS as COLOURS
 from lightning_infogeo.figures.trajectory import collapse as collapse
 from lightning_infogeo.figures.trajectory import curves as curves
