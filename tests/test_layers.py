@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
-    ["schedules", "distributions"],
-    ["distances"],
+    ["schedules", "distributions", "pieces"],
+    ["distances", "sketches"],
     ["geodesics", "metrics", "curvature", "collapse"],
-    ["history", "embedding", "markers", "parameters", "scaling"],
+    ["history", "observation", "embedding", "markers", "parameters", "scaling"],
     ["trajectory", "picture"],
     ["probe", "export", "figures", "report"],
     ["monitor"],

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
+from lightning_infogeo.distributions import Distribution
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.album import Album
@@ -53,7 +54,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
             :class:`Schedule`. The state before training and the last step are always recorded.
         lag: optimizer steps over which velocity is measured, from s − lag to s. With 0 it is the chord over the
             recording interval ÷ the interval: cheaper, but on a log-spaced schedule it falls by itself.
-        output: what the model returns; "categorical" for logits of one of C ≥ 2 classes.
+        output: logits of "categorical" classes (also of maps), "bernoulli", "tokens", or a :class:`Distribution`.
         logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``.
         markers: what watches for events: "default" for one of each kind, a list of markers, or () for none.
         embedding: whether to keep a bounded history of records and draw it, by InPCA, as images in TensorBoard (or any
@@ -95,7 +96,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         probe_size: int = 512,
         schedule: Literal["log"] | int | Schedule = "log",
         lag: int = 1,
-        output: Literal["categorical"] = "categorical",
+        output: Literal["categorical", "bernoulli", "tokens"] | Distribution = "categorical",
         logits_fn: Callable[..., Any] | None = None,
         markers: Literal["default"] | Sequence[Marker] = "default",
         embedding: bool | EmbeddingSettings = True,
@@ -242,7 +243,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
             chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
             self._recorder = Recorder(
                 discover(self.probes, trainer, self.probe_size),
-                Evaluator(self.logits_fn, self.precision, chunk),
+                Evaluator(self.logits_fn, self.precision, chunk, arguments.as_distribution(self.output)),
                 chord=self.lag == 0,
                 max_records=self._album.max_records,
                 memory=bytes_of(self.memory),
@@ -253,9 +254,8 @@ class InfoGeometryMonitor(Readings, pl.Callback):
                 self._recorder.load_state_dict(self._loaded)
         recorder = self._recorder
         arguments.check_joint(self._album.joint, self.followed)
-        logits_dtype = recorder.prepare(trainer, pl_module)
-        precision = f"{recorder.evaluator.precision} {str(logits_dtype).removeprefix('torch.')}"
-        return precision, recorder.dtype, recorder.quantities, {name: len(p) for name, p in self.followed.items()}
+        precision = recorder.prepare(trainer, pl_module)
+        return precision, recorder.dtype, recorder.quantities, recorder.sizes
 
     def _late_record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock) -> None:
         """Makes what turns out to be due after Lightning has counted the batch, and delivers everything."""
