@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 ELEMENTS = 2**20
-"""Logits at a time. All samples of an ordinary classifier are one piece; a dozen temporaries of two or three such pieces
-take some 130 MB in float32."""
+"""Logits at a time. All samples of an ordinary classifier are one piece; a dozen temporaries of two or three such
+pieces take some 130 MB in float32."""
 
 
 def pieces(samples: int, classes: int) -> Iterator[slice]:

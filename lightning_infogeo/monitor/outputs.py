@@ -147,9 +147,6 @@ class Outputs:
         distribution = self.evaluator.distribution
         classes, dtypes = {}, []
         for name, probe in probes.items():
-            selection = self.selections[name] = Selection(distribution, len(probe), probe.labels)
-            look = _Look(selection, name)
-            self.evaluator.calls(trainer, module, inputs[name], len(probe), look)
             softmax = distribution.name != Bernoulli.name
             if softmax and probe.binary:
                 raise ConfigurationError(
@@ -157,6 +154,9 @@ class Outputs:
                     'or give output="bernoulli" where they answer a yes-or-no question each (classifiers only: targets '
                     "of a regression are not supported)."
                 )
+            selection = self.selections[name] = Selection(distribution, len(probe), probe.labels)
+            look = _Look(selection, name)
+            self.evaluator.calls(trainer, module, inputs[name], len(probe), look)
             labels = None if selection.labels is None else selection.labels.cpu()
             check_values(softmax and look.probabilities, labels, look.classes, name)
             if not softmax and look.chances and len(selection) >= _SUSPICIOUS:

@@ -48,7 +48,10 @@ class Probe:
     def __init__(self, inputs: Any, labels: Any = None) -> None:
         self.inputs = map_leaves(_own, inputs)
         self._size = _count(self.inputs)
-        self.labels, self.binary = (None, False) if labels is None else _class_indices(labels, self._size)
+        self.labels: Tensor | None = None
+        self.binary = False
+        if labels is not None:
+            self.labels, self.binary = _class_indices(labels, self._size)
         self.fingerprint = _fingerprint(self.inputs)
 
     def __len__(self) -> int:
