@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distributions import entropies, log_probabilities, minus_half_logs
+from lightning_infogeo.distributions import entropies, log_probabilities, minus_half_logs, precise
 from lightning_infogeo.geodesics import Plane, ignorance, truth
 from lightning_infogeo.pieces import pieces
 
@@ -36,28 +35,41 @@ def observe(logits: Tensor, labels: Tensor | None = None) -> Observation:
         logits: shape (N, C).
         labels: shape (N,), int64 class indices.
     """
-    parts = [
-        _piece(logits[rows], None if labels is None else labels[rows])
-        for rows in pieces(logits.shape[0], logits.shape[1])
-    ]
-    return joined(parts)
-
-
-def joined(parts: Sequence[Observation]) -> Observation:
-    """Returns one observation of the samples of several, in order."""
+    parts = list(pieces(logits.shape[0], logits.shape[1]))
     if len(parts) == 1:
-        return parts[0]
-    planes = [part.plane for part in parts if part.plane is not None]
-    distances = [part.distances for part in parts if part.distances is not None]
-    return Observation(
-        torch.cat([part.finite for part in parts]),
-        torch.cat([part.entropies for part in parts]),
-        torch.cat(distances) if distances else None,
-        Plane(*(torch.cat(column) for column in zip(*planes, strict=True))) if planes else None,
-    )
+        return of_piece(logits, labels)
+    seen = blank(logits, labels is not None)
+    for rows in parts:
+        fill(seen, rows, of_piece(logits[rows], None if labels is None else labels[rows]))
+    return seen
 
 
-def _piece(logits: Tensor, labels: Tensor | None) -> Observation:
+def blank(like: Tensor, labelled: bool) -> Observation:
+    """Returns an observation to be filled piece by piece, of as many samples as ``like``, shape (N, C), has.
+
+    Made at once: small results that outlive large temporaries would leave holes in a CPU's memory, too small for the
+    next ones, and a record of a large vocabulary would take gigabytes.
+    """
+    numbers = torch.zeros(6, len(like), dtype=precise(like[:0]).dtype, device=like.device)
+    finite = torch.zeros(len(like), dtype=torch.bool, device=like.device)
+    if not labelled:
+        return Observation(finite, numbers[0], None, None)
+    return Observation(finite, numbers[0], numbers[1], Plane(*numbers[2:]))
+
+
+def fill(seen: Observation, rows: slice, part: Observation) -> None:
+    """Writes what is known of some samples to where they stand among all."""
+    seen.finite[rows] = part.finite
+    seen.entropies[rows] = part.entropies
+    if seen.distances is not None and part.distances is not None:
+        seen.distances[rows] = part.distances
+    if seen.plane is not None and part.plane is not None:
+        for whole, values in zip(seen.plane, part.plane, strict=True):
+            whole[rows] = values
+
+
+def of_piece(logits: Tensor, labels: Tensor | None) -> Observation:
+    """Returns ``observe`` of so few samples that all is done at once."""
     log_p = log_probabilities(logits)
     finite, entropy = logits.isfinite().all(-1), entropies(log_p)
     if labels is None:

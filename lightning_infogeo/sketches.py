@@ -18,7 +18,7 @@ import math
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distributions import amplitudes
+from lightning_infogeo.distributions import amplitudes, precise
 from lightning_infogeo.pieces import pieces
 
 
@@ -79,7 +79,14 @@ class Sketch:
 
     def of_logits(self, logits: Tensor) -> Tensor:
         """Returns sketches (N, m) of the amplitudes of all samples, from logits (N, C), a few samples at a time."""
-        return torch.cat([self(amplitudes(logits[rows]), rows.start) for rows in pieces(self._samples, self._classes)])
+        sketches = self.blank(logits)
+        for rows in pieces(self._samples, self._classes):
+            sketches[rows] = self(amplitudes(logits[rows]), rows.start)
+        return sketches
+
+    def blank(self, like: Tensor) -> Tensor:
+        """Returns room for the sketches of all samples, shape (N, m), of the type and device of logits ``like``."""
+        return torch.zeros(self._samples, self.width, dtype=precise(like[:0]).dtype, device=like.device)
 
     def geodesic(self, labels: Tensor | None, positions: Tensor) -> Tensor:
         """Returns sketches of points on the geodesic from ignorance to truth, or without labels of ignorance alone.

@@ -146,13 +146,13 @@ def _arcs(state: TrajectoryState, points: Tensor, before: Tensor | None, sketche
     Before the first record there is none: it counts as both.
     """
     between = arc if sketched else arc_from_logits
-    found = []
+    found = torch.zeros(2 if before is None else 3, len(points), dtype=state.length.dtype, device=points.device)
     for rows in pieces(points.shape[0], points.shape[1]):
         here = precise(points[rows])
         ends = [torch.where(state.started, end[rows], here) for end in (state.last, state.first)]
         ends += [] if before is None else [precise(before[rows])]
-        found.append(between(torch.stack(ends), here, "none"))
-    return torch.cat(found, dim=1) if len(found) > 1 else found[0]
+        found[:, rows] = between(torch.stack(ends), here, "none")
+    return found
 
 
 def _replaced(old: Tensor, new: Tensor, when: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
 from lightning_infogeo.monitor.budget import Budget, allotted
-from lightning_infogeo.observation import Observation, joined, observe
+from lightning_infogeo.observation import Observation, blank, fill, of_piece
 from lightning_infogeo.pieces import size
 from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, are_probabilities, check_values
 from lightning_infogeo.sketches import Sketch
@@ -41,6 +41,7 @@ class Outputs:
         self._memory = memory
         self._sketches: dict[str, Sketch] = {}
         self._classes = 0
+        self._dtype = torch.float32
 
     @property
     def floor(self) -> float:
@@ -65,13 +66,13 @@ class Outputs:
             ConfigurationError: where outputs and labels do not fit each other or the distribution, or memory is short.
         """
         try:
-            classes, dtype = self._look(trainer, module, inputs, probes)
+            classes, self._dtype = self._look(trainer, module, inputs, probes)
         except RuntimeError as error:
             if self.evaluator.precision == "training":
                 raise
             self.evaluator.precision = "training"
             try:
-                classes, dtype = self._look(trainer, module, inputs, probes)
+                classes, self._dtype = self._look(trainer, module, inputs, probes)
             except Exception:
                 raise error from None
             rank_zero_warn(
@@ -99,7 +100,7 @@ class Outputs:
             for name, selection in self.selections.items()
             if width is not None
         }
-        return dtype
+        return self._dtype
 
     def observe(
         self, trainer: pl.Trainer, module: pl.LightningModule, name: str, inputs: Any, inputs_count: int, whole: bool
@@ -114,19 +115,18 @@ class Outputs:
         if self.budget.exact:
             return self.evaluator(trainer, module, inputs, inputs_count, selection), None
         sketch, labels = self._sketches[name], selection.labels
+        like = torch.empty(len(selection), 0, dtype=self._dtype, device=module.device)
+        points, seen = sketch.blank(like), blank(like, labels is not None)
 
-        def condense(outputs: Tensor, start: int, stop: int) -> tuple[list[Tensor], list[Observation]]:
-            sketches, seen = [], []
+        def condense(outputs: Tensor, start: int, stop: int) -> None:
             with torch.autocast(outputs.device.type, enabled=False):
                 for rows, logits in selection.parts(outputs, start, stop, size(self._classes)):
-                    sketches.append(sketch(amplitudes(logits), rows.start))
+                    points[rows] = sketch(amplitudes(logits), rows.start)
                     if whole:
-                        seen.append(observe(logits, None if labels is None else labels[rows]))
-            return sketches, seen
+                        fill(seen, rows, of_piece(logits, None if labels is None else labels[rows]))
 
-        found = self.evaluator.calls(trainer, module, inputs, inputs_count, condense)
-        points = torch.cat([sketch for sketches, _ in found for sketch in sketches])
-        return points, joined([part for _, seen in found for part in seen]) if whole else None
+        self.evaluator.calls(trainer, module, inputs, inputs_count, condense)
+        return points, seen if whole else None
 
     def point(self, name: str, kept: Tensor) -> Tensor:
         """Returns what the history keeps of a prediction, given what ``observe`` returned of it."""
