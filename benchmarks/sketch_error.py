@@ -93,12 +93,15 @@ class Words(pl.LightningModule):
         self.net = nn.Sequential(nn.Embedding(1000, 16), nn.Linear(16, vocabulary))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits (n, t, V)."""
         return self.net(tokens)
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        """The cross-entropy."""
         return nn.functional.cross_entropy(self(batch[0]).flatten(0, 1), batch[1].flatten())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Plain gradient descent."""
         return torch.optim.SGD(self.parameters(), lr=1.0)
 
 

@@ -68,6 +68,10 @@ class Sketch:
         """The standard error of the overlap of disjoint amplitudes, 1/√m: overlaps below it are not to be told."""
         return 1 / math.sqrt(self.width)
 
+    def to(self, device: torch.device) -> None:
+        """Brings permutation and signs to a device."""
+        self._order, self._signs, self._turns = (x.to(device) for x in (self._order, self._signs, self._turns))
+
     def __call__(self, a: Tensor, first: int = 0) -> Tensor:
         """Returns sketches, shape (k, m), of the amplitudes ``a`` of samples ``first`` and after, shape (k, C)."""
         turns = self._turns[first : first + len(a), :, None]

@@ -44,3 +44,13 @@ def test_finite_size_scaling_runs_from_trainings_to_a_figure(example, tmp_path, 
     assert scaling.sizes.tolist() == [16, 24, 32]
     assert (tmp_path / "finite_size" / "digits_gaussian.png").stat().st_size > 10_000
     assert f"verdict: {scaling.verdict}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_language_model_is_watched_token_by_token(example, capsys):
+    monitor = example("language_model", "--fast")
+    printed = capsys.readouterr().out
+    assert "different characters" in printed
+    trajectory = monitor.trajectories["val"]
+    assert len(monitor.trajectories["val"].history.amplitudes[0]) == 1024
+    assert trajectory.distance_to_truth[-1] < 0.75 * trajectory.distance_to_truth[0]
+    assert trajectory.progress[-1] > trajectory.progress[0]

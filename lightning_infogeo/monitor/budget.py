@@ -74,3 +74,13 @@ def allotted(samples: int, classes: int, memory: int, max_records: int, sketch_d
         f"`InfoGeometryMonitor(memory={memory})`: holds {max(whole, 0)} records of {logits} bytes, at least "
         f"{LEAST_RECORDS} are needed; give more memory, a smaller probe_size,{narrower} or embedding=False."
     )
+
+
+def exact_from(samples: int, classes: int, max_records: int, width: int) -> int:
+    """Returns the bytes from which logits are kept, beside the fewest records, sketched to ``width``.
+
+    Example:
+        >>> exact_from(1024, 128_000, 256, 1024)
+        2130706432
+    """
+    return 4 * samples * (_SETS * classes + (LEAST_RECORDS * width if max_records else 0))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
-from lightning_infogeo.monitor.budget import Budget, allotted
+from lightning_infogeo.monitor.budget import Budget, allotted, exact_from
 from lightning_infogeo.observation import Observation, blank, fill, of_piece
 from lightning_infogeo.pieces import size
 from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, are_probabilities, check_values
@@ -91,8 +91,8 @@ class Outputs:
         if not self.budget.exact:
             rank_zero_info(
                 f"`InfoGeometryMonitor(memory={self._memory})`: {samples} samples of {self._classes} classes are "
-                f"followed by sketches of {self.budget.width} numbers each, since four sets of their logits take "
-                f"{16 * samples * self._classes:,} bytes; give that much for exact curves."
+                f"followed by sketches of {self.budget.width} numbers each; for exact curves give "
+                f"{exact_from(samples, self._classes, self._max_records, self.budget.width or 0):,} bytes."
             )
         width = self.budget.width
         self._sketches = {
@@ -137,8 +137,8 @@ class Outputs:
 
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
-        for selection in self.selections.values():
-            selection.to(torch.device("cpu"))
+        for kept in (*self.selections.values(), *self._sketches.values()):
+            kept.to(torch.device("cpu"))
 
     def _look(
         self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Mapping[str, Any], probes: Mapping[str, Probe]

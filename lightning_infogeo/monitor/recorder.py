@@ -179,7 +179,7 @@ class Recorder:
                 name: {
                     "fingerprint": self.chosen[name].probe.fingerprint,
                     "labels": self.chosen[name].probe.labels,
-                    "state": {field: tensor.cpu() for field, tensor in state._asdict().items()},
+                    "state": {field: tensor.to("cpu", copy=True) for field, tensor in state._asdict().items()},
                     "history": self._history_state(name),
                 }
                 for name, state in self._states.items()

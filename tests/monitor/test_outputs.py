@@ -145,6 +145,28 @@ def test_a_resumed_run_goes_on_bit_for_bit(setting, tmp_path):
         assert all(torch.equal(a, b) for a, b in zip(trajectory.history, again, strict=True))
 
 
+class Snapshot(pl.Callback):
+    """The state at one step, and a copy of it."""
+
+    def __init__(self, monitor):
+        self.monitor = monitor
+
+    def on_train_batch_end(self, trainer, *args):
+        if trainer.global_step == 5:
+            self.kept = self.monitor.state_dict()["recorder"]["probes"]["val"]["state"]
+            self.copied = {field: tensor.clone() for field, tensor in self.kept.items()}
+
+
+def test_a_state_taken_during_training_is_not_written_later(tmp_path, monkeypatch):
+    """Large logits are written in place."""
+    monkeypatch.setattr("lightning_infogeo.pieces.ELEMENTS", 10 * VOCABULARY)
+    monitor = monitor_of({"output": "tokens"})
+    snapshot = Snapshot(monitor)
+    fit([monitor, snapshot], tmp_path, Language, max_steps=10, **loaders(Language))
+    assert all(torch.equal(snapshot.kept[field], copied) for field, copied in snapshot.copied.items())
+    assert not torch.equal(monitor._recorder._states["val"].last, snapshot.kept["last"])
+
+
 class Logits(pl.Callback):
     """What the model says at each step, all at once."""
 
@@ -226,6 +248,18 @@ def test_curves_are_exact_where_only_the_history_is_sketched_and_close_where_all
     for name in ("entropy", "distance_to_truth", "progress"):  # known of each sample before it is sketched
         torch.testing.assert_close(getattr(check, name), getattr(exact, name), rtol=1e-5, atol=1e-6)
     assert not torch.equal(check.length, exact.length)
+
+
+def test_many_pieces_give_the_same_curves(tmp_path, monkeypatch):
+    found = []
+    for elements in (2**20, 7 * VOCABULARY):
+        monkeypatch.setattr("lightning_infogeo.pieces.ELEMENTS", elements)
+        for memory in ("256MB", "3.2MB"):
+            monitor = monitor_of({"output": "tokens", "memory": memory})
+            fit(monitor, tmp_path, Language, max_steps=10, **loaders(Language))
+            found.append(monitor.trajectories["val"].state_dict()["values"])
+    for whole, in_pieces in zip(found[:2], found[2:], strict=True):
+        torch.testing.assert_close(in_pieces, whole, rtol=1e-6, atol=1e-7, equal_nan=True)
 
 
 def test_sketched_distances_are_near_those_of_amplitudes(tmp_path):
