@@ -137,8 +137,11 @@ class Outputs:
 
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
-        for kept in (*self.selections.values(), *self._sketches.values()):
-            kept.to(torch.device("cpu"))
+        cpu = torch.device("cpu")
+        for selection in self.selections.values():
+            selection.to(cpu)
+        for sketch in self._sketches.values():
+            sketch.to(cpu)
 
     def _look(
         self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Mapping[str, Any], probes: Mapping[str, Probe]
