@@ -1,6 +1,6 @@
 """A small character transformer that learns Python's own help texts by heart, watched token by token.
 
-    python examples/language_model.py [--max-steps 2000] [--characters 60000] [--seed 0] [--logdir ...] [--fast]
+    python examples/language_model.py [--max-steps 1500] [--characters 40000] [--seed 0] [--logdir ...] [--fast]
 
 The text is ``pydoc_data.topics``, which comes with Python. Training reads windows of --characters characters of it; the
 held-out windows are of topics it never sees. All the monitor is told is ``output="tokens"``: every character of a probe
@@ -28,7 +28,7 @@ WINDOW = 64
 
 
 class Transformer(pl.LightningModule):
-    def __init__(self, vocabulary: int, width: int = 128, layers: int = 3) -> None:
+    def __init__(self, vocabulary: int, width: int = 96, layers: int = 2) -> None:
         super().__init__()
         self.tokens, self.places = nn.Embedding(vocabulary, width), nn.Embedding(WINDOW, width)
         layer = nn.TransformerEncoderLayer(width, 4, 4 * width, dropout=0.0, batch_first=True, norm_first=True)
@@ -65,8 +65,8 @@ def windows(text: str, alphabet: str, stride: int) -> TensorDataset:
 
 def main(arguments: list[str] | None = None) -> InfoGeometryMonitor:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--max-steps", type=int, default=2000)
-    parser.add_argument("--characters", type=int, default=60_000)
+    parser.add_argument("--max-steps", type=int, default=1500)
+    parser.add_argument("--characters", type=int, default=40_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--logdir", default="language_model")
     parser.add_argument("--fast", action="store_true")
