@@ -80,12 +80,16 @@ def progress(a: Tensor, start: Tensor, end: Tensor, objective: Objective = "arc"
     """
     if objective not in ("arc", "bhattacharyya"):
         raise ValueError(f'`progress(objective={objective!r})`: must be "arc" or "bhattacharyya".')
-    plane = _Plane.of(a, start, end)
-    grid = torch.arange(1, _SECTIONS + 1, dtype=a.dtype, device=a.device)
+    return progress_in(Plane.of(a, start, end), objective)
 
+
+def progress_in(plane: Plane, objective: Objective = "arc") -> Tensor:
+    """Returns ``progress`` from where predictions lie relative to the geodesic, shape (...)."""
+    radius = plane.radius
+    grid = torch.arange(1, _SECTIONS + 1, dtype=radius.dtype, device=radius.device)
     flat = _FLAT if objective == "arc" else 0.0
     # The first edge is where the derivative stops being negative, the second where it begins to be positive.
-    low = torch.zeros(*a.shape[:-2], 2, dtype=a.dtype, device=a.device)
+    low = torch.zeros(*radius.shape[:-1], 2, dtype=radius.dtype, device=radius.device)
     width = 1.0
     for _ in range(_ROUNDS):
         width /= _SECTIONS
@@ -153,7 +157,7 @@ def _weights(a: Tensor, b: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     return start, end
 
 
-class _Plane(NamedTuple):
+class Plane(NamedTuple):
     """Where ``a`` lies relative to the great circle from start to end: all that distances to its points depend on.
 
     With e the unit vector at right angles to start in the plane of both, a = r (cos φ start + sin φ e) + rest, so that
@@ -166,7 +170,8 @@ class _Plane(NamedTuple):
     rest: Tensor
 
     @classmethod
-    def of(cls, a: Tensor, start: Tensor, end: Tensor) -> _Plane:
+    def of(cls, a: Tensor, start: Tensor, end: Tensor) -> Plane:
+        """Returns it for amplitudes ``a`` (..., N, C) and the ends of the geodesic (N, C)."""
         arcs = _arc(start, end)
         sine = torch.where(arcs > 1e-8, arcs.sin(), 1)[..., None]
         across = (end - arcs.cos()[..., None] * start) / sine

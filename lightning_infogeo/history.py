@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distances import bhattacharyya
+from lightning_infogeo.distances import OVERLAP_FLOOR, bhattacharyya
 
 _SCRATCH = 2**24
 """Bytes of working memory for one row of distances."""
@@ -17,7 +17,7 @@ class HistoryState(NamedTuple):
     """At most K records. Slots are not in the order of time: sort by ``steps``.
 
     Attributes:
-        amplitudes: shape (K, N, C), float32; written in place by ``extend``.
+        amplitudes: shape (K, N, C), float32, or sketches of them, (K, N, m); written in place by ``extend``.
         distances: Bhattacharyya distances between the slots in use, shape (K, K), float32.
         weights: how many records each stands for, shape (K,); 0 where a slot is free.
         steps: of the records, shape (K,), int64; −1 where a slot is free.
@@ -46,7 +46,7 @@ def start(like: Tensor, capacity: int) -> HistoryState:
     )
 
 
-def extend(state: HistoryState, step: int, amplitudes: Tensor, made: int) -> HistoryState:
+def extend(state: HistoryState, step: int, amplitudes: Tensor, made: int, floor: float = OVERLAP_FLOOR) -> HistoryState:
     """Adds a record; reads nothing back from the device.
 
     Costs one pass over the history: one row of distances, by chords, so that records close to each other keep their
@@ -59,13 +59,14 @@ def extend(state: HistoryState, step: int, amplitudes: Tensor, made: int) -> His
         step: optimizer steps taken, more than at any record before.
         amplitudes: shape (N, C). Where they are not finite the history stays as it is.
         made: calls before this one, known on the host: no more slots are in use, and those beyond need no distance.
+        floor: overlaps below it count as it; of sketches, ``Sketch.floor``.
     """
     capacity = len(state.steps)
     finite = amplitudes.isfinite().all()
     reach = min(made, capacity)
     row = torch.zeros_like(state.weights)
     if reach:
-        row[:reach] = distances_to(state.amplitudes[:reach], amplitudes)
+        row[:reach] = distances_to(state.amplitudes[:reach], amplitudes, floor)
     row = torch.where(state.steps >= 0, row, 0)
     full = state.used == capacity
 
@@ -114,10 +115,11 @@ def restored(state: HistoryState) -> HistoryState:
     return state._replace(amplitudes=torch.cat([state.amplitudes, free]))
 
 
-def distances_to(history: Tensor, amplitudes: Tensor) -> Tensor:
+def distances_to(history: Tensor, amplitudes: Tensor, floor: float = OVERLAP_FLOOR) -> Tensor:
     """Returns the Bhattacharyya distances of a prediction (N, C) to those of a history (K, N, C), shape (K,)."""
     rows = max(1, _SCRATCH // (8 * amplitudes.numel()))
-    return torch.cat([bhattacharyya(part, amplitudes.float()) for part in torch.split(history, rows)])
+    here = amplitudes.float()
+    return torch.cat([bhattacharyya(part, here, floor=floor) for part in torch.split(history, rows)])
 
 
 def in_order(state: HistoryState) -> HistoryState:

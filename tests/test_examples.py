@@ -60,3 +60,13 @@ def test_linear_networks_do_what_the_theory_says_and_softmax_nearly(example, tmp
     for picture in ("spectra.png", "phase_diagram.png"):
         assert (tmp_path / "linear_ribbon" / picture).stat().st_size > 10_000
     assert "hidden layer" in capsys.readouterr().out
+
+
+def test_a_language_model_is_watched_token_by_token(example, capsys):
+    monitor = example("language_model", "--fast")
+    printed = capsys.readouterr().out
+    assert "different characters" in printed
+    trajectory = monitor.trajectories["val"]
+    assert len(monitor.trajectories["val"].history.amplitudes[0]) == 1024
+    assert trajectory.distance_to_truth[-1] < 0.75 * trajectory.distance_to_truth[0]
+    assert trajectory.progress[-1] > trajectory.progress[0]

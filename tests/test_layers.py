@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
-    ["schedules", "distributions", "archive"],
-    ["distances"],
+    ["schedules", "distributions", "archive", "pieces"],
+    ["distances", "sketches"],
     ["geodesics", "metrics", "curvature", "collapse"],
-    ["history", "embedding", "markers", "parameters", "scaling", "theory"],
+    ["history", "observation", "embedding", "markers", "parameters", "scaling", "theory"],
     ["trajectory", "picture", "comparison"],
     ["probe", "export", "figures", "report", "reference"],
     ["monitor"],

@@ -49,7 +49,7 @@ def test_on_the_same_path_at_half_the_pace(tmp_path):
 
 def test_twice_as_fast_is_ahead(tmp_path):
     made = reference([run(tmp_path / "r", lambda step: step / 100)])
-    distance, lead = told(made, 25, on_the_way(0.5))
+    _, lead = told(made, 25, on_the_way(0.5))
     assert lead == pytest.approx(25, abs=0.2)
 
 
@@ -100,7 +100,7 @@ def test_a_reference_without_labels_is_refused(tmp_path):
 
 def test_one_record_is_enough(tmp_path):
     made = reference([run(tmp_path / "r", lambda step: 0.3, steps=[5])])
-    distance, lead = told(made, 1, on_the_way(0.3))
+    distance, _ = told(made, 1, on_the_way(0.3))
     assert distance == pytest.approx(0, abs=1e-5)
 
 

@@ -64,16 +64,17 @@ def arc(a: Tensor, b: Tensor, reduction: Reduction = "mean") -> Tensor:
     return _reduced(_arc(hellinger(a, b, "none")), reduction)
 
 
-def bhattacharyya(a: Tensor, b: Tensor, reduction: Reduction = "mean") -> Tensor:
+def bhattacharyya(a: Tensor, b: Tensor, reduction: Reduction = "mean", floor: float = OVERLAP_FLOOR) -> Tensor:
     """Returns the Bhattacharyya distance, −ln Σ_c a b.
 
     Args:
         a: amplitudes, shape (..., N, C).
         b: amplitudes, shape broadcastable with ``a``.
         reduction: over the samples N: "mean", "sum" or "none".
+        floor: overlaps below it count as it: for sketches, the error of an overlap.
 
     Returns:
-        Shape (...), or (..., N) for "none"; nats (per sample for "mean"), range [0, −ln ``OVERLAP_FLOOR``].
+        Shape (...), or (..., N) for "none"; nats (per sample for "mean"), range [0, −ln ``floor``].
 
     Raises:
         ValueError: where ``reduction`` is unknown.
@@ -86,7 +87,7 @@ def bhattacharyya(a: Tensor, b: Tensor, reduction: Reduction = "mean") -> Tensor
         True
     """
     overlap = (a * b).sum(-1)
-    return _reduced(_bhattacharyya(hellinger(a, b, "none"), overlap.clamp_min(OVERLAP_FLOOR).log()), reduction)
+    return _reduced(_bhattacharyya(hellinger(a, b, "none"), overlap.clamp_min(floor).log()), reduction)
 
 
 def fisher_rao(a: Tensor, b: Tensor) -> Tensor:

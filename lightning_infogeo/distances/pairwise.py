@@ -25,16 +25,19 @@ _CACHE = 2**23
 """Bytes of overlaps at a time: what a processor keeps near (measured: half the time of 64 MiB)."""
 
 
-def pairwise_bhattacharyya(history: Tensor, other: Tensor | None = None, memory: int = 2**26) -> Tensor:
+def pairwise_bhattacharyya(
+    history: Tensor, other: Tensor | None = None, memory: int = 2**26, floor: float = OVERLAP_FLOOR
+) -> Tensor:
     """Returns the Bhattacharyya distances, −mean_n ln Σ_c a b, of all pairs of records.
 
     Args:
         history: amplitudes, shape (T, N, C).
         other: amplitudes, shape (T', N, C); None for ``history`` itself.
         memory: bytes of working memory to use at most, beside the result (but at least those of eight samples).
+        floor: overlaps below it count as it: for sketches, the error of an overlap.
 
     Returns:
-        Shape (T, T'), float64; nats per sample, range [0, −ln ``OVERLAP_FLOOR``]. For ``other=None`` symmetric, with
+        Shape (T, T'), float64; nats per sample, range [0, −ln ``floor``]. For ``other=None`` symmetric, with
         an exactly zero diagonal.
 
     Raises:
@@ -46,7 +49,7 @@ def pairwise_bhattacharyya(history: Tensor, other: Tensor | None = None, memory:
         tensor([[0.0000, 0.6931],
                 [0.6931, 0.0000]], dtype=torch.float64)
     """
-    return _tiled(history, other, memory, _minus_log)
+    return _tiled(history, other, memory, _minus_log, floor)
 
 
 def pairwise_hellinger(history: Tensor, other: Tensor | None = None, memory: int = 2**26) -> Tensor:
@@ -92,7 +95,13 @@ def _minus_log(overlaps: Tensor) -> Tensor:
     return -torch.cat([products, rest]).log().sum(0)
 
 
-def _tiled(history: Tensor, other: Tensor | None, memory: int, total: Callable[[Tensor], Tensor]) -> Tensor:
+def _tiled(
+    history: Tensor,
+    other: Tensor | None,
+    memory: int,
+    total: Callable[[Tensor], Tensor],
+    floor: float = OVERLAP_FLOOR,
+) -> Tensor:
     left, right = _checked(history, other)
     samples = history.shape[1]
     result = torch.zeros(len(left), len(right), dtype=torch.float64, device=history.device)
@@ -107,8 +116,8 @@ def _tiled(history: Tensor, other: Tensor | None, memory: int, total: Callable[[
             for j in range(i if other is None else 0, len(right), _TILE):
                 overlaps = torch.bmm(a[:, i : i + _TILE], b[:, :, j : j + _TILE])
                 # On the CPU a look costs half of a write; elsewhere it would wait for the device.
-                if overlaps.device.type != "cpu" or overlaps.amin() < OVERLAP_FLOOR:
-                    overlaps.clamp_(min=OVERLAP_FLOOR)
+                if overlaps.device.type != "cpu" or overlaps.amin() < floor:
+                    overlaps.clamp_(min=floor)
                 result[i : i + _TILE, j : j + _TILE] += total(overlaps)
     result.div_(samples).clamp_(min=0)  # an overlap may exceed 1 by rounding
     if other is None:

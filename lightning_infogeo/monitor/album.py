@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_infogeo import figures
-from lightning_infogeo.distances import pairwise_bhattacharyya
+from lightning_infogeo.distances import OVERLAP_FLOOR, pairwise_bhattacharyya
 from lightning_infogeo.embedding import inpca
 from lightning_infogeo.geodesics import geodesic, ignorance, truth
 from lightning_infogeo.history import HistoryState, distances_to
@@ -21,6 +21,7 @@ from lightning_infogeo.monitor.settings import EmbeddingSettings
 from lightning_infogeo.picture import Picture
 from lightning_infogeo.report import Mailbox, Publisher, takes_figures
 from lightning_infogeo.schedules import Clock, LogSpaced
+from lightning_infogeo.sketches import Sketch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +34,9 @@ _MILESTONES = 11
 _BASE = 2**20
 
 
-def landscape(histories: Sequence[HistoryState], labels: Tensor | None, used: int) -> Tensor:
+def landscape(
+    histories: Sequence[HistoryState], labels: Tensor | None, used: int, sketch: Sketch | None = None
+) -> Tensor:
     """Returns all that a picture needs, as one matrix with a row a slot; reads nothing back from the device.
 
     Columns: distances to the slots of all histories; weight; step, as two digits to the base 2²⁰, each exact in
@@ -43,27 +46,33 @@ def landscape(histories: Sequence[HistoryState], labels: Tensor | None, used: in
         histories: of the same capacity K, samples and classes.
         labels: of the samples, shape (N,), or None.
         used: slots in use, at most.
+        sketch: how the amplitudes kept are sketched; None where they are not.
     """
     like = histories[0].amplitudes[0]
-    milestones = ignorance(like)[None]
-    if labels is not None:
-        positions = torch.linspace(0, 1, _MILESTONES, device=like.device)
-        milestones = geodesic(milestones[0], truth(labels, like), positions)
-    return torch.cat([_rows(i, histories, milestones, used) for i in range(len(histories))])
+    positions = torch.linspace(0, 1, _MILESTONES, device=like.device)
+    if sketch is not None:
+        milestones = sketch.geodesic(labels, positions)
+    elif labels is not None:
+        milestones = geodesic(ignorance(like), truth(labels, like), positions)
+    else:
+        milestones = ignorance(like)[None]
+    floor = OVERLAP_FLOOR if sketch is None else sketch.floor
+    return torch.cat([_rows(i, histories, milestones, used, floor) for i in range(len(histories))])
 
 
-def _rows(index: int, histories: Sequence[HistoryState], milestones: Tensor, used: int) -> Tensor:
+def _rows(index: int, histories: Sequence[HistoryState], milestones: Tensor, used: int, floor: float) -> Tensor:
     kept = histories[index]
-    columns = [kept.distances if other is kept else _across(kept, other, used) for other in histories]
+    columns = [kept.distances if other is kept else _across(kept, other, used, floor) for other in histories]
     distances = kept.distances.new_zeros(len(kept.steps), len(milestones))
-    distances[:used] = torch.stack([distances_to(kept.amplitudes[:used], point) for point in milestones], dim=1)
+    to_points = [distances_to(kept.amplitudes[:used], point, floor) for point in milestones]
+    distances[:used] = torch.stack(to_points, dim=1)
     digits = torch.stack([kept.steps // _BASE, kept.steps % _BASE], dim=1).float()
     return torch.cat([*columns, kept.weights[:, None], digits, distances], dim=1)
 
 
-def _across(kept: HistoryState, other: HistoryState, used: int) -> Tensor:
+def _across(kept: HistoryState, other: HistoryState, used: int, floor: float) -> Tensor:
     distances = torch.zeros_like(kept.distances)
-    distances[:used, :used] = pairwise_bhattacharyya(kept.amplitudes[:used], other.amplitudes[:used])
+    distances[:used, :used] = pairwise_bhattacharyya(kept.amplitudes[:used], other.amplitudes[:used], floor=floor)
     return distances
 
 

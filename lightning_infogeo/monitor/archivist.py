@@ -16,7 +16,7 @@ from lightning_infogeo.archive import ArchiveError, ArchiveWriter, Background, F
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.metadata import metadata_of
 from lightning_infogeo.monitor.settings import ArchiveSettings
-from lightning_infogeo.probe import ConfigurationError, Probe, leaves
+from lightning_infogeo.probe import ConfigurationError, Probe, leaves, same_labels
 from lightning_infogeo.report import Mailbox
 from lightning_infogeo.trajectory import Trajectory
 
@@ -68,9 +68,18 @@ class Archivist:
         module: pl.LightningModule,
         trajectories: Mapping[str, Trajectory],
         probes: Mapping[str, Probe],
-        classes: int,
+        samples: Mapping[str, tuple[int, int, Tensor | None]],
+        exact: bool,
     ) -> None:
         """Opens the archive, new or to go on with.
+
+        Args:
+            trainer: whose run it is.
+            module: trained.
+            trajectories: by name.
+            probes: by name.
+            samples: number of samples and of classes of each probe, and the labels of the samples.
+            exact: whether there are predictions to be archived, or only sketches of them.
 
         Raises:
             ConfigurationError: where it cannot be written.
@@ -80,7 +89,7 @@ class Archivist:
         recorded = max((int(t.steps[-1]) for t in trajectories.values() if len(t)), default=-1)
         try:
             self._background = Background(self._opened(metadata_of(trainer, module, self.settings), recorded))
-            self._add_all(self._background.writer, trajectories, probes, classes)
+            self._add_all(self._background.writer, trajectories, probes, samples, exact)
         except (ArchiveError, OSError) as error:
             self.close()
             raise ConfigurationError(f"`InfoGeometryMonitor(archive=...)`: {error}") from error
@@ -188,7 +197,8 @@ class Archivist:
         writer: ArchiveWriter,
         trajectories: Mapping[str, Trajectory],
         probes: Mapping[str, Probe],
-        classes: int,
+        samples: Mapping[str, tuple[int, int, Tensor | None]],
+        exact: bool,
     ) -> None:
         assert self.settings is not None
         for name, trajectory in trajectories.items():
@@ -200,15 +210,23 @@ class Archivist:
             if name not in probes:
                 writer.add(name, trajectory.quantities, attributes)
                 continue
-            probe = probes[name]
-            constants = {} if probe.labels is None else {"labels": probe.labels.numpy()}
+            probe, (size, classes, labels) = probes[name], samples[name]
+            constants = {} if labels is None else {"labels": labels.cpu().numpy()}
             stored = self._stored(probe)
             if stored is not None:
                 attributes["inputs"] = stored[0]
                 constants.update({f"inputs/{i}": array for i, array in enumerate(stored[1])})
+            if stored is not None and labels is not None and not same_labels(labels.cpu(), probe.labels):
+                assert probe.labels is not None
+                constants["targets"] = probe.labels.numpy()
             attributes["fingerprint"] = probe.fingerprint
-            shape = (len(probe), classes)
+            shape = (size, classes) if exact else None
             writer.add(name, trajectory.quantities, attributes, shape, self.settings.dtype, constants)
+        if not exact:
+            rank_zero_warn(
+                "`InfoGeometryMonitor(archive=...)`: predictions are followed by sketches, which are not archived; the "
+                "archive holds the curves alone. Give more memory to have them."
+            )
         writer.commit()
 
     def _stored(self, probe: Probe) -> tuple[dict[str, Any], list[np.ndarray[Any, Any]]] | None:

@@ -9,6 +9,7 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_warn
 
 from lightning_infogeo.archive import ArchiveError, Folder
+from lightning_infogeo.distributions import Bernoulli, Categorical, Distribution, Tokens
 from lightning_infogeo.markers import (
     LateGeneralisation,
     LogLogKnee,
@@ -29,7 +30,7 @@ def check_all(monitor: Any) -> None:
     size, lag, prefix = monitor.probe_size, monitor.lag, monitor.prefix
     check(is_int(size) and size > 0, "probe_size", size, "must be a positive int")
     check(is_int(lag) and lag >= 0, "lag", lag, "must be a non-negative int, such as lag=1")
-    check(monitor.output == "categorical", "output", monitor.output, 'must be "categorical"')
+    as_distribution(monitor.output)
     for argument in ("logits_fn", "on_event"):
         function = getattr(monitor, argument)
         check(function is None or callable(function), argument, function, "must be a function or None")
@@ -43,6 +44,17 @@ def check_all(monitor: Any) -> None:
     bytes_of(monitor.memory)
     check(isinstance(monitor.strict, bool), "strict", monitor.strict, "must be True or False")
     check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
+
+
+def as_distribution(output: Any) -> Distribution:
+    """Returns the distribution that the argument stands for, or raises ``ConfigurationError``."""
+    if isinstance(output, Distribution):
+        return output
+    named = {kind.name: kind for kind in (Categorical, Bernoulli, Tokens)}
+    remedy = f"must be one of {', '.join(map(repr, named))}, or a distribution such as Categorical(ignore_index=255)"
+    check(isinstance(output, str) and output in named, "output", output, remedy)
+    made: Distribution = named[output]()
+    return made
 
 
 def as_markers(markers: Any) -> tuple[Any, ...]:
@@ -138,6 +150,12 @@ def check_same_probes(saved: Mapping[str, Any], chosen: Mapping[str, Chosen]) ->
                 "trajectory cannot go on. Resume with the same data, or follow a fixed probes=Probe(inputs, labels) "
                 "from the start."
             )
+
+
+def check_same_output(saved: str | None, distribution: Distribution) -> None:
+    """Raises ``ConfigurationError`` unless outputs mean what they did in a checkpoint (None where it does not say)."""
+    remedy = f"the trajectory to go on with was recorded with output={saved}; resume with the same"
+    check(saved in (None, repr(distribution)), "output", distribution, remedy)
 
 
 def check_follows(recorded: Iterable[str], names: Mapping[str, Any]) -> None:

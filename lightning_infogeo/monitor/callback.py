@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
+from lightning_infogeo.distributions import Distribution
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.album import Album
@@ -49,7 +50,7 @@ class InfoGeometryMonitor(Hooks):
             :class:`Schedule`. The state before training and the last step are always recorded.
         lag: optimizer steps over which velocity is measured, from s − lag to s. With 0 it is the chord over the
             recording interval ÷ the interval: cheaper, but on a log-spaced schedule it falls by itself.
-        output: what the model returns; "categorical" for logits of one of C ≥ 2 classes.
+        output: logits of "categorical" classes (also of maps), "bernoulli", "tokens", or a :class:`Distribution`.
         logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``.
         markers: what watches for events: "default" for one of each kind, a list of markers, or () for none.
         embedding: whether to keep a bounded history of records and draw it, by InPCA, as images in TensorBoard (or any
@@ -93,7 +94,7 @@ class InfoGeometryMonitor(Hooks):
         probe_size: int = 512,
         schedule: Literal["log"] | int | Schedule = "log",
         lag: int = 1,
-        output: Literal["categorical"] = "categorical",
+        output: Literal["categorical", "bernoulli", "tokens"] | Distribution = "categorical",
         logits_fn: Callable[..., Any] | None = None,
         markers: Literal["default"] | Sequence[Marker] = "default",
         embedding: bool | EmbeddingSettings = True,
@@ -170,7 +171,7 @@ class InfoGeometryMonitor(Hooks):
         chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
         recorder = Recorder(
             discover(self.probes, trainer, self.probe_size),
-            Evaluator(self.logits_fn, self.precision, chunk),
+            Evaluator(self.logits_fn, self.precision, chunk, arguments.as_distribution(self.output)),
             chord=self.lag == 0,
             max_records=self._album.max_records,
             memory=bytes_of(self.memory),

@@ -125,14 +125,15 @@ class Hooks(Readings, pl.Callback):
             self._recorder = self._new_recorder(trainer)
         recorder = self._recorder
         arguments.check_joint(self._album.joint, self.followed)
-        logits_dtype = recorder.prepare(trainer, pl_module)
-        precision = f"{recorder.evaluator.precision} {str(logits_dtype).removeprefix('torch.')}"
-        return precision, recorder.dtype, recorder.quantities, {name: len(p) for name, p in self.followed.items()}
+        precision = recorder.prepare(trainer, pl_module)
+        return precision, recorder.dtype, recorder.quantities, recorder.sizes
 
     def _open_archive(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._recorder is not None:
             recorder = self._recorder
-            self._archivist.begin(trainer, pl_module, self._journal.trajectories, self.followed, recorder.classes)
+            self._archivist.begin(
+                trainer, pl_module, self._journal.trajectories, self.followed, recorder.samples, recorder.exact
+            )
 
     def _late_record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock) -> None:
         """Makes what turns out to be due after Lightning has counted the batch, and delivers everything."""

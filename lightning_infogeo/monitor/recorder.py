@@ -8,7 +8,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
@@ -16,13 +15,14 @@ from lightning_infogeo import history
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import landscape
-from lightning_infogeo.monitor.arguments import check_same_probes
+from lightning_infogeo.monitor.arguments import check_same_output, check_same_probes
 from lightning_infogeo.monitor.explained import explained
+from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
-from lightning_infogeo.monitor.settings import LEAST_RECORDS
 from lightning_infogeo.monitor.weights import Weights
-from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, check_logits, place
+from lightning_infogeo.observation import Observation, observe
+from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, place
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, TrajectoryState, extend, start
 
 
@@ -57,7 +57,7 @@ class Recorder:
         self.evaluator = evaluator
         self._chord = chord
         self._max_records = max_records
-        self._memory = memory
+        self._outputs = Outputs(evaluator, max_records, memory)
         self._markers = markers or SampleMarkers(lambda probe: {})
         self._weights = weights or Weights(None)
         self._made = 0
@@ -73,6 +73,11 @@ class Recorder:
         return next(iter(self._states.values())).length.dtype
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """The samples followed on each probe; known after ``prepare``."""
+        return {name: len(selection) for name, selection in self._outputs.selections.items()}
+
+    @property
     def quantities(self) -> dict[str, tuple[str, ...]]:
         """What is recorded on each probe and of the weights, in the order of the vector that ``step`` returns."""
         probes = {
@@ -82,16 +87,21 @@ class Recorder:
         return {**probes, **self._weights.quantities}
 
     @property
-    def classes(self) -> int:
-        """Of the predictions; known after ``prepare``."""
-        return next(iter(self._states.values())).first.shape[-1]
+    def samples(self) -> dict[str, tuple[int, int, Tensor | None]]:
+        """Number of samples and classes of each probe, and the samples' labels; known after ``prepare``."""
+        return {name: (*self._outputs.shape(name), labels) for name, (_, labels) in self._placed.items()}
 
     def predictions(self) -> dict[str, Tensor]:
-        """Returns the amplitudes of the last record, NaN where its logits were not finite."""
-        return {name: amplitudes(logits) for name, logits in self._latest.items()}
+        """Returns the amplitudes of the last record, NaN where logits were not finite; none where they are sketched."""
+        return {name: amplitudes(logits) for name, logits in self._latest.items()} if self.exact else {}
 
-    def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> torch.dtype:
-        """Brings everything to the model's device, checks what the model returns there, and returns its dtype.
+    @property
+    def exact(self) -> bool:
+        """Whether predictions are kept as they are; known after ``prepare``."""
+        return self._outputs.budget.exact
+
+    def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> str:
+        """Brings everything to the model's device, checks what the model returns there, and returns its precision.
 
         Raises:
             ConfigurationError: where the model cannot be followed on these probes.
@@ -104,33 +114,28 @@ class Recorder:
                 "first call would draw random numbers; call the model once in `configure_model`."
             )
         with explained(module, "passing a probe through the batch-transfer hooks of"):
-            self._placed = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
+            inputs = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
+        probes = {name: chosen.probe for name, chosen in self.chosen.items()}
         with explained(module, "calling"):
-            logits = self._first_evaluation(trainer, module)
-        for name, chosen in self.chosen.items():
-            check_logits(logits[name], chosen.probe.labels, name)
-        classes = {name: values.shape[-1] for name, values in logits.items()}
-        if len(set(classes.values())) > 1:
-            raise ConfigurationError(
-                f"`InfoGeometryMonitor(probes=...)`: the model returns different numbers of classes, {classes}; follow "
-                "such probes with a monitor each (and a prefix each)."
-            )
-        for name, values in logits.items():
-            state = self._states.get(name)
-            if state is None:
-                self._states[name] = start(values)
-            elif state.first.shape != values.shape:
-                raise ConfigurationError(
-                    f"`InfoGeometryMonitor`: probe {name!r} has logits of shape {tuple(values.shape)}, its trajectory "
-                    f"so far of shape {tuple(state.first.shape)}; follow another model with a new monitor."
-                )
-            if self._max_records and name not in self._histories:
-                self._histories[name] = history.start(amplitudes(values), self._capacity(logits))
-            if self.chosen[name].probe.labels is not None:
-                self._markers.prepare(name, values)
+            dtype = self._outputs.prepare(trainer, module, inputs, probes)
+        self._placed = {name: (inputs[name], self._outputs.selections[name].labels) for name in probes}
+        budget = self._outputs.budget
+        for name, (_, labels) in self._placed.items():
+            like, shape = torch.zeros((), dtype=dtype, device=module.device), self._outputs.shape(name)
+            if name not in self._states:
+                self._states[name] = start(like.expand(shape))
+            _check_shape(name, self._states[name].first, shape)
+            if self._max_records:
+                shape = self._outputs.shape(name, history=True)
+                if name not in self._histories:
+                    self._histories[name] = history.start(like.expand(shape), budget.records)
+                _check_shape(name, self._histories[name].amplitudes[0], shape)
+            if labels is not None:
+                self._markers.prepare(name, self._states[name].length.new_zeros(shape[0]).to(module.device))
         self._weights.prepare(module)
         self._move(module.device)
-        return next(iter(logits.values())).dtype
+        sketched = "" if budget.exact else f", sketched to {budget.width}"
+        return f"{self.evaluator.precision} {str(dtype).removeprefix('torch.')}{sketched}"
 
     def step(
         self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, keep: Iterable[int]
@@ -140,11 +145,14 @@ class Recorder:
         Returns:
             The quantities of all probes and of the weights, one after the other, and the readings of markers; or None.
         """
-        logits = self._evaluate(trainer, module)
-        record = self._record(step, logits, decision.before) if decision.record else None
-        self._latest = logits
+        points, seen = {}, {}
+        for name, (inputs, _) in self._placed.items():
+            size = len(self.chosen[name].probe)
+            points[name], seen[name] = self._outputs.observe(trainer, module, name, inputs, size, decision.record)
+        record = self._record(step, points, seen, decision.before) if decision.record else None
+        self._latest = points
         if decision.keep:
-            self._kept[step] = logits
+            self._kept[step] = points
         self._kept = {kept: self._kept[kept] for kept in keep if kept in self._kept}
         return record
 
@@ -163,13 +171,15 @@ class Recorder:
         made = {}
         for name, members in groups.items():
             kept = [self._histories[member] for member in members]
-            made[name] = landscape(kept, self._labels(members[0]), min(self._made, len(kept[0].steps)))
+            labels, sketch = self._outputs.selections[members[0]].labels, self._outputs.sketch(members[0])
+            made[name] = landscape(kept, labels, min(self._made, len(kept[0].steps)), sketch)
         return made
 
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
         self._placed.clear()
         self._latest = {}
+        self._outputs.release()
         self._markers.release()
         self._weights.release()
         self._move(torch.device("cpu"))
@@ -178,6 +188,7 @@ class Recorder:
         """Returns CPU tensors and plain values from which ``load_state_dict`` goes on."""
         return {
             "chunk": self.evaluator.chunk,
+            "output": repr(self.evaluator.distribution),
             "made": self._made,
             "markers": self._markers.state_dict(),
             "weights": self._weights.state_dict(),
@@ -186,7 +197,7 @@ class Recorder:
                 name: {
                     "fingerprint": self.chosen[name].probe.fingerprint,
                     "labels": self.chosen[name].probe.labels,
-                    "state": {field: tensor.cpu() for field, tensor in state._asdict().items()},
+                    "state": {field: tensor.to("cpu", copy=True) for field, tensor in state._asdict().items()},
                     "history": self._history_state(name),
                 }
                 for name, state in self._states.items()
@@ -201,6 +212,7 @@ class Recorder:
         """
         saved = state["probes"]
         check_same_probes(saved, self.chosen)
+        check_same_output(state.get("output"), self.evaluator.distribution)
         self.evaluator.chunk = state["chunk"]
         self._states = {name: TrajectoryState(**entry["state"]) for name, entry in saved.items()}
         self._kept = {step: dict(logits) for step, logits in state["kept"].items()}
@@ -214,9 +226,6 @@ class Recorder:
                 if entry["history"]
             }
 
-    def _labels(self, name: str) -> Tensor | None:
-        return self._placed[name][1] if name in self._placed else self.chosen[name].probe.labels
-
     def _history_state(self, name: str) -> dict[str, Tensor]:
         kept = self._histories.get(name)
         if kept is None:
@@ -225,55 +234,32 @@ class Recorder:
         shortened = kept._replace(amplitudes=kept.amplitudes[: self._made])
         return {field: tensor.cpu().clone() for field, tensor in shortened._asdict().items()}
 
-    def _capacity(self, logits: dict[str, Tensor]) -> int:
-        """The records that fit beside the four sets of logits that each probe keeps anyway."""
-        a_record = sum(4 * values.numel() for values in logits.values())
-        capacity = min(self._max_records, self._memory // a_record - 4)
-        if capacity < LEAST_RECORDS:
-            raise ConfigurationError(
-                f"`InfoGeometryMonitor(memory={self._memory})`: holds {max(capacity, 0)} records of {a_record} bytes, "
-                f"at least {LEAST_RECORDS} are needed; give more memory, a smaller probe_size, or embedding=False."
-            )
-        return capacity
-
-    def _evaluate(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Tensor]:
-        return {
-            name: self.evaluator(trainer, module, inputs, len(self.chosen[name].probe))
-            for name, (inputs, _) in self._placed.items()
-        }
-
-    def _first_evaluation(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Tensor]:
-        try:
-            return self._evaluate(trainer, module)
-        except RuntimeError as error:
-            if self.evaluator.precision == "training":
-                raise
-            self.evaluator.precision = "training"
-            try:
-                logits = self._evaluate(trainer, module)
-            except Exception:
-                raise error from None
-            rank_zero_warn(
-                f'`InfoGeometryMonitor(precision="full")`: the model cannot run without autocast ({error}); evaluating '
-                'it in the precision of training instead. Say so yourself with precision="training".'
-            )
-            return logits
-
     @torch.no_grad()
-    def _record(self, step: int, logits: dict[str, Tensor], before: int | None) -> Tensor:
+    def _record(
+        self, step: int, points: dict[str, Tensor], seen: dict[str, Observation | None], before: int | None
+    ) -> Tensor:
         records: dict[str, Tensor] = {}
+        distances: dict[str, Tensor] = {}
         for name, (_, labels) in self._placed.items():
             earlier = None if before is None or before not in self._kept else (before, self._kept[before][name])
+            observation = seen[name] or observe(points[name], labels)
             self._states[name], records[name] = extend(
-                self._states[name], step, logits[name], labels=labels, before=earlier, chord=self._chord
+                self._states[name],
+                step,
+                points[name],
+                before=earlier,
+                chord=self._chord,
+                observation=observation,
+                sketched=not self._outputs.budget.exact,
             )
+            if observation.distances is not None:
+                distances[name] = observation.distances
             if name in self._histories:
-                kept = self._histories[name]
-                self._histories[name] = history.extend(kept, step, amplitudes(logits[name]), self._made)
+                kept, point = self._histories[name], self._outputs.point(name, points[name])
+                self._histories[name] = history.extend(kept, step, point, self._made, self._outputs.floor)
         self._made += 1
-        labels_of = {name: labels for name, (_, labels) in self._placed.items() if labels is not None}
         weights = self._weights.extend(step, next(iter(records.values())))
-        return torch.cat([*records.values(), *weights, *self._markers.extend(step, logits, labels_of, records)])
+        return torch.cat([*records.values(), *weights, *self._markers.extend(step, distances, records)])
 
     def _move(self, device: torch.device) -> None:
         self._histories = {
@@ -285,3 +271,11 @@ class Recorder:
         self._kept = {
             step: {name: kept.to(device) for name, kept in logits.items()} for step, logits in self._kept.items()
         }
+
+
+def _check_shape(name: str, kept: Tensor, shape: tuple[int, ...]) -> None:
+    if kept.shape != shape:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor`: probe {name!r} has logits of shape {shape}, its trajectory so far of shape "
+            f"{tuple(kept.shape)}; follow another model with a new monitor (and resume with the same memory)."
+        )

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distributions import distances_to_truth, precise
 from lightning_infogeo.markers import SampleMarker, packed, unpacked
 from lightning_infogeo.monitor.watch import held_out
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES
@@ -25,31 +24,26 @@ class SampleMarkers:
         self._of = of
         self._states: dict[str, dict[str, Any]] = {}
 
-    def prepare(self, probe: str, logits: Tensor) -> None:
-        """Begins to watch a probe with such logits, shape (N, C), or brings what was begun to their device."""
-        like = precise(logits)[:, 0]
+    def prepare(self, probe: str, like: Tensor) -> None:
+        """Begins to watch a probe with distances such as ``like``, shape (N,), or brings what was begun there."""
         fresh = {name: marker.start(like) for name, marker in self._of(probe).items()}
         begun = self._states.get(probe, {})
         self._states[probe] = {name: unpacked(packed(begun.get(name, state)), state) for name, state in fresh.items()}
 
-    def extend(
-        self, step: int, logits: Mapping[str, Tensor], labels: Mapping[str, Tensor], records: Mapping[str, Tensor]
-    ) -> list[Tensor]:
+    def extend(self, step: int, distances: Mapping[str, Tensor], records: Mapping[str, Tensor]) -> list[Tensor]:
         """Adds a record and returns the readings of all markers, probe by probe.
 
         Args:
             step: optimizer steps taken.
-            logits: of every probe, shape (N, C).
-            labels: of every probe with labels, shape (N,).
+            distances: to truth, of every sample of every probe with labels, shape (N,).
             records: the quantities of every probe: markers are told the distance to truth on samples trained on.
         """
         place = LABELLED_QUANTITIES.index("distance_to_truth")
-        trained = next((records[probe][place] for probe in labels if not held_out(probe)), None)
+        trained = next((records[probe][place] for probe in distances if not held_out(probe)), None)
         readings = []
-        for probe in labels:
-            distances = distances_to_truth(logits[probe], labels[probe])
+        for probe, values in distances.items():
             for name, marker in self._of(probe).items():
-                state = marker.extend(self._states[probe][name], step, distances, trained)
+                state = marker.extend(self._states[probe][name], step, values, trained)
                 self._states[probe][name] = state
                 readings.append(marker.reading(state))
         return readings

@@ -6,7 +6,8 @@ from lightning_infogeo.probe.batch import leaves as leaves
 from lightning_infogeo.probe.batch import same_labels as same_labels
 from lightning_infogeo.probe.discovery import discover as discover
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
-from lightning_infogeo.probe.evaluation import check_logits as check_logits
+from lightning_infogeo.probe.evaluation import are_probabilities as are_probabilities
+from lightning_infogeo.probe.evaluation import check_values as check_values
 from lightning_infogeo.probe.placement import place as place
 from lightning_infogeo.probe.sampling import Chosen as Chosen
 from lightning_infogeo.probe.sampling import training_batch_size as training_batch_size

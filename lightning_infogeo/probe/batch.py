@@ -26,12 +26,14 @@ class Probe:
     Args:
         inputs: what the model is called with: a tensor whose first dimension counts the N samples, or any nesting of
             lists, tuples, mappings and dataclasses of such tensors (lists of N strings are cut like tensors).
-        labels: class indices, shape (N,), any integer type; None where there are none. Without labels the quantities
-            that need them are absent.
+        labels: class indices, shape (N,), or (N, …) where an input has several outputs (tokens, pixels, factors), of
+            any integer type; floating ones where all are 0 or 1, for output="bernoulli". None where there are none.
+            Without labels the quantities that need them are absent.
 
     Attributes:
         inputs: a copy of the inputs, on their device.
         labels: a copy of the labels as int64, or None.
+        binary: whether labels were given as floating zeros and ones.
         fingerprint: SHA-256 of structure, shapes, types and contents of the inputs, 64 hexadecimal digits.
 
     Raises:
@@ -46,7 +48,10 @@ class Probe:
     def __init__(self, inputs: Any, labels: Any = None) -> None:
         self.inputs = map_leaves(_own, inputs)
         self._size = _count(self.inputs)
-        self.labels = None if labels is None else _class_indices(labels, self._size)
+        self.labels: Tensor | None = None
+        self.binary = False
+        if labels is not None:
+            self.labels, self.binary = _class_indices(labels, self._size)
         self.fingerprint = _fingerprint(self.inputs)
 
     def __len__(self) -> int:
@@ -206,7 +211,7 @@ def _count(inputs: Any) -> int:
     return int(sizes.pop())
 
 
-def _class_indices(labels: Any, size: int) -> Tensor:
+def _class_indices(labels: Any, size: int) -> tuple[Tensor, bool]:
     try:
         indices = torch.as_tensor(labels).detach()
     except (TypeError, ValueError, RuntimeError):
@@ -214,13 +219,15 @@ def _class_indices(labels: Any, size: int) -> Tensor:
             f"`Probe(labels={type(labels).__name__})`: must be class indices of shape ({size},); give a tensor of "
             "ints, or None where there are none."
         ) from None
-    if indices.is_floating_point() or indices.is_complex() or indices.shape != (size,):
+    binary = indices.is_floating_point() and bool(((indices == 0) | (indices == 1)).all())  # as the loss wants them
+    inexact = indices.is_complex() or (indices.is_floating_point() and not binary)
+    if inexact or indices.shape[:1] != (size,):
         raise ConfigurationError(
             f"`Probe(labels=...)`: must be integer class indices of shape ({size},), got {indices.dtype} of shape "
             f"{tuple(indices.shape)}; convert them, or give None where there are none (classifiers only: targets of a "
             "regression are not supported)."
         )
-    return indices.to(torch.int64, copy=True)
+    return indices.to(torch.int64, copy=True), binary
 
 
 def _fingerprint(inputs: Any) -> str:

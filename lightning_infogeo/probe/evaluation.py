@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from lightning_infogeo.distributions import Categorical, Distribution, Selection
+from lightning_infogeo.pieces import pieces
 from lightning_infogeo.probe.batch import ConfigurationError, cut
 from lightning_infogeo.probe.guard import WriteGuard
 from lightning_infogeo.probe.randomness import fixed_randomness
 
 Precision = Literal["full", "training"]
+Read = TypeVar("Read")
 LogitsFunction = Callable[[pl.LightningModule, Any], Any]
 
 _SCOPE = "`InfoGeometryMonitor` follows classifiers: regression and other outputs are not supported."
@@ -32,19 +35,58 @@ class Evaluator:
         logits_fn: f(pl_module, inputs) -> logits; None for ``pl_module(inputs)``.
         precision: "full" (autocast off) or "training" (the trainer's own context).
         chunk: samples per call.
+        distribution: what the model's outputs mean.
     """
 
-    def __init__(self, logits_fn: LogitsFunction | None, precision: Precision, chunk: int) -> None:
+    def __init__(
+        self,
+        logits_fn: LogitsFunction | None,
+        precision: Precision,
+        chunk: int,
+        distribution: Distribution | None = None,
+    ) -> None:
         self.logits_fn = logits_fn
         self.precision = precision
         self.chunk = chunk
+        self.distribution = distribution or Categorical()
         self._guard = WriteGuard()
 
-    def __call__(self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Any, size: int) -> Tensor:
-        """Returns the logits of all ``size`` samples as the model gives them, shape (size, C).
+    def __call__(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        inputs: Any,
+        size: int,
+        selection: Selection | None = None,
+    ) -> Tensor:
+        """Returns the logits of the samples of ``size`` inputs as the model gives them, shape (N, C).
+
+        Args:
+            trainer: of the module.
+            module: the model.
+            inputs: of a probe, on its device.
+            size: how many there are.
+            selection: which samples of the outputs; None for all of them.
 
         Raises:
-            ConfigurationError: where the output is not a floating tensor (size, C) with C ≥ 2.
+            ConfigurationError: where the output does not fit the distribution.
+        """
+        take = (selection or Selection(self.distribution, size)).take
+        found = self.calls(trainer, module, inputs, size, take)
+        return torch.cat(found) if len(found) > 1 else found[0].clone()
+
+    def calls(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        inputs: Any,
+        size: int,
+        read: Callable[[Tensor, int, int], Read],
+    ) -> list[Read]:
+        """Returns what ``read`` makes of each call's outputs, given the first and (exclusively) the last input.
+
+        Raises:
+            ConfigurationError: where the output does not fit the distribution.
         """
         with ExitStack() as stack:
             stack.enter_context(fixed_randomness(module.device))
@@ -56,12 +98,12 @@ class Evaluator:
             if self.precision == "full":
                 stack.enter_context(torch.autocast(module.device.type, enabled=False))
             stack.enter_context(torch.compiler.set_stance("force_eager"))
-            pieces = []
+            found = []
             for start in range(0, size, self.chunk):
                 stop = min(start + self.chunk, size)
                 output = self._output(module, inputs if stop - start == size else cut(inputs, start, stop))
-                pieces.append(_logits(output, stop - start))
-        return torch.cat(pieces) if len(pieces) > 1 else pieces[0].clone()
+                found.append(read(_outputs(output, stop - start, self.distribution), start, stop))
+        return found
 
     def _output(self, module: pl.LightningModule, inputs: Any) -> Any:
         return module(inputs) if self.logits_fn is None else self.logits_fn(module, inputs)
@@ -80,42 +122,57 @@ def in_evaluation_mode(module: nn.Module) -> Iterator[None]:
             submodule.training = True
 
 
-def check_logits(logits: Tensor, labels: Tensor | None, name: str) -> None:
-    """Checks the values of a first evaluation; reads them from the device.
+def are_probabilities(logits: Tensor) -> bool:
+    """Returns whether every row, shape (N, C), lies in [0, 1] and sums to 1; reads from the device."""
+    for rows in pieces(*logits.shape):
+        values = logits[rows].double() if logits.device.type != "mps" else logits[rows].float()
+        if not ((values >= 0) & (values <= 1)).all() or not (values.sum(-1) - 1).abs().max() < 1e-2:
+            return False
+    return True
+
+
+def check_values(probabilities: bool, labels: Tensor | None, classes: int, name: str) -> None:
+    """Checks what a first evaluation has shown.
+
+    Args:
+        probabilities: whether all outputs are.
+        labels: of the samples, shape (N,).
+        classes: their number C.
+        name: of the probe.
 
     Raises:
-        ConfigurationError: where they are probabilities, or labels are not among the classes.
+        ConfigurationError: where outputs are probabilities, or labels are not among the classes.
     """
-    values = logits.double() if logits.device.type != "mps" else logits.float()
-    if ((values >= 0) & (values <= 1)).all() and (values.sum(-1) - 1).abs().max() < 1e-2:
+    if probabilities:
         raise ConfigurationError(
             f"`InfoGeometryMonitor(logits_fn=...)`: the output on probe {name!r} is probabilities (every row lies in "
             "[0, 1] and sums to 1), where logits are expected: leave the final softmax to the loss, or give "
             "logits_fn=lambda module, inputs: module(inputs).log()."
         )
-    classes = logits.shape[-1]
     if labels is not None and ((labels < 0) | (labels >= classes)).any():
         raise ConfigurationError(
             f"`Probe(labels=...)` of {name!r}: must lie in 0..{classes - 1} for the {classes} classes of the model, "
-            f"got {int(labels.min())}..{int(labels.max())}; renumber the labels, or leave out samples without one."
+            f"got {int(labels.min())}..{int(labels.max())}; renumber the labels, or leave out samples without one (by "
+            "the ignore_index of a distribution, as in output=Categorical(ignore_index=-100))."
         )
 
 
-def _logits(output: Any, size: int) -> Tensor:
+def _outputs(output: Any, size: int, distribution: Distribution) -> Tensor:
     if isinstance(output, Mapping) and "logits" in output:
         output = output["logits"]
     elif not isinstance(output, Tensor) and hasattr(output, "logits"):
         output = output.logits
+    hint = ""
     if not isinstance(output, Tensor):
         got = f"`{type(output).__name__}`"
-    elif not output.is_floating_point() or output.dim() != 2 or output.shape[0] != size or output.shape[1] < 2:
-        got = f"a tensor of {output.dtype} and shape {tuple(output.shape)}"
-    else:
+    elif output.is_floating_point() and output.dim() and len(output) == size and distribution.fits(tuple(output.shape)):
         return output.detach()
+    else:
+        got = f"a tensor of {output.dtype} and shape {tuple(output.shape)}"
+        hint = distribution.hint(tuple(output.shape)) if output.is_floating_point() else ""
     raise ConfigurationError(
-        f'`InfoGeometryMonitor(output="categorical")`: the model must return floating logits of shape ({size}, C) '
-        f"with C ≥ 2 classes for {size} samples, got {got}; give logits_fn=lambda module, inputs: ... that does. "
-        f"{_SCOPE}"
+        f'`InfoGeometryMonitor(output="{distribution.name}")`: the model must return {distribution.expected(size)}, '
+        f"got {got}; give logits_fn=lambda module, inputs: ... that does.{hint} {_SCOPE}"
     )
 
 

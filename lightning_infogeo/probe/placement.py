@@ -15,8 +15,8 @@ from lightning_infogeo.probe.randomness import fixed_randomness
 from lightning_infogeo.probe.sampling import Chosen
 
 
-def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule) -> tuple[Any, Tensor | None]:
-    """Returns inputs and labels on the model's device.
+def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule) -> Any:
+    """Returns the inputs on the model's device.
 
     The batch passes once through the precision plugin's input conversion and the module's (or datamodule's)
     ``on_before_batch_transfer``, ``transfer_batch_to_device`` and ``on_after_batch_transfer``, with the trainer and
@@ -35,4 +35,4 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule) -> tu
             )
     finally:
         trainer.state.stage = stage
-    return split(batch)[0], None if chosen.probe.labels is None else chosen.probe.labels.to(module.device)
+    return split(batch)[0]

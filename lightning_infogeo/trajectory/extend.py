@@ -7,9 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distances import fisher_rao_from_logits
-from lightning_infogeo.distributions import amplitudes, distance_to_truth, entropy, precise
-from lightning_infogeo.geodesics import ignorance, progress, truth
+from lightning_infogeo.distances import arc, arc_from_logits
+from lightning_infogeo.distributions import precise
+from lightning_infogeo.geodesics import progress_in
+from lightning_infogeo.observation import Observation, observe
+from lightning_infogeo.pieces import pieces
 
 QUANTITIES = ("velocity", "length", "displacement", "straightness", "roughness", "entropy")
 """What every record holds, in the order of the vector that ``extend`` returns."""
@@ -22,8 +24,8 @@ class TrajectoryState(NamedTuple):
     """Everything the next record needs, as tensors on the model's device.
 
     Attributes:
-        first: logits of the first finite record, shape (N, C).
-        last: logits of the last finite record, shape (N, C).
+        first: logits of the first finite record, shape (N, C); or sketches of its amplitudes, shape (N, m).
+        last: the same of the last finite record.
         last_step: the step of it, scalar int64.
         length: information length so far, scalar.
         rounding: what adding small increments to ``length`` has lost so far, scalar.
@@ -40,11 +42,10 @@ class TrajectoryState(NamedTuple):
 
 def start(logits: Tensor) -> TrajectoryState:
     """Returns the state before the first record, for logits of this shape, type and device."""
-    zeros = torch.zeros_like(precise(logits))
-    zero = zeros.new_zeros(())
+    zero = torch.zeros((), dtype=precise(logits[:0]).dtype, device=logits.device)
     return TrajectoryState(
-        first=zeros,
-        last=zeros,
+        first=zero.new_zeros(logits.shape),
+        last=zero.new_zeros(logits.shape),
         last_step=torch.zeros_like(zero, dtype=torch.int64),
         length=zero,
         rounding=zero,
@@ -60,6 +61,8 @@ def extend(
     labels: Tensor | None = None,
     before: tuple[int, Tensor] | None = None,
     chord: bool = False,
+    observation: Observation | None = None,
+    sketched: bool = False,
 ) -> tuple[TrajectoryState, Tensor]:
     """Adds one record; reads nothing back from the device.
 
@@ -78,27 +81,26 @@ def extend(
     arXiv 2305.01604. Length depends on the recording interval.
 
     Args:
-        state: from ``start`` or an earlier call.
+        state: from ``start`` or an earlier call; where N·C is large its logits are written in place.
         step: optimizer steps taken.
-        logits: shape (N, C).
+        logits: shape (N, C); or sketches of its amplitudes, shape (N, m), as ``sketched`` says.
         labels: shape (N,), int64 class indices.
         before: the step s − lag and the logits there; without it velocity and roughness are NaN.
         chord: measure the velocity over the interval since the last record instead (``before`` is then not used).
+        observation: of this prediction, where it is known; of a sketched one it must be.
+        sketched: whether logits here, in the state and in ``before`` are sketches: distances then come from chords.
 
     Returns:
         The new state and a vector of ``QUANTITIES``, or of ``LABELLED_QUANTITIES`` where there are labels. Where
         logits are not all finite the state is unchanged and the vector all NaN.
     """
-    logits = precise(logits)
-    first = torch.where(state.started, state.first, logits)
-    last = torch.where(state.started, state.last, logits)
-    interval = (step - state.last_step).to(logits.dtype)
-
-    ends = [last, first] if before is None or chord else [last, first, precise(before[1])]
-    hops = fisher_rao_from_logits(torch.stack(ends), logits)
+    seen = observe(logits, labels) if observation is None else observation
+    interval = (step - state.last_step).to(state.length.dtype)
+    earlier = None if before is None or chord else before[1]
+    hops = 2 * _arcs(state, logits, earlier, sketched).square().mean(-1).sqrt()
     hop, displacement = hops[0], hops[1]
     nan = torch.full_like(hop, torch.nan)
-    finite = logits.isfinite().all() & hop.isfinite() & displacement.isfinite()
+    finite = seen.finite.all() & hop.isfinite() & displacement.isfinite()
 
     velocity, roughness = nan, nan
     if chord:
@@ -120,19 +122,42 @@ def extend(
         displacement,
         torch.where(length > 0, (displacement / length).clamp_max(1), 1),
         torch.where(state.started, roughness, nan),
-        entropy(logits),
+        seen.entropies.mean(),
     ]
-    if labels is not None:
-        a = amplitudes(logits)
-        values += [distance_to_truth(logits, labels), progress(a, ignorance(a), truth(labels, a))]
+    if seen.distances is not None and seen.plane is not None:
+        values += [seen.distances.mean(), progress_in(seen.plane)]
 
-    extended = TrajectoryState(
-        first=first,
-        last=logits,
-        last_step=torch.full_like(state.last_step, step),
-        length=length,
-        rounding=rounding,
-        started=torch.ones_like(state.started),
+    kept = TrajectoryState(
+        first=_replaced(state.first, logits, finite & ~state.started),
+        last=_replaced(state.last, logits, finite),
+        last_step=torch.where(finite, torch.full_like(state.last_step, step), state.last_step),
+        length=torch.where(finite, length, state.length),
+        rounding=torch.where(finite, rounding, state.rounding),
+        started=state.started | finite,
     )
-    kept = TrajectoryState(*(torch.where(finite, new, old) for new, old in zip(extended, state, strict=True)))
     return kept, torch.where(finite, torch.stack(values), nan)
+
+
+def _arcs(state: TrajectoryState, points: Tensor, before: Tensor | None, sketched: bool) -> Tensor:
+    """Returns the arcs of every sample to the last record, the first, and to ``before`` where it is given: (2 or 3, N).
+
+    Before the first record there is none: it counts as both.
+    """
+    between = arc if sketched else arc_from_logits
+    found = torch.zeros(2 if before is None else 3, len(points), dtype=state.length.dtype, device=points.device)
+    for rows in pieces(points.shape[0], points.shape[1]):
+        here = precise(points[rows])
+        ends = [torch.where(state.started, end[rows], here) for end in (state.last, state.first)]
+        ends += [] if before is None else [precise(before[rows])]
+        found[:, rows] = between(torch.stack(ends), here, "none")
+    return found
+
+
+def _replaced(old: Tensor, new: Tensor, when: Tensor) -> Tensor:
+    """Returns ``new`` where ``when`` (scalar bool), else ``old``: in place, piece by piece, where that is large."""
+    parts = list(pieces(old.shape[0], old.shape[1]))
+    if len(parts) == 1:
+        return torch.where(when, precise(new), old)
+    for rows in parts:
+        old[rows] = torch.where(when, precise(new[rows]), old[rows])
+    return old

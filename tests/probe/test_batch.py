@@ -118,7 +118,7 @@ class TestProbe:
             (torch.eye(3).to_sparse(), None, "sparse"),
             (X, Y[:5], r"integer class indices of shape \(6,\), got torch.int64 of shape \(5,\)"),
             (X, Y.float(), "got torch.float32"),
-            (X, torch.eye(6), r"got torch.float32 of shape \(6, 6\).*classifiers only"),
+            (X, torch.eye(6) / 2, r"got torch.float32 of shape \(6, 6\).*classifiers only"),
             (X, ["a"] * 6, r"`Probe\(labels=list\)`"),
             (X, {"a": Y}, r"`Probe\(labels=dict\)`"),
         ],

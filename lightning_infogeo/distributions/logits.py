@@ -1,4 +1,4 @@
-"""What a model's output means: logits to the square roots of probabilities, and what can be read off one prediction.
+"""Logits to the square roots of probabilities, and what can be read off one prediction.
 
 Logits of lower precision are cast to float32 before anything else is done with them, float64 stays: the softmax of
 bfloat16 logits is off by 2e-3, and a step of 1e-3 in the probabilities would be overstated several-fold.
@@ -71,7 +71,7 @@ def distance_to_truth(logits: Tensor, labels: Tensor) -> Tensor:
 
 def distances_to_truth(logits: Tensor, labels: Tensor) -> Tensor:
     """Returns −½ ln p_n(y_n) of every sample, shape (N,), nats; see ``distance_to_truth``."""
-    return log_probabilities(logits).gather(-1, labels.unsqueeze(-1))[..., 0].abs() / 2
+    return minus_half_logs(log_probabilities(logits), labels)
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -83,5 +83,14 @@ def entropy(logits: Tensor) -> Tensor:
     Returns:
         Scalar, nats, range [0, ln C].
     """
-    log_p = log_probabilities(logits)
-    return (log_p.exp() * log_p.clamp_min(torch.finfo(log_p.dtype).min)).sum(-1).abs().mean()
+    return entropies(log_probabilities(logits)).mean()
+
+
+def minus_half_logs(log_p: Tensor, labels: Tensor) -> Tensor:
+    """Returns −½ ln p_n(y_n) of every sample, shape (N,), for log-probabilities of shape (N, C)."""
+    return log_p.gather(-1, labels.unsqueeze(-1))[..., 0].abs() / 2
+
+
+def entropies(log_p: Tensor) -> Tensor:
+    """Returns the entropy of every sample in nats, shape (N,), for log-probabilities of shape (N, C)."""
+    return (log_p.exp() * log_p.clamp_min(torch.finfo(log_p.dtype).min)).sum(-1).abs()

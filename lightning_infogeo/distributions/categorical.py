@@ -1,0 +1,71 @@
+"""One of C classes for each input, or for each position of a map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from lightning_infogeo.distributions.distribution import Distribution, positive
+
+
+@dataclass(frozen=True)
+class Categorical(Distribution):
+    """Logits of one of C ≥ 2 classes: (n, C) with labels (n,), or maps (n, C, h, w, …) with labels (n, h, w, …).
+
+    Of a map every position is a sample. At most ``max_positions`` are followed, spread evenly over all that have a
+    label, by ``seed``: the same in every process and after every resume.
+
+    Args:
+        ignore_index: the label of samples to leave out (255 in many segmentation data sets); None where every label
+            is a class.
+        max_positions: the most positions of maps to follow, all inputs together; None for all.
+        sketch_dim: numbers kept of each sample's amplitudes in the history; None for all C where ``memory`` allows.
+        seed: of the choice of positions, and of sketches.
+
+    Raises:
+        ValueError: where a size is not positive.
+    """
+
+    ignore_index: int | None = None
+    max_positions: int | None = 2048
+    sketch_dim: int | None = None
+    seed: int = 0
+
+    name: ClassVar[str] = "categorical"
+
+    def __post_init__(self) -> None:
+        positive(self, max_positions=self.max_positions, sketch_dim=self.sketch_dim)
+
+    @property
+    def most(self) -> int | None:
+        """The most positions to follow where an input has several."""
+        return self.max_positions
+
+    def expected(self, inputs: int) -> str:
+        """Returns in words what the outputs for so many inputs must be."""
+        return f"floating logits of shape ({inputs}, C) with C ≥ 2 classes for {inputs} samples"
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Returns whether outputs of this shape can be understood: two dimensions, or four and more."""
+        return len(shape) != 3 and len(shape) >= 2 and shape[1] >= 2
+
+    def hint(self, shape: tuple[int, ...]) -> str:
+        """Returns what outputs of another shape may be."""
+        if len(shape) == 3:
+            return (
+                ' Logits of tokens, shape (n, t, V), need output="tokens"; of maps in one dimension, (n, C, l), the '
+                "same with logits_fn=lambda module, inputs: module(inputs).movedim(1, -1)."
+            )
+        if len(shape) == 1 or (len(shape) >= 2 and shape[1] == 1):
+            return ' One logit for yes or no needs output="bernoulli".'
+        return ""
+
+    def positions(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Returns the shape that the labels of one input must have."""
+        return tuple(shape[2:])
+
+    def arranged(self, outputs: Tensor) -> Tensor:
+        """Returns outputs as (n, P, C)."""
+        return outputs[:, None] if outputs.dim() == 2 else outputs.flatten(2).movedim(1, -1)

@@ -1,0 +1,66 @@
+"""What every kind of output can do: say how raw outputs become logits of samples, one distribution each."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+
+class Distribution:
+    """How a model's outputs and labels become N samples with logits of shape (N, C) and labels of shape (N,).
+
+    A value: two that are equal select and arrange alike. An output of one input holds P *positions*, each of which is
+    a sample: one for plain classification, one a token, a pixel, or a factor. ``Selection`` says which are followed.
+
+    Attributes:
+        name: the string that stands for it in ``InfoGeometryMonitor(output=...)``.
+        ignore_index: the label of positions to leave out, or None.
+        sketch_dim: width of the sketches kept of records, or None for what ``memory`` allows.
+        seed: of the choice of positions, and of sketches.
+    """
+
+    name: ClassVar[str]
+    ignore_index: int | None = None
+    sketch_dim: int | None = None
+    seed: int = 0
+
+    @property
+    def most(self) -> int | None:
+        """The most positions to follow where an input has several, all inputs together; None for all."""
+        return None
+
+    def expected(self, inputs: int) -> str:
+        """Returns in words what the outputs for so many inputs must be."""
+        raise NotImplementedError
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Returns whether outputs of this shape, inputs first, can be understood."""
+        raise NotImplementedError
+
+    def hint(self, shape: tuple[int, ...]) -> str:
+        """Returns what outputs of a shape that does not fit may be, as a sentence with a blank before it, or ""."""
+        return ""
+
+    def positions(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Returns the shape that the labels of one input must have, for outputs of this shape."""
+        raise NotImplementedError
+
+    def arranged(self, outputs: Tensor) -> Tensor:
+        """Returns outputs as (inputs, P, R), a view of them wherever there is one."""
+        raise NotImplementedError
+
+    def aligned(self, labels: Tensor) -> Tensor:
+        """Returns labels with one entry for each position, inputs first."""
+        return labels
+
+    def logits(self, rows: Tensor) -> Tensor:
+        """Returns logits of shape (N, C) for positions of arranged outputs, shape (N, R)."""
+        return rows
+
+
+def positive(made: object, **values: int | None) -> None:
+    """Raises ``ValueError`` for a value of a distribution that is neither None nor a positive int."""
+    for name, value in values.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ValueError(f"`{type(made).__name__}({name}={value!r})`: must be a positive int, or None.")

@@ -1,0 +1,206 @@
+"""What the model's outputs on the probes become: logits of samples, or sketches of them where memory is short."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from torch import Tensor
+
+from lightning_infogeo.distances import OVERLAP_FLOOR
+from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
+from lightning_infogeo.monitor.budget import Budget, allotted, exact_from
+from lightning_infogeo.observation import Observation, blank, fill, of_piece
+from lightning_infogeo.pieces import size
+from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, are_probabilities, check_values
+from lightning_infogeo.sketches import Sketch
+
+
+class Outputs:
+    """Evaluates a model on probes and reads its outputs.
+
+    Args:
+        evaluator: how the model is evaluated.
+        max_records: to be kept of each probe.
+        memory: bytes on the device for all that is kept.
+
+    Attributes:
+        evaluator: as given.
+        budget: what is kept; known after ``prepare``.
+        selections: which samples of each probe are followed.
+    """
+
+    def __init__(self, evaluator: Evaluator, max_records: int, memory: int) -> None:
+        self.evaluator = evaluator
+        self.budget = Budget(0, None, True)
+        self.selections: dict[str, Selection] = {}
+        self._max_records = max_records
+        self._memory = memory
+        self._sketches: dict[str, Sketch] = {}
+        self._classes = 0
+        self._dtype = torch.float32
+
+    @property
+    def floor(self) -> float:
+        """Overlaps of what is kept below it count as it."""
+        return OVERLAP_FLOOR if self.budget.width is None else self.budget.width**-0.5
+
+    def sketch(self, name: str) -> Sketch | None:
+        """Returns how the history of a probe is sketched; None where it is not."""
+        return self._sketches.get(name)
+
+    def shape(self, name: str, history: bool = False) -> tuple[int, int]:
+        """Returns the shape in which a prediction is kept for the next record, or in the history."""
+        width = self.budget.width if history or not self.budget.exact else None
+        return len(self.selections[name]), width or self._classes
+
+    def prepare(
+        self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Mapping[str, Any], probes: Mapping[str, Probe]
+    ) -> torch.dtype:
+        """Calls the model once on every probe, decides what is followed and kept, and returns the logits' dtype.
+
+        Raises:
+            ConfigurationError: where outputs and labels do not fit each other or the distribution, or memory is short.
+        """
+        try:
+            classes, self._dtype = self._look(trainer, module, inputs, probes)
+        except RuntimeError as error:
+            if self.evaluator.precision == "training":
+                raise
+            self.evaluator.precision = "training"
+            try:
+                classes, self._dtype = self._look(trainer, module, inputs, probes)
+            except Exception:
+                raise error from None
+            rank_zero_warn(
+                f'`InfoGeometryMonitor(precision="full")`: the model cannot run without autocast ({error}); evaluating '
+                'it in the precision of training instead. Say so yourself with precision="training".'
+            )
+        if len(set(classes.values())) > 1:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor(probes=...)`: the model returns different numbers of classes, {classes}; follow "
+                "such probes with a monitor each (and a prefix each)."
+            )
+        self._classes = next(iter(classes.values()))
+        samples = sum(len(selection) for selection in self.selections.values())
+        distribution = self.evaluator.distribution
+        self.budget = allotted(samples, self._classes, self._memory, self._max_records, distribution.sketch_dim)
+        if not self.budget.exact:
+            rank_zero_info(
+                f"`InfoGeometryMonitor(memory={self._memory})`: {samples} samples of {self._classes} classes are "
+                f"followed by sketches of {self.budget.width} numbers each; for exact curves give "
+                f"{exact_from(samples, self._classes, self._max_records, self.budget.width or 0):,} bytes."
+            )
+        width = self.budget.width
+        self._sketches = {
+            name: Sketch(len(selection), self._classes, width, distribution.seed, module.device)
+            for name, selection in self.selections.items()
+            if width is not None
+        }
+        return self._dtype
+
+    def observe(
+        self, trainer: pl.Trainer, module: pl.LightningModule, name: str, inputs: Any, inputs_count: int, whole: bool
+    ) -> tuple[Tensor, Observation | None]:
+        """Evaluates the model on a probe.
+
+        Returns:
+            Logits (N, C), or sketches (N, m) where the budget has no room for logits; and for these, if ``whole``, the
+            observation of this prediction, since the logits are gone.
+        """
+        selection = self.selections[name]
+        if self.budget.exact:
+            return self.evaluator(trainer, module, inputs, inputs_count, selection), None
+        sketch, labels = self._sketches[name], selection.labels
+        like = torch.empty(len(selection), 0, dtype=self._dtype, device=module.device)
+        points, seen = sketch.blank(like), blank(like, labels is not None)
+
+        def condense(outputs: Tensor, start: int, stop: int) -> None:
+            with torch.autocast(outputs.device.type, enabled=False):
+                for rows, logits in selection.parts(outputs, start, stop, size(self._classes)):
+                    points[rows] = sketch(amplitudes(logits), rows.start)
+                    if whole:
+                        fill(seen, rows, of_piece(logits, None if labels is None else labels[rows]))
+
+        self.evaluator.calls(trainer, module, inputs, inputs_count, condense)
+        return points, seen if whole else None
+
+    def point(self, name: str, kept: Tensor) -> Tensor:
+        """Returns what the history keeps of a prediction, given what ``observe`` returned of it."""
+        if not self.budget.exact:
+            return kept
+        sketch = self._sketches.get(name)
+        return amplitudes(kept) if sketch is None else sketch.of_logits(kept)
+
+    def release(self) -> None:
+        """Takes everything off the device; ``prepare`` brings it back."""
+        cpu = torch.device("cpu")
+        for selection in self.selections.values():
+            selection.to(cpu)
+        for sketch in self._sketches.values():
+            sketch.to(cpu)
+
+    def _look(
+        self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Mapping[str, Any], probes: Mapping[str, Probe]
+    ) -> tuple[dict[str, int], torch.dtype]:
+        """Returns the number of classes on each probe, and the logits' dtype; keeps no logits."""
+        distribution = self.evaluator.distribution
+        classes, dtypes = {}, []
+        for name, probe in probes.items():
+            softmax = distribution.name != Bernoulli.name
+            if softmax and probe.binary:
+                raise ConfigurationError(
+                    f"`Probe(labels=...)` of {name!r}: must be integer class indices, got torch.float32; convert them, "
+                    'or give output="bernoulli" where they answer a yes-or-no question each (classifiers only: targets '
+                    "of a regression are not supported)."
+                )
+            selection = self.selections[name] = Selection(distribution, len(probe), probe.labels)
+            look = _Look(selection, name)
+            self.evaluator.calls(trainer, module, inputs[name], len(probe), look)
+            labels = None if selection.labels is None else selection.labels.cpu()
+            check_values(softmax and look.probabilities, labels, look.classes, name)
+            if not softmax and look.chances and len(selection) >= _SUSPICIOUS:
+                rank_zero_warn(
+                    f'`InfoGeometryMonitor(output="bernoulli")`: all outputs on probe {name!r} lie between 0 and 1. '
+                    "Logits are expected: if these are probabilities, leave the final sigmoid to the loss, or give "
+                    "logits_fn=lambda module, inputs: module(inputs).logit()."
+                )
+            classes[name] = look.classes
+            dtypes.append(look.dtype)
+        return classes, dtypes[0]
+
+
+_SUSPICIOUS = 32
+"""So many outputs between 0 and 1, and none outside, are hardly logits."""
+
+
+class _Look:
+    """Reads the outputs of a first evaluation, call by call, from the device.
+
+    Attributes:
+        classes: their number.
+        dtype: of the outputs.
+        probabilities: whether every row so far lies in [0, 1] and sums to 1.
+        chances: whether every logit of a second class so far lies in (0, 1).
+    """
+
+    def __init__(self, selection: Selection, name: str) -> None:
+        self.classes, self.dtype = 0, torch.float32
+        self.probabilities = self.chances = True
+        self._selection = selection
+        self._name = name
+
+    def __call__(self, outputs: Tensor, start: int, stop: int) -> None:
+        try:
+            self._selection.settle(outputs)
+        except ValueError as error:
+            raise ConfigurationError(f"`Probe(labels=...)` of {self._name!r}: {error}.") from None
+        self.dtype = outputs.dtype
+        self.classes = self._selection.classes(outputs)
+        for _, logits in self._selection.parts(outputs, start, stop, size(self.classes)):
+            self.probabilities = self.probabilities and are_probabilities(logits)
+            second = logits[:, 1]
+            self.chances = self.chances and bool(((second > 0) & (second < 1)).all())
