@@ -37,11 +37,17 @@ def agreed(runs: Sequence[Recorded], same_probe: bool, function: str) -> Tensor 
         )
         _same(runs, [run.fingerprint for run in runs], function, "probe fingerprint", remedy)
     samples, classes = runs[0].amplitudes.shape[1:]
-    labels = [None if run.labels is None else tuple(run.labels.flatten().tolist()) for run in runs]
-    _same(runs, labels, function, "labels", "")
-    if labels[0] is None:
+    found = runs[0].labels
+    same = [
+        run.labels is found
+        if found is None or run.labels is None
+        else torch.equal(run.labels.cpu().long(), found.cpu().long())
+        for run in runs
+    ]
+    _same(runs, [True, *same[1:]], function, "labels", "")
+    if found is None:
         return None
-    found = torch.tensor(labels[0], dtype=torch.int64)
+    found = found.cpu().long()
     if found.shape != (samples,) or not ((found >= 0) & (found < classes)).all():
         raise ValueError(
             f"`{function}(...)`: labels of run {runs[0].name!r} must have shape ({samples},) and lie in "
