@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -18,6 +17,7 @@ from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import landscape
 from lightning_infogeo.monitor.arguments import check_same_probes
+from lightning_infogeo.monitor.explained import explained
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.settings import LEAST_RECORDS
@@ -65,6 +65,7 @@ class Recorder:
         self._placed: dict[str, tuple[Any, Tensor | None]] = {}
         self._states: dict[str, TrajectoryState] = {}
         self._kept: dict[int, dict[str, Tensor]] = {}
+        self._latest: dict[str, Tensor] = {}
 
     @property
     def dtype(self) -> torch.dtype:
@@ -80,6 +81,15 @@ class Recorder:
         }
         return {**probes, **self._weights.quantities}
 
+    @property
+    def classes(self) -> int:
+        """Of the predictions; known after ``prepare``."""
+        return next(iter(self._states.values())).first.shape[-1]
+
+    def predictions(self) -> dict[str, Tensor]:
+        """Returns the amplitudes of the last record, NaN where its logits were not finite."""
+        return {name: amplitudes(logits) for name, logits in self._latest.items()}
+
     def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> torch.dtype:
         """Brings everything to the model's device, checks what the model returns there, and returns its dtype.
 
@@ -93,9 +103,9 @@ class Recorder:
                 f"`InfoGeometryMonitor`: `{type(module).__name__}` has uninitialised lazy parameters, {lazy}, and the "
                 "first call would draw random numbers; call the model once in `configure_model`."
             )
-        with _explained(module, "passing a probe through the batch-transfer hooks of"):
+        with explained(module, "passing a probe through the batch-transfer hooks of"):
             self._placed = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
-        with _explained(module, "calling"):
+        with explained(module, "calling"):
             logits = self._first_evaluation(trainer, module)
         for name, chosen in self.chosen.items():
             check_logits(logits[name], chosen.probe.labels, name)
@@ -132,6 +142,7 @@ class Recorder:
         """
         logits = self._evaluate(trainer, module)
         record = self._record(step, logits, decision.before) if decision.record else None
+        self._latest = logits
         if decision.keep:
             self._kept[step] = logits
         self._kept = {kept: self._kept[kept] for kept in keep if kept in self._kept}
@@ -158,6 +169,7 @@ class Recorder:
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
         self._placed.clear()
+        self._latest = {}
         self._markers.release()
         self._weights.release()
         self._move(torch.device("cpu"))
@@ -273,18 +285,3 @@ class Recorder:
         self._kept = {
             step: {name: kept.to(device) for name, kept in logits.items()} for step, logits in self._kept.items()
         }
-
-
-@contextmanager
-def _explained(module: pl.LightningModule, action: str) -> Iterator[None]:
-    try:
-        yield
-    except ConfigurationError:
-        raise
-    except Exception as error:
-        raise ConfigurationError(
-            f"`InfoGeometryMonitor(logits_fn=...)`: {action} `{type(module).__name__}` raised {type(error).__name__}: "
-            f"{error}. By default it is called as module(inputs), inputs being the first element of a batch, or a "
-            "mapping without its labels; give logits_fn=lambda module, inputs: ... to call it otherwise, or other "
-            "samples by probes=Probe(inputs, labels)."
-        ) from error
