@@ -131,7 +131,7 @@ def _checked(landmarks: int | None, n: int, draws: int, n_components: int, progr
 def _notes(runs: Sequence[Recorded], followed: Sequence[Course]) -> tuple[str, ...]:
     """What the reader of the numbers should know."""
     notes = []
-    half = [run.name for run in runs if str(getattr(run.amplitudes, "dtype", "")).endswith("float16")]
+    half = [run.name for run in runs if str(run.amplitudes[:1].dtype).endswith("float16")]
     if half:
         notes.append(
             f"{len(half)} of {len(runs)} runs are stored in half precision: lengths made of steps below 1e-2 are off "
