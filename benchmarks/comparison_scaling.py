@@ -33,7 +33,6 @@ from lightning_infogeo.comparison.reindexed import Reindexed, at_equal_progress
 from lightning_infogeo.comparison.tiles import exact_distances
 
 CLASSES = 10
-RECORDS = 50
 
 
 class OnDisk:
@@ -53,20 +52,21 @@ class OnDisk:
         return block[:, samples]
 
 
-def runs(folder: Path, checkpoints: int, samples: int) -> list[Recording]:
-    """Runs of fifty records from random predictions to the labels, each by its own way."""
+def runs(folder: Path, checkpoints: int, samples: int, records: int = 50) -> list[Recording]:
+    """Runs from random predictions to the labels, each by a way of its own within five dimensions."""
     labels = torch.arange(samples) % CLASSES
     ends = 6.0 * torch.nn.functional.one_hot(labels, CLASSES)
     found = []
-    for k in range(checkpoints // RECORDS):
+    ways = torch.randn(5, samples, CLASSES, generator=torch.Generator().manual_seed(1234))
+    for k in range(checkpoints // records):
         generator = torch.Generator().manual_seed(k)
-        way = torch.randn(samples, CLASSES, generator=generator)
-        t = torch.linspace(0, 1, RECORDS)[:, None, None]
-        noise = 0.1 * torch.randn(RECORDS, samples, CLASSES, generator=generator).cumsum(0)
+        way = (torch.randn(5, 1, 1, generator=generator) * ways).sum(0) / 2
+        t = torch.linspace(0, 1, records)[:, None, None]
+        noise = 0.1 * torch.randn(records, samples, CLASSES, generator=generator).cumsum(0)
         path = folder / f"{k}.bin"
         path.write_bytes(amplitudes(t * ends + 4 * t * (1 - t) * way + noise).numpy().tobytes())
         found.append(
-            Recording(f"{k}", torch.arange(RECORDS), OnDisk(path, (RECORDS, samples, CLASSES)), labels, "probe")
+            Recording(f"{k}", torch.arange(records), OnDisk(path, (records, samples, CLASSES)), labels, "probe")
         )
     return found
 
@@ -97,9 +97,9 @@ def _peak_reset():  # type: ignore[no-untyped-def]
 
 def rates(samples: int, memory: int) -> dict[str, float]:
     """The cost of each stage in nanoseconds of one thread for its unit of work, in this process."""
-    checkpoints, landmarks, n, draws, work = 800, 50, 20, 2, Work(memory)
+    checkpoints, landmarks, n, draws, work = 1536, 50, 10, 2, Work(memory)
     with tempfile.TemporaryDirectory() as folder:
-        given = runs(Path(folder), checkpoints, samples)
+        given = runs(Path(folder), checkpoints, samples, records=12)
         points, labels = Checkpoints(given), given[0].labels
         numbers, found = checkpoints * samples * CLASSES, {}
 
@@ -128,31 +128,50 @@ def rates(samples: int, memory: int) -> dict[str, float]:
     return found
 
 
-def large(cost: dict[str, float], checkpoints: int, samples: int, trained: int, ranks: int) -> list[dict[str, object]]:
-    """What an archive of ``checkpoints`` × ``samples`` × 10 of ``trained`` runs costs, by calculation."""
-    numbers, n, draws, landmarks = checkpoints * samples * CLASSES, 100, 4, 500
-    few = max(32, 2**30 // (8 * CLASSES * checkpoints))
-    overlaps = checkpoints**2 // 2 * samples
+def large(cost: dict[str, float], ranks: int = 64, memory: int = 2**32) -> list[dict[str, object]]:
+    """What 151,407 checkpoints × 50,000 samples × 10 classes of 2,296 runs cost, by calculation.
+
+    Bytes are those of float32 without compression, an archive giving whole records only.
+    """
+    checkpoints, samples, trained, n, draws, landmarks = 151_407, 50_000, 2_296, 100, 4, 500
+    record = 4 * samples * CLASSES
+    once = record * checkpoints
+    few = max(32, memory // (8 * CLASSES * checkpoints))
+    block = min(memory * 3 // 16 // (8 * CLASSES * samples), 256)
+    parts = math.ceil(samples / (memory // 2 // (8 * CLASSES * (trained + 9))))
+    pieces = n * trained
+    placing = once + checkpoints / block * landmarks * record
     stages: list[tuple[str, str, float, float]] = [
-        ("fingerprint (restartable)", "reading and fingerprint, a number", numbers, 4 * numbers),
-        ("progress and lengths", "progress and lengths, a number", numbers, 4 * numbers),
-        ("null", "null and re-indexed length, a number", trained * n * samples * CLASSES * (draws + 1), 8 * trained * n * samples * CLASSES),
-        ("distances at equal progress", "distances at equal progress, an overlap", trained**2 // 2 * n * samples, 8 * trained * n * samples * CLASSES),
-        ("choosing 500 landmarks", "choosing landmarks, an overlap", checkpoints * landmarks * few, 4 * numbers),
-        ("placing by 500 landmarks", "placing by landmarks, an overlap", checkpoints * landmarks * samples, 4 * numbers),
-        ("all distances (instead of landmarks)", "tiles, an overlap", overlaps, 4 * numbers * checkpoints / (2 * 96)),
-    ]  # fmt: skip
+        ("fingerprint", "reading and fingerprint, a number", once / 4, once),
+        ("progress and lengths", "progress and lengths, a number", once / 4, once),
+        ("null", "null and re-indexed length, a number", pieces * record / 4 * (draws + 1), 2 * pieces * record),
+        (
+            "distances at equal progress",
+            "distances at equal progress, an overlap",
+            trained**2 / 2 * n * samples,
+            2 * pieces * record * parts,
+        ),
+        ("500 landmarks: choosing", "choosing landmarks, an overlap", checkpoints * landmarks * few, once),
+        ("500 landmarks: placing", "placing by landmarks, an overlap", checkpoints * landmarks * samples, placing),
+        (
+            "instead, all distances",
+            "tiles, an overlap",
+            checkpoints**2 / 2 * samples,
+            (checkpoints / block) ** 2 / 2 * block * record,
+        ),
+    ]
     rows: list[dict[str, object]] = []
     for name, unit, units, read in stages:
         hours = units * cost[unit] * 1e-9 / 3600
-        operations = units * (2 * (CLASSES + 2) if "overlap" in unit else 1)
+        kind = unit.rpartition(" ")[2]
         rows.append(
             {
                 "stage": name,
-                "operations": f"{operations:.1e}" if "overlap" in unit else f"{units:.1e} numbers",
+                "work": f"{units:.1e} {kind}s",
+                "multiply-adds": f"{units * (CLASSES + 2):.1e}" if kind == "overlap" else "",
                 "read [TB]": read / 1e12,
                 "thread hours": hours,
-                f"hours on {ranks} ranks": hours / ranks,
+                f"hours on {ranks} threads": hours / ranks,
             }
         )
     return rows
@@ -202,13 +221,10 @@ def main() -> None:
     report("comparison_scaling", title, rows, exponents=fitted)
     print("exponents of checkpoints:", json.dumps(fitted))
     cost = child("rates", options.rate_samples, 2**28)
-    report(
-        "comparison_rates",
-        f"Stages, N = {options.rate_samples}",
-        [{"stage, unit": k, "ns": v} for k, v in cost.items()],
-    )
+    stages: list[dict[str, object]] = [{"stage, unit": name, "ns": value} for name, value in cost.items()]
+    report("comparison_rates", f"Stages, N = {options.rate_samples}", stages)
     title = "151,407 checkpoints × 50,000 × 10 of 2,296 runs, by calculation"
-    report("comparison_large", title, large(cost, 151_407, 50_000, 2_296, 64))
+    report("comparison_large", title, large(cost))
 
 
 if __name__ == "__main__":

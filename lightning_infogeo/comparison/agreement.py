@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lightning_infogeo.comparison.checkpoints import read
 from lightning_infogeo.comparison.recorded import Recorded
 
 
@@ -36,11 +37,17 @@ def agreed(runs: Sequence[Recorded], same_probe: bool, function: str) -> Tensor 
         )
         _same(runs, [run.fingerprint for run in runs], function, "probe fingerprint", remedy)
     samples, classes = runs[0].amplitudes.shape[1:]
-    labels = [None if run.labels is None else tuple(run.labels.flatten().tolist()) for run in runs]
-    _same(runs, labels, function, "labels", "")
-    if labels[0] is None:
+    found = runs[0].labels
+    same = [
+        run.labels is found
+        if found is None or run.labels is None
+        else torch.equal(run.labels.cpu().long(), found.cpu().long())
+        for run in runs
+    ]
+    _same(runs, [True, *same[1:]], function, "labels", "")
+    if found is None:
         return None
-    found = torch.tensor(labels[0], dtype=torch.int64)
+    found = found.cpu().long()
     if found.shape != (samples,) or not ((found >= 0) & (found < classes)).all():
         raise ValueError(
             f"`{function}(...)`: labels of run {runs[0].name!r} must have shape ({samples},) and lie in "
@@ -68,10 +75,19 @@ def _well_formed(run: Recorded, function: str) -> None:
         raise ValueError(f"{where} must have amplitudes of shape (T, N, C) with N and C at least 1, got {shape}.")
     if not shape[0]:
         raise ValueError(f"{where} has no records; leave it out.")
+    for name, value in (("steps", run.steps), ("labels", run.labels)):
+        if value is not None and not isinstance(value, Tensor):
+            raise ValueError(f"{where} has {name} of type {type(value).__name__}; pass torch.as_tensor({name}).")
     if tuple(run.steps.shape) != shape[:1] or bool((run.steps.diff() <= 0).any()):
         raise ValueError(
             f"{where} must have increasing steps, one for each of its {shape[0]} records, got shape "
             f"{tuple(run.steps.shape)}."
+        )
+    first = read(run, torch.tensor([0]))
+    # Half precision leaves squared norms within 1 %; probabilities and logits are far off.
+    if ((first.square().sum(-1) - 1).abs() > 0.05).any() or (first < -0.05).any():
+        raise ValueError(
+            f"{where} must hold amplitudes, unit vectors √p: pass amplitudes(logits), or √ of probabilities."
         )
 
 

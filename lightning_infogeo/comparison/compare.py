@@ -72,7 +72,7 @@ def compare(
             without them.
         ModuleNotFoundError: where SciPy is not installed.
     """
-    values = _checked(landmarks, n, draws, progress_values)
+    values = _checked(landmarks, n, draws, n_components, progress_values)
     labels = agreed(trajectories, same_probe, "compare")
     if labels is None:
         raise ValueError(
@@ -116,10 +116,13 @@ def compare(
     )
 
 
-def _checked(landmarks: int | None, n: int, draws: int, progress_values: Sequence[float]) -> Tensor:
+def _checked(landmarks: int | None, n: int, draws: int, n_components: int, progress_values: Sequence[float]) -> Tensor:
     checked_landmarks(landmarks, "compare")
-    if n < 1 or draws < 0:
-        raise ValueError(f"`compare(n={n!r}, draws={draws!r})`: n must be positive, such as 100, draws not negative.")
+    if n < 1 or draws < 0 or n_components < 1:
+        raise ValueError(
+            f"`compare(n={n!r}, draws={draws!r}, n_components={n_components!r})`: n and n_components must be positive, "
+            "such as 100 and 3, draws not negative."
+        )
     if not all(0 < value <= 1 for value in progress_values):
         raise ValueError(f"`compare(progress_values={progress_values!r})`: must lie in (0, 1], such as (0.5, 0.9).")
     return torch.tensor(tuple(progress_values), dtype=torch.float64)
@@ -128,7 +131,7 @@ def _checked(landmarks: int | None, n: int, draws: int, progress_values: Sequenc
 def _notes(runs: Sequence[Recorded], followed: Sequence[Course]) -> tuple[str, ...]:
     """What the reader of the numbers should know."""
     notes = []
-    half = [run.name for run in runs if str(getattr(run.amplitudes, "dtype", "")).endswith("float16")]
+    half = [run.name for run in runs if str(run.amplitudes[:1].dtype).endswith("float16")]
     if half:
         notes.append(
             f"{len(half)} of {len(runs)} runs are stored in half precision: lengths made of steps below 1e-2 are off "
@@ -140,8 +143,8 @@ def _notes(runs: Sequence[Recorded], followed: Sequence[Course]) -> tuple[str, .
     short = sum(float(course.progress.max()) < _SHORT for course in followed)
     if short:
         notes.append(
-            f"{short} of {len(runs)} runs never reach progress {_SHORT:g}: beyond it their last record stands for them, "
-            "which makes their distances larger."
+            f"{short} of {len(runs)} runs never reach progress {_SHORT:g}: their last record stands for them from "
+            "there on, which makes their distances larger."
         )
     return tuple(notes)
 

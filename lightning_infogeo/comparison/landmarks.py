@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lightning_infogeo.comparison.checkpoints import Checkpoints, Cut
 from lightning_infogeo.comparison.tiles import exact_distances
-from lightning_infogeo.comparison.work import Work, named, place, total
+from lightning_infogeo.comparison.work import Work, named, of_first, place, total
 from lightning_infogeo.distances import OVERLAP_FLOOR, pairwise_bhattacharyya
 from lightning_infogeo.embedding import Embedding, inpca
 
@@ -60,6 +60,9 @@ def landmark_inpca(
     """
     landmarks, weights = farthest_points(points, count, work, first, seed)
     embedding = inpca(exact_distances(points, work, landmarks, content), n_components, weights)
+    # Machines that differ may give an eigenvector either sign: all ranks place points on the axes of the first.
+    axes = {"coordinates": of_first(embedding.coordinates), "eigenvalues": of_first(embedding.eigenvalues)}
+    embedding = embedding._replace(**axes)
     cut = Cut.of(points, work.memory)
     blocks = torch.split(torch.arange(len(points)), cut.records)
     near = _Columns(points, landmarks, work)

@@ -46,7 +46,7 @@ class Work(NamedTuple):
         if self.folder is not None:
             shelf = Shelf(self.folder / f"{stage}-{fingerprint[:16]}", fingerprint)
             # The ranks may see a shared folder in different states: what the first of them saw counts.
-            missing = total(~shelf.kept(count) if rank == 0 else torch.zeros(count, dtype=torch.bool)).bool()
+            missing = of_first(~shelf.kept(count)).bool()
         order = torch.cat([missing.nonzero().flatten(), (~missing).nonzero().flatten()])
         own = order[rank::ranks].tolist()
         for done, job in enumerate(own, 1):
@@ -119,6 +119,11 @@ def place() -> tuple[int, int]:
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def of_first(values: Tensor) -> Tensor:
+    """Returns what the first rank has, in each of them; all pass the same shape."""
+    return total(values if place()[0] == 0 else torch.zeros_like(values))
 
 
 def total(part: Tensor) -> Tensor:
