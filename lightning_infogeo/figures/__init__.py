@@ -1,5 +1,10 @@
 """Pictures. Nothing else in the package knows matplotlib, and it is imported only when a picture is drawn."""
 
+from lightning_infogeo.figures.topology import capacity as capacity
+from lightning_infogeo.figures.topology import learning_tree as learning_tree
+from lightning_infogeo.figures.topology import neuron_paths as neuron_paths
+from lightning_infogeo.figures.topology import sheets as sheets
+from lightning_infogeo.figures.topology import weight_norms as weight_norms
 from lightning_infogeo.figures.trajectory import COLOURS as COLOURS
 from lightning_infogeo.figures.trajectory import collapse as collapse
 from lightning_infogeo.figures.trajectory import curves as curves

@@ -93,7 +93,7 @@ _EXACT = 1024
 def _parts(vectors: Tensor, scale: Tensor) -> Iterator[Tensor]:
     """Yields points of some records, (P, fan_in), float64, of some 64 MB each."""
     records = max(1, 2**23 // (vectors.shape[1] * vectors.shape[2]))
-    for part in vectors.split(records):
+    for part in torch.split(vectors, records):
         yield part.flatten(0, 1).cpu().double() / scale
 
 
@@ -118,4 +118,5 @@ def _axes(vectors: Tensor, scale: Tensor, mean: Tensor, count: int) -> Tensor:
         small = block.mT @ times(block)
         axes = block @ torch.linalg.eigh((small + small.mT) / 2)[1].flip(1)[:, :count]
     largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
-    return axes * torch.where(largest < 0, -1.0, 1.0)
+    signed: Tensor = axes * torch.where(largest < 0, -1.0, 1.0)
+    return signed

@@ -107,8 +107,8 @@ def learning_graph(
     lens than along it, and at most their width, beyond which one jump of one neuron would join everything; and it is
     never less than twice ``radius``, the gaps that leaving out points makes.
 
-    Beyond ``max_points`` points the graph is that of farthest points, each weighing as many as it stands for; all points
-    count in the attributes of nodes. A feature smaller than ``radius`` is lost.
+    Beyond ``max_points`` points the graph is that of farthest points, each weighing as many as it stands for; all of
+    the others count in the attributes of nodes. A feature smaller than ``radius`` is lost.
 
     Args:
         vectors: incoming weights, tensor or array of shape (records, neurons, fan_in).
@@ -147,9 +147,7 @@ def learning_graph(
         nerve=_Nerve(),
     )
     graph = _described(networkx.Graph(), complex_["nodes"], complex_["links"], layer, values, chosen)
-    return LearningGraph(
-        graph, len(layer.points), len(chosen.kept), chosen.radius, reach, spacing, layer.explained
-    )
+    return LearningGraph(graph, len(layer.points), len(chosen.kept), chosen.radius, reach, spacing, layer.explained)
 
 
 def interval_overlap(overlap: float, convention: Convention = "interval") -> float:
@@ -251,15 +249,15 @@ def _described(
     chosen: Representatives,
 ) -> Any:
     """Adds the nodes, with all points that go with the kept ones, and the edges."""
-    cells = chosen.nearest.argsort(stable=True).split(chosen.weights.tolist())
+    cells = torch.split(chosen.nearest.argsort(stable=True), chosen.weights.tolist())
     points = {name: torch.cat([cells[member] for member in members]) for name, members in nodes.items()}
     number = {name: k for k, name in enumerate(sorted(points, key=lambda name: float(values[points[name]].mean())))}
     for name, k in number.items():
         record, neuron = points[name] // layer.neurons, points[name] % layer.neurons
         graph.add_node(
             k,
-            neurons=tuple(neuron.unique().tolist()),
-            steps=tuple(layer.steps[record.unique()].tolist()),
+            neurons=tuple(torch.unique(neuron).tolist()),
+            steps=tuple(layer.steps[torch.unique(record)].tolist()),
             size=len(record),
             step=int(layer.steps[record].median()),
             lens=float(values[points[name]].mean()),
