@@ -54,18 +54,20 @@ def neuron_paths(layers: Mapping[str, tuple[Any, Any]], most: int = 100) -> Figu
         layers: vectors (records, neurons, fan_in) and steps (records,) by layer.
         most: neurons drawn of a layer, evenly chosen.
     """
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
     from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
     figure = Figure(figsize=(5.2 * len(layers), 5), layout="constrained")
     panels = figure.subplots(1, len(layers), squeeze=False, subplot_kw={"projection": "3d"}).flatten()
+    norm = Normalize(0, max(1, *(int(steps[-1]) for _, steps in layers.values())))
     for axes, (name, (vectors, steps)) in zip(panels, layers.items(), strict=True):
         layer = cloud(vectors, steps, 3)
         chosen = torch.linspace(0, layer.neurons - 1, min(most, layer.neurons)).round().long()
         ways = torch.nn.functional.pad(layer.trajectories[:, chosen], (0, 3 - layer.points.shape[1])).numpy()
         pieces = np.stack([ways[:-1], ways[1:]], axis=2).reshape(-1, 2, 3)
         colours = layer.steps[1:].repeat_interleave(len(chosen)).numpy()
-        lines = Line3DCollection(pieces, cmap="viridis", array=colours, linewidth=0.8, alpha=0.8)
+        lines = Line3DCollection(pieces, cmap="viridis", norm=norm, array=colours, linewidth=0.8, alpha=0.8)
         axes.add_collection3d(lines, autolim=False)
         axes.scatter(*ways[-1].T, color=COLOURS[1], s=6, depthshade=False, label="at the end")
         axes.plot(*ways[0].mean(0)[:, None], "s", color="black", markersize=5, label="at the beginning, on average")
@@ -77,8 +79,7 @@ def neuron_paths(layers: Mapping[str, tuple[Any, Any]], most: int = 100) -> Figu
         axes.set_title(
             f"{name}: {len(chosen)}{drawn} neurons, {layer.explained:.0%} of the variance", fontsize="medium"
         )
-        if len(pieces):
-            figure.colorbar(lines, ax=axes, label="optimizer step", shrink=0.6, pad=0.1)
+    figure.colorbar(lines, ax=list(panels), label="optimizer step", shrink=0.6, pad=0.1)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 

@@ -26,8 +26,8 @@ class Capacity(NamedTuple):
         neurons: how many there are.
         eps: distance up to which neurons are joined, in the unit of the weights.
         saturation: median number of clusters from ``saturation_step`` on; NaN where the curve has not levelled off.
-        saturation_step: first step from which the curve stays within 5 % of the last count (or one cluster, if that is
-            more); NaN where that is in the last tenth of the steps.
+        saturation_step: first step from which the curve stays within 5 % of the last count; NaN where that is in the
+            last tenth of the steps.
     """
 
     steps: Tensor
@@ -94,7 +94,7 @@ def _clusters(points: Tensor, reach: float) -> int:
 
 def _saturation(steps: Tensor, clusters: Tensor) -> tuple[float, float]:
     last = int(clusters[-1])
-    outside = ((clusters - last).abs() > max(1, 0.05 * last)).nonzero()
+    outside = ((clusters - last).abs() > 0.05 * last).nonzero()
     first = int(outside[-1]) + 1 if len(outside) else 0
     if float(steps[first] - steps[0]) > 0.9 * float(steps[-1] - steps[0]) or len(steps) < 2:
         return math.nan, math.nan

@@ -62,20 +62,18 @@ def farthest_points(points: Tensor, count: int) -> Representatives:
         gaps = np.linalg.norm(x[kept] - x[new], axis=1)
         # By the triangle inequality a point at distance r of its own may be nearer to the new one only if gap < 2 r.
         touched = np.flatnonzero(gaps < 2 * radii[:k])
-        moved = []
-        for cell in touched:
-            members = cells[cell]
-            to_new = np.linalg.norm(x[members] - x[new], axis=1)
-            nearer = to_new < distance[members]
-            if nearer.any():
-                distance[members[nearer]] = to_new[nearer]
-                moved.append(members[nearer])
-                cells[cell] = members = members[~nearer]
-                far[cell] = members[distance[members].argmax()]
-                radii[cell] = distance[far[cell]]
-        cells.append(np.concatenate(moved))
+        members = np.concatenate([cells[cell] for cell in touched])
+        to_new = np.sqrt(np.square(x[members] - x[new]).sum(1))
+        nearer = to_new < distance[members]
+        moved = members[nearer]
+        robbed = np.unique(nearest[moved])
+        distance[moved], nearest[moved] = to_new[nearer], k
+        for cell in robbed:
+            cells[cell] = left = cells[cell][nearest[cells[cell]] == cell]
+            far[cell] = left[distance[left].argmax()]
+            radii[cell] = distance[far[cell]]
+        cells.append(moved)
         kept.append(new)
-        nearest[cells[k]] = k
-        far[k] = cells[k][distance[cells[k]].argmax()]
+        far[k] = moved[distance[moved].argmax()]
         radii[k] = distance[far[k]]
     return Representatives(torch.tensor(kept), torch.from_numpy(nearest), float(radii.max()))

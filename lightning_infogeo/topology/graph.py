@@ -76,8 +76,13 @@ class LearningGraph:
 
     @property
     def branch_steps(self) -> tuple[int, ...]:
-        """Median step of the points of each branch node, sorted: when neurons parted there, or met."""
-        return tuple(sorted(self.graph.nodes[node]["step"] for node in self.branch_nodes))
+        """For each branch node the step at which neurons parted there, or met, sorted.
+
+        It is the step at which a third of its neighbours is first reached: the second way out, or the way on from where
+        two ways came together.
+        """
+        first = {node: steps[0] for node, steps in self.graph.nodes(data="steps")}
+        return tuple(sorted(sorted(first[other] for other in self.graph[node])[2] for node in self.branch_nodes))
 
     @property
     def is_tree(self) -> bool:
@@ -97,6 +102,7 @@ def learning_graph(
     convention: Convention = "interval",
     dimensions: int = DIMENSIONS,
     max_points: int = MAX_POINTS,
+    nested: bool = False,
 ) -> LearningGraph:
     """Returns the Mapper graph of a layer: KeplerMapper's, with scikit-learn's DBSCAN in every interval.
 
@@ -110,6 +116,10 @@ def learning_graph(
     Beyond ``max_points`` points the graph is that of farthest points, each weighing as many as it stands for; all of
     the others count in the attributes of nodes. A feature smaller than ``radius`` is lost.
 
+    A cluster whose points all belong to another is left out. It says nothing that the other does not: components and
+    cycles stay as they are (the nerve is collapsed, not changed), but where the lens has a turning point on the way of
+    some neurons such a cluster would be a leaf.
+
     Args:
         vectors: incoming weights, tensor or array of shape (records, neurons, fan_in).
         steps: optimizer steps of the records, shape (records,), increasing; None for 0, 1, 2, …
@@ -122,6 +132,7 @@ def learning_graph(
         convention: what ``overlap`` is a share of.
         dimensions: principal axes kept before anything else.
         max_points: above.
+        nested: whether to keep clusters that lie within another, as the published graphs do.
 
     Raises:
         ValueError: for vectors that make no cloud (``cloud``), or settings out of range.
@@ -146,7 +157,10 @@ def learning_graph(
         clusterer=_Weighted(clusterer(eps=reach, min_samples=min_samples)),
         nerve=_Nerve(),
     )
-    graph = _described(networkx.Graph(), complex_["nodes"], complex_["links"], layer, values, chosen)
+    nodes, links = complex_["nodes"], complex_["links"]
+    if not nested:
+        nodes = _without_nested(nodes, links)
+    graph = _described(networkx.Graph(), nodes, links, layer, values, chosen)
     return LearningGraph(graph, len(layer.points), len(chosen.kept), chosen.radius, reach, spacing, layer.explained)
 
 
@@ -240,6 +254,21 @@ class _Nerve:
         return links, []
 
 
+def _without_nested(nodes: Mapping[str, Sequence[int]], links: Mapping[str, Sequence[str]]) -> dict[str, Sequence[int]]:
+    """Returns the nodes whose points do not all belong to another that stays."""
+    sets = {name: frozenset(members) for name, members in nodes.items()}
+    around: defaultdict[str, list[str]] = defaultdict(list)
+    for name, others in links.items():
+        for other in others:
+            around[name].append(other)
+            around[other].append(name)
+    # By size, so that what swallows a node is itself swallowed only later, by what holds both.
+    for name in sorted(nodes, key=lambda name: len(sets[name])):
+        if any(other in sets and sets[name] <= sets[other] for other in around[name]):
+            del sets[name]
+    return {name: nodes[name] for name in nodes if name in sets}
+
+
 def _described(
     graph: Any,
     nodes: Mapping[str, Sequence[int]],
@@ -263,7 +292,7 @@ def _described(
             lens=float(values[points[name]].mean()),
         )
     for name, others in links.items():
-        for other in others:
+        for other in (other for other in others if name in number and other in number):
             shared = np.intersect1d(points[name], points[other], assume_unique=True)
             graph.add_edge(number[name], number[other], shared=len(shared))
     return graph

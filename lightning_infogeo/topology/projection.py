@@ -51,6 +51,8 @@ class Projection:
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """Returns vectors (..., fan_in) in k dimensions, (..., k), float32 whatever autocast may say."""
+        if not torch.amp.is_autocast_available(vectors.device.type):
+            return vectors.float() @ self.matrix
         with torch.autocast(vectors.device.type, enabled=False):
             return vectors.float() @ self.matrix
 

@@ -50,7 +50,8 @@ def learning_surface(
 
     The cloud is dense along trajectories and sparse across them, so that the nearest points of any point lie on its own
     trajectory, and would show a line whatever the surface. Neighbourhoods are therefore of landmarks, farthest points
-    of the cloud, which are as dense either way; the dimension is that at their spacing. Coordinates are those of
+    of the cloud, which are as dense either way; the dimension is that at their spacing, and one above four comes out
+    too low, twenty neighbours being few to fill it. Coordinates are those of
     Isomap: distances along the graph of neighbours, put on a plane (``inpca`` of their squares).
 
     Args:
