@@ -44,3 +44,16 @@ def test_finite_size_scaling_runs_from_trainings_to_a_figure(example, tmp_path, 
     assert scaling.sizes.tolist() == [16, 24, 32]
     assert (tmp_path / "finite_size" / "digits_gaussian.png").stat().st_size > 10_000
     assert f"verdict: {scaling.verdict}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_neurons_start_as_one_from_near_zero_and_apart_from_usual_weights(example, tmp_path, capsys):
+    found = example("topology_of_learning", "--fast", "--init", "near-zero", "usual")
+    zero, usual = found["near-zero"], found["usual"]
+    assert int(zero.capacities["layer 1"].clusters[0]) == 1
+    assert zero.graphs["layer 1"].cycle_rank == 0
+    assert int(usual.capacities["layer 1"].clusters[0]) == 30
+    assert usual.surfaces["layer 1"].dimension > zero.surfaces["layer 1"].dimension
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "near-zero: exact trees (one component, no cycle) in layer 1" in printed
+    for name in ("graph", "paths", "norms", "capacity", "sheets"):
+        assert (tmp_path / "topology_of_learning" / f"topology_{name}_usual.png").stat().st_size > 10_000

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from lightning_infogeo.figures.trajectory import COLOURS
-from lightning_infogeo.topology import Capacity, LearningGraph, LearningSurface, cloud
+from lightning_infogeo.topology import Capacity, LearningGraph, LearningSurface, neuron_cloud
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ def neuron_paths(layers: Mapping[str, tuple[Any, Any]], most: int = 100) -> Figu
     panels = figure.subplots(1, len(layers), squeeze=False, subplot_kw={"projection": "3d"}).flatten()
     norm = Normalize(0, max(1, *(int(steps[-1]) for _, steps in layers.values())))
     for axes, (name, (vectors, steps)) in zip(panels, layers.items(), strict=True):
-        layer = cloud(vectors, steps, 3)
+        layer = neuron_cloud(vectors, steps, 3)
         chosen = torch.linspace(0, layer.neurons - 1, min(most, layer.neurons)).round().long()
         ways = torch.nn.functional.pad(layer.trajectories[:, chosen], (0, 3 - layer.points.shape[1])).numpy()
         pieces = np.stack([ways[:-1], ways[1:]], axis=2).reshape(-1, 2, 3)

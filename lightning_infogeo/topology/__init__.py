@@ -3,7 +3,7 @@
 from lightning_infogeo.topology.capacity import Capacity as Capacity
 from lightning_infogeo.topology.capacity import effective_capacity as effective_capacity
 from lightning_infogeo.topology.cloud import Cloud as Cloud
-from lightning_infogeo.topology.cloud import cloud as cloud
+from lightning_infogeo.topology.cloud import neuron_cloud as neuron_cloud
 from lightning_infogeo.topology.farthest import Representatives as Representatives
 from lightning_infogeo.topology.farthest import farthest_points as farthest_points
 from lightning_infogeo.topology.graph import LearningGraph as LearningGraph

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.topology.cloud import DIMENSIONS, cloud
+from lightning_infogeo.topology.cloud import DIMENSIONS, neuron_cloud
 
 RESOLUTION = 30
 """The automatic eps is the range of the norms over this: the spacing of the default intervals of a learning graph."""
@@ -55,7 +55,7 @@ def effective_capacity(
         dimensions: principal axes kept before distances are taken.
 
     Raises:
-        ValueError: for vectors that make no cloud (``cloud``), or an ``eps`` that is no distance.
+        ValueError: for vectors that make no cloud (``neuron_cloud``), or an ``eps`` that is no distance.
 
     Example:
         Three neurons that begin as one and end as two and one.
@@ -67,7 +67,7 @@ def effective_capacity(
     """
     if eps != "auto" and not (isinstance(eps, (int, float)) and 0 < eps < math.inf):
         raise ValueError(f'`effective_capacity(eps={eps!r})`: must be "auto" or a positive distance.')
-    layer = cloud(vectors, steps, dimensions, caller="effective_capacity")
+    layer = neuron_cloud(vectors, steps, dimensions, caller="effective_capacity")
     norms = layer.points.norm(dim=1)
     # Neurons that never differ are one cluster whatever their distance.
     reach = (float(norms.max() - norms.min()) / RESOLUTION or 1.0) if eps == "auto" else float(eps)

@@ -34,7 +34,9 @@ class Cloud(NamedTuple):
         return self.points.view(len(self.steps), self.neurons, -1)
 
 
-def cloud(vectors: Any, steps: Any = None, dimensions: int = DIMENSIONS, *, caller: str = "cloud") -> Cloud:
+def neuron_cloud(
+    vectors: Any, steps: Any = None, dimensions: int = DIMENSIONS, *, caller: str = "neuron_cloud"
+) -> Cloud:
     """Returns the cloud of a layer on its first principal axes.
 
     Up to 1,024 inputs the axes are the exact eigenvectors of the covariance; beyond, they come from six rounds of
@@ -53,7 +55,7 @@ def cloud(vectors: Any, steps: Any = None, dimensions: int = DIMENSIONS, *, call
     Example:
         Two neurons that part along one axis.
 
-        >>> parting = cloud([[[0.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [-1.0, 0.0]]])
+        >>> parting = neuron_cloud([[[0.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [-1.0, 0.0]]])
         >>> parting.trajectories[:, :, 0]
         tensor([[ 0.,  0.],
                 [ 1., -1.]], dtype=torch.float64)

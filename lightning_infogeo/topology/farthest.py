@@ -51,6 +51,8 @@ def farthest_points(points: Tensor, count: int) -> Representatives:
     distance = np.linalg.norm(x - x[first], axis=1)
     nearest = np.zeros(len(x), dtype=np.int64)
     kept, cells = [first], [np.arange(len(x))]
+    centres = np.empty((count, x.shape[1]))
+    centres[0] = x[first]
     radii, far = np.zeros(count), np.zeros(count, dtype=np.int64)
     far[0] = distance.argmax()
     radii[0] = distance[far[0]]
@@ -59,7 +61,8 @@ def farthest_points(points: Tensor, count: int) -> Representatives:
         if radii[widest] == 0:
             break
         new = int(far[widest])
-        gaps = np.linalg.norm(x[kept] - x[new], axis=1)
+        centres[k] = x[new]
+        gaps = np.sqrt(np.square(centres[:k] - x[new]).sum(1))
         # By the triangle inequality a point at distance r of its own may be nearer to the new one only if gap < 2 r.
         touched = np.flatnonzero(gaps < 2 * radii[:k])
         members = np.concatenate([cells[cell] for cell in touched])

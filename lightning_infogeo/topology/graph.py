@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_infogeo.topology.cloud import DIMENSIONS, Cloud, cloud
+from lightning_infogeo.topology.cloud import DIMENSIONS, Cloud, neuron_cloud
 from lightning_infogeo.topology.farthest import Representatives, farthest_points
 
 Lens = Literal["norm", "pca"]
@@ -135,13 +135,13 @@ def learning_graph(
         nested: whether to keep clusters that lie within another, as the published graphs do.
 
     Raises:
-        ValueError: for vectors that make no cloud (``cloud``), or settings out of range.
+        ValueError: for vectors that make no cloud (``neuron_cloud``), or settings out of range.
         ModuleNotFoundError: where KeplerMapper, scikit-learn or networkx is not installed.
     """
     share = interval_overlap(overlap, convention)
     _check(lens, intervals, eps, min_samples, max_points)
     kmapper, networkx, clusterer = _libraries()
-    layer = cloud(vectors, steps, dimensions, caller="learning_graph")
+    layer = neuron_cloud(vectors, steps, dimensions, caller="learning_graph")
     values = layer.points.norm(dim=1) if lens == "norm" else layer.points[:, 0]
     if (values.max() - values.min()) <= 1e-12 * values.abs().max():
         values, intervals = torch.zeros_like(values), 1  # one interval, not many copies of it

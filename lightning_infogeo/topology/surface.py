@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.embedding import inpca
-from lightning_infogeo.topology.cloud import DIMENSIONS, cloud
+from lightning_infogeo.topology.cloud import DIMENSIONS, neuron_cloud
 from lightning_infogeo.topology.farthest import farthest_points
 
 LANDMARKS = 600
@@ -61,7 +61,7 @@ def learning_surface(
         dimensions: principal axes kept before anything else; the most that can be found.
 
     Raises:
-        ValueError: for vectors that make no cloud (``cloud``), or fewer than two neighbours.
+        ValueError: for vectors that make no cloud (``neuron_cloud``), or fewer than two neighbours.
 
     Example:
         Neurons that move apart along a line.
@@ -72,7 +72,7 @@ def learning_surface(
     """
     if not isinstance(neighbours, int) or neighbours < 2:
         raise ValueError(f"`learning_surface(neighbours={neighbours!r})`: must be an int of at least 2.")
-    layer = cloud(vectors, steps, dimensions, caller="learning_surface")
+    layer = neuron_cloud(vectors, steps, dimensions, caller="learning_surface")
     chosen = farthest_points(layer.points, LANDMARKS)
     landmarks = layer.points[chosen.kept]
     distances = torch.cdist(landmarks, landmarks, compute_mode="donot_use_mm_for_euclid_dist")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_infogeo.topology import cloud, farthest_points
+from lightning_infogeo.topology import farthest_points, neuron_cloud
 
 
 def test_points_are_those_of_a_singular_value_decomposition():
     vectors = torch.randn(20, 10, 50, generator=torch.Generator().manual_seed(0)) * torch.logspace(0, -3, 50)
-    found = cloud(vectors, dimensions=7)
+    found = neuron_cloud(vectors, dimensions=7)
     flat = vectors.double().flatten(0, 1).numpy()
     u, s, _ = np.linalg.svd(flat - flat.mean(0), full_matrices=False)
     np.testing.assert_allclose(found.points.abs(), np.abs(u * s)[:, :7], rtol=1e-6, atol=1e-9)
@@ -18,18 +18,18 @@ def test_points_are_those_of_a_singular_value_decomposition():
 
 def test_all_axes_keep_all_distances():
     vectors = 1e-6 * torch.randn(4, 5, 12, generator=torch.Generator().manual_seed(0)).double() + 1
-    points = cloud(vectors).points
+    points = neuron_cloud(vectors).points
     flat = vectors.flatten(0, 1)
     torch.testing.assert_close(torch.cdist(points, points), torch.cdist(flat, flat), rtol=1e-6, atol=1e-15)
 
 
 def test_many_inputs_are_reduced_by_iteration_to_the_same_axes(monkeypatch):
     generator = torch.Generator().manual_seed(0)
-    vectors = torch.randn(10, 20, 300, generator=generator) * torch.logspace(0, -2, 300)
-    exact = cloud(vectors)
+    vectors = torch.randn(10, 20, 300, generator=generator) * torch.logspace(0, -9, 300)
+    exact = neuron_cloud(vectors)
     monkeypatch.setattr("lightning_infogeo.topology.cloud._EXACT", 100)
     state = torch.get_rng_state()
-    iterated = cloud(vectors)
+    iterated = neuron_cloud(vectors)
     assert torch.equal(state, torch.get_rng_state())
     assert iterated.explained == pytest.approx(exact.explained, rel=1e-3)
     torch.testing.assert_close(iterated.points[:, :5], exact.points[:, :5], rtol=0, atol=1e-3)
@@ -37,7 +37,7 @@ def test_many_inputs_are_reduced_by_iteration_to_the_same_axes(monkeypatch):
 
 def test_records_are_read_in_parts(monkeypatch):
     vectors = torch.randn(1000, 100, 100, generator=torch.Generator().manual_seed(0))
-    found = cloud(vectors)
+    found = neuron_cloud(vectors)
     assert len(found.points) == 100_000
     assert found.points.mean(0).abs().max() < 1e-12
     torch.testing.assert_close(found.trajectories[7, 3], found.points[703])

@@ -2,7 +2,6 @@
 
 import sys
 
-import networkx
 import numpy as np
 import pytest
 import torch
@@ -21,15 +20,31 @@ def shape(graph):
     return nodes, edges
 
 
-@pytest.mark.parametrize("lens", ["norm", "pca"])
-def test_branches_of_a_known_tree_are_found(lens):
-    found = learning_graph(*branching(), lens=lens)
+@pytest.mark.parametrize(("intervals", "late"), [(30, (150, 120)), (60, (110, 60))])
+def test_branches_of_a_known_tree_are_found(intervals, late):
+    found = learning_graph(*branching(), intervals=intervals)
     assert (found.components, found.cycle_rank, found.is_tree) == (1, 0, True)
     assert len(found.leaves) == 4  # three ends and the root
     assert len(found.branch_nodes) == len(found.branch_steps) == 2
-    np.testing.assert_allclose(found.branch_steps, [400, 800], atol=60)
+    for parted, step, most in zip([400, 800], found.branch_steps, late, strict=True):
+        assert parted < step <= parted + most
     ends = [found.graph.nodes[leaf]["neurons"] for leaf in found.leaves if found.graph.nodes[leaf]["step"] > 1000]
     assert sorted(ends) == [tuple(range(10)), tuple(range(10, 20)), tuple(range(20, 30))]
+
+
+def test_a_turning_point_of_the_lens_is_a_leaf_only_with_nested_clusters():
+    bare, nested = (learning_graph(*branching(), nested=nested) for nested in (False, True))
+    assert len(nested.leaves) > len(bare.leaves) == 4
+    assert (nested.components, nested.cycle_rank) == (bare.components, bare.cycle_rank) == (1, 0)
+    ring, whole = (learning_graph(*meeting(), lens="pca", nested=nested) for nested in (False, True))
+    assert (ring.components, ring.cycle_rank) == (whole.components, whole.cycle_rank) == (1, 1)
+
+
+def test_the_first_principal_coordinate_can_be_the_lens():
+    """Along it two of the three ends lie apart; the branch across it does not show."""
+    found = learning_graph(*branching(), lens="pca")
+    assert found.is_tree
+    assert len(found.leaves) == 2
 
 
 def test_groups_that_meet_again_make_a_cycle():
@@ -41,8 +56,8 @@ def test_groups_that_meet_again_make_a_cycle():
 
 def test_groups_that_never_touch_are_components_and_no_tree():
     vectors, steps = branching()
-    far = torch.cat([vectors, vectors + 20], dim=1)
-    found = learning_graph(far, steps, intervals=200)
+    far = torch.cat([vectors[:, ::3], 3 + vectors[:, ::3]], dim=1)
+    found = learning_graph(far, steps)
     assert (found.components, found.cycle_rank, found.is_tree) == (2, 0, False)
 
 
@@ -61,29 +76,18 @@ def test_the_order_of_neurons_changes_nothing(max_points):
 def test_scale_changes_nothing_but_the_unit(scale):
     vectors, steps = (tensor.double() for tensor in branching())
     a, b = learning_graph(vectors, steps), learning_graph(scale * vectors, steps)
-    assert (
-        networkx.utils.graphs_equal(networkx.Graph(a.graph.edges), networkx.Graph(b.graph.edges))
-        and a.branch_steps == b.branch_steps
-    )
+    assert set(a.graph.edges) == set(b.graph.edges)
+    assert a.branch_steps == b.branch_steps
     assert (b.eps, b.spacing) == pytest.approx((scale * a.eps, scale * a.spacing))
 
 
-@pytest.mark.parametrize("records", [60, 120, 480])
-def test_the_automatic_eps_gives_the_tree_however_often_it_is_recorded(records):
-    vectors, steps = branching(records=480 if records == 480 else 120)
-    every = 2 if records == 60 else 1
-    found = learning_graph(
-        vectors[:120:every] if records < 480 else dense(), None if records == 480 else steps[::every]
-    )
+@pytest.mark.parametrize("share", [0.5, 1, 4])
+def test_the_automatic_eps_gives_the_tree_however_often_it_is_recorded(share):
+    vectors, _ = branching(neurons=9)
+    resampled = torch.nn.functional.interpolate(vectors.permute(1, 2, 0), scale_factor=share, mode="linear")
+    found = learning_graph(resampled.permute(2, 0, 1))
     assert found.is_tree
-    assert len(found.branch_nodes) == 2
-
-
-def dense():
-    """The same tree with three records between any two."""
-    vectors, _ = branching()
-    between = torch.nn.functional.interpolate(vectors.permute(1, 2, 0), scale_factor=4, mode="linear")
-    return between.permute(2, 0, 1)
+    assert (len(found.leaves), len(found.branch_nodes)) == (4, 2)
 
 
 def test_a_neuron_that_jumps_joins_nothing_else():
@@ -102,7 +106,7 @@ def test_farthest_points_give_the_same_tree_and_all_points_count():
     assert 0 < some.radius <= some.eps / 2
     assert some.is_tree
     assert len(some.leaves) == 4
-    np.testing.assert_allclose(some.branch_steps, whole.branch_steps, atol=40)
+    np.testing.assert_allclose(some.branch_steps, whole.branch_steps, atol=100)
     assert set().union(*(n["neurons"] for _, n in some.graph.nodes(data=True))) == set(range(30))
     assert sum(n["size"] for _, n in some.graph.nodes(data=True)) >= 3600
 
@@ -141,11 +145,11 @@ def test_edges_are_those_of_keplermapper_itself():
     import kmapper
     from sklearn.cluster import DBSCAN
 
-    from lightning_infogeo.topology import cloud
+    from lightning_infogeo.topology import neuron_cloud
 
     vectors, steps = branching(records=60)
-    ours = learning_graph(vectors, steps)
-    points = cloud(vectors, steps).points
+    ours = learning_graph(vectors, steps, nested=True)
+    points = neuron_cloud(vectors, steps).points
     theirs = kmapper.KeplerMapper(verbose=0).map(
         points.norm(dim=1)[:, None].numpy(),
         points.numpy(),

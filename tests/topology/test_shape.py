@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lightning_infogeo.topology import cloud, effective_capacity, learning_surface
+from lightning_infogeo.topology import effective_capacity, learning_surface, neuron_cloud
 from tests.topology.clouds import branching, rotation, sheet
 
 
@@ -15,8 +15,8 @@ def test_capacity_counts_the_branches():
     assert found.clusters[[0, 39, 60, 119]].tolist() == [1, 1, 2, 3]
     assert torch.equal(found.clusters, found.clusters.cummax(0).values)
     assert found.saturation == 3
-    first_three = int((found.clusters == 3).nonzero()[0])
-    assert int(steps[first_three]) - found.saturation_step in range(0, 500)
+    assert found.saturation_step == steps[int((found.clusters == 3).nonzero()[0])]
+    assert 800 < found.saturation_step < 850
     assert torch.equal(found.clusters, effective_capacity(vectors[:, torch.randperm(30)], steps).clusters)
 
 
@@ -80,14 +80,14 @@ def test_a_sheet_swept_by_few_neurons_is_no_line():
     """Nearest points lie along trajectories: without landmarks of equal density the dimension would be 1."""
     vectors = sheet(records=400, neurons=12)
     assert learning_surface(vectors).dimension == 2
-    points = cloud(vectors).points
+    points = neuron_cloud(vectors).points
     near = torch.cdist(points[::50], points).topk(21, largest=False).indices
     spread = torch.linalg.svdvals(points[near] - points[near].mean(1, keepdim=True)).square()
     naive = (spread / spread.sum(-1, keepdim=True)).mean(0)
     assert naive[0] > 0.9
 
 
-@pytest.mark.parametrize("dimension", [1, 2, 3, 5])
+@pytest.mark.parametrize("dimension", [1, 2, 3, 4])
 def test_dimensions_of_flat_clouds(dimension):
     generator = torch.Generator().manual_seed(0)
     cube = torch.rand(60, 50, dimension, generator=generator)
