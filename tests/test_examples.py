@@ -51,9 +51,9 @@ def test_neurons_start_as_one_from_near_zero_and_apart_from_usual_weights(exampl
     zero, usual = found["near-zero"], found["usual"]
     assert int(zero.capacities["layer 1"].clusters[0]) == 1
     assert zero.graphs["layer 1"].cycle_rank == 0
+    assert len(usual.graphs["layer 1"].leaves) > 10 * len(zero.graphs["layer 1"].leaves)
     assert int(usual.capacities["layer 1"].clusters[0]) == 30
-    assert usual.surfaces["layer 1"].dimension > zero.surfaces["layer 1"].dimension
     printed = " ".join(capsys.readouterr().out.split())
-    assert "near-zero: exact trees (one component, no cycle) in layer 1" in printed
+    assert "near-zero: exact trees (one component, no cycle) in" in printed
     for name in ("graph", "paths", "norms", "capacity", "sheets"):
         assert (tmp_path / "topology_of_learning" / f"topology_{name}_usual.png").stat().st_size > 10_000

@@ -11,7 +11,7 @@ ORDER = [
     ["distances"],
     ["geodesics", "metrics", "curvature", "collapse"],
     ["history", "embedding", "markers", "parameters", "scaling"],
-    ["trajectory", "picture"],
+    ["trajectory", "picture", "topology"],
     ["probe", "export", "figures", "report"],
     ["monitor"],
     ["demo"],
@@ -22,6 +22,9 @@ RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 KNOW = {
     "lightning": {"probe", "report", "monitor", "demo"},
     "matplotlib": {"figures", "report"},
+    "mpl_toolkits": {"figures"},
+    "kmapper": {"topology"},
+    "networkx": {"topology"},
     "pandas": {"export", "monitor"},
     "ruptures": {"markers"},
 }
@@ -67,7 +70,7 @@ def test_only_the_edges_know_a_framework(path):
 def test_matplotlib_and_pandas_are_imported_only_when_used():
     for path in FILES:
         for name, at_top, typing_only in imports(path):
-            if name.split(".")[0] in ("matplotlib", "pandas", "sklearn"):
+            if name.split(".")[0] in ("matplotlib", "mpl_toolkits", "pandas", "sklearn", "kmapper", "networkx"):
                 assert typing_only or not at_top, f"{path.name} imports {name} when it is imported"
 
 

@@ -79,7 +79,7 @@ class LearningGraph:
         """For each branch node the step at which neurons parted there, or met, sorted.
 
         It is the step at which a third of its neighbours is first reached: the second way out, or the way on from where
-        two ways came together.
+        two ways came together. The parting itself is earlier, by no more than the node lasts: its ``steps``.
         """
         first = {node: steps[0] for node, steps in self.graph.nodes(data="steps")}
         return tuple(sorted(sorted(first[other] for other in self.graph[node])[2] for node in self.branch_nodes))
