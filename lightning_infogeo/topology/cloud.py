@@ -44,7 +44,8 @@ def neuron_cloud(
     of an axis is that of its largest loading.
 
     Args:
-        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in), any floating type.
+        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in), any floating type; a cloud, made
+            before for several uses, is returned as it is.
         steps: of the records, shape (records,), increasing; None for 0, 1, 2, …
         dimensions: principal axes to keep; all are kept where there are fewer.
         caller: the function named in errors.
@@ -60,6 +61,8 @@ def neuron_cloud(
         tensor([[ 0.,  0.],
                 [ 1., -1.]], dtype=torch.float64)
     """
+    if isinstance(vectors, Cloud):
+        return vectors
     v = vectors.detach() if isinstance(vectors, Tensor) else torch.as_tensor(np.asarray(vectors))
     if v.dim() != 3 or not v.numel() or not v.is_floating_point():
         raise ValueError(

@@ -121,7 +121,7 @@ def learning_graph(
     some neurons such a cluster would be a leaf.
 
     Args:
-        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in).
+        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in); or a ``neuron_cloud`` of them.
         steps: optimizer steps of the records, shape (records,), increasing; None for 0, 1, 2, …
         lens: "norm", of the centred vector; or "pca", its first principal coordinate.
         intervals: number of them, of equal width, over the range of the lens.

@@ -55,7 +55,7 @@ def learning_surface(
     Isomap: distances along the graph of neighbours, put on a plane (``inpca`` of their squares).
 
     Args:
-        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in).
+        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in); or a ``neuron_cloud`` of them.
         steps: optimizer steps of the records, shape (records,), increasing; None for 0, 1, 2, …
         neighbours: of each landmark.
         dimensions: principal axes kept before anything else; the most that can be found.

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_infogeo.topology import farthest_points, neuron_cloud
+from lightning_infogeo.topology import (
+    effective_capacity,
+    farthest_points,
+    learning_graph,
+    learning_surface,
+    neuron_cloud,
+)
+from tests.topology.clouds import branching
 
 
 def test_points_are_those_of_a_singular_value_decomposition():
@@ -70,3 +77,11 @@ def test_coinciding_points_are_kept_once():
     assert sorted(points[found.kept].flatten().tolist()) == [0, 1]
     assert found.weights.tolist() == [50, 50]
     assert found.radius == 0
+
+
+def test_a_cloud_serves_instead_of_its_vectors():
+    vectors, steps = branching(records=40)
+    layer = neuron_cloud(vectors, steps)
+    assert torch.equal(effective_capacity(layer).clusters, effective_capacity(vectors, steps).clusters)
+    assert set(learning_graph(layer).graph.edges) == set(learning_graph(vectors, steps).graph.edges)
+    assert torch.equal(learning_surface(layer).coordinates, learning_surface(vectors, steps).coordinates)
