@@ -20,7 +20,7 @@ def shape(graph):
     return nodes, edges
 
 
-@pytest.mark.parametrize(("intervals", "late"), [(30, (150, 120)), (60, (110, 60))])
+@pytest.mark.parametrize(("intervals", "late"), [(30, (150, 120)), (60, (110, 100))])
 def test_branches_of_a_known_tree_are_found(intervals, late):
     found = learning_graph(*branching(), intervals=intervals)
     assert (found.components, found.cycle_rank, found.is_tree) == (1, 0, True)
