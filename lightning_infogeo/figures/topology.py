@@ -75,6 +75,7 @@ def neuron_paths(layers: Mapping[str, tuple[Any, Any]], most: int = 100) -> Figu
             low, high = float(values.min()), float(values.max())
             limit(low, high if high > low else low + 1)
         axes.set(xlabel="PC1", ylabel="PC2", zlabel="PC3")
+        axes.set_box_aspect(None, zoom=0.85)  # or the label of the third axis is cut off
         drawn = "" if len(chosen) == layer.neurons else f" of {layer.neurons}"
         axes.set_title(
             f"{name}: {len(chosen)}{drawn} neurons, {layer.explained:.0%} of the variance", fontsize="medium"
