@@ -8,7 +8,7 @@ twice as far in learning rate × steps. Three initialisations: "near-zero" (stan
 "tiny" (1 % of Glorot's, for its surfaces) and, as a control, "usual" (Glorot's). 201 records each.
 
 Printed for each layer: the learning graph (automatic eps; 30, 25 and 20 intervals as in the paper), the effective
-capacity and the dimension of the cloud. Pictures go to --logdir. Two minutes on two cores; --fast takes a smaller
+capacity and the dimension of the cloud. Pictures go to --logdir. A few minutes on two cores; --fast takes a smaller
 network and 400 steps, which shows that it runs and nothing more.
 """
 
