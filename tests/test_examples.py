@@ -70,3 +70,16 @@ def test_a_language_model_is_watched_token_by_token(example, capsys):
     assert len(monitor.trajectories["val"].history.amplitudes[0]) == 1024
     assert trajectory.distance_to_truth[-1] < 0.75 * trajectory.distance_to_truth[0]
     assert trajectory.progress[-1] > trajectory.progress[0]
+
+
+def test_neurons_start_as_one_from_near_zero_and_apart_from_usual_weights(example, tmp_path, capsys):
+    found = example("topology_of_learning", "--fast", "--init", "near-zero", "usual")
+    zero, usual = found["near-zero"], found["usual"]
+    assert int(zero.capacities["layer 1"].clusters[0]) == 1
+    assert zero.graphs["layer 1"].cycle_rank == 0
+    assert len(usual.graphs["layer 1"].leaves) > 10 * len(zero.graphs["layer 1"].leaves)
+    assert int(usual.capacities["layer 1"].clusters[0]) == 30
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "near-zero: exact trees (one component, no cycle) in" in printed
+    for name in ("graph", "paths", "norms", "capacity", "sheets"):
+        assert (tmp_path / "topology_of_learning" / f"topology_{name}_usual.png").stat().st_size > 10_000

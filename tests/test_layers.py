@@ -11,7 +11,7 @@ ORDER = [
     ["distances", "sketches"],
     ["geodesics", "metrics", "curvature", "collapse"],
     ["history", "observation", "embedding", "markers", "parameters", "scaling", "theory"],
-    ["trajectory", "picture", "comparison"],
+    ["trajectory", "picture", "comparison", "topology"],
     ["probe", "export", "figures", "report", "reference"],
     ["monitor"],
     ["demo"],
@@ -22,11 +22,15 @@ RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 KNOW = {
     "lightning": {"probe", "report", "monitor", "demo"},
     "matplotlib": {"figures", "report"},
+    "mpl_toolkits": {"figures"},
+    "kmapper": {"topology"},
+    "networkx": {"topology"},
     "pandas": {"export", "monitor"},
     "ruptures": {"markers"},
     "zarr": {"archive"},
     "fsspec": {"archive"},
 }
+LAZY = {"matplotlib", "mpl_toolkits", "pandas", "sklearn", "scipy", "kmapper", "networkx", "zarr", "fsspec", "plotly"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 
@@ -69,7 +73,7 @@ def test_only_the_edges_know_a_framework(path):
 def test_matplotlib_and_pandas_are_imported_only_when_used():
     for path in FILES:
         for name, at_top, typing_only in imports(path):
-            if name.split(".")[0] in ("matplotlib", "pandas", "sklearn", "zarr", "fsspec"):
+            if name.split(".")[0] in LAZY:
                 assert typing_only or not at_top, f"{path.name} imports {name} when it is imported"
 
 

@@ -5,6 +5,11 @@ from lightning_infogeo.figures.comparison import speed as speed
 from lightning_infogeo.figures.comparison import trajectory_distances as trajectory_distances
 from lightning_infogeo.figures.theory import phase_diagram as phase_diagram
 from lightning_infogeo.figures.theory import spectra as spectra
+from lightning_infogeo.figures.topology import capacity as capacity
+from lightning_infogeo.figures.topology import learning_tree as learning_tree
+from lightning_infogeo.figures.topology import neuron_paths as neuron_paths
+from lightning_infogeo.figures.topology import sheets as sheets
+from lightning_infogeo.figures.topology import weight_norms as weight_norms
 from lightning_infogeo.figures.trajectory import COLOURS as COLOURS
 from lightning_infogeo.figures.trajectory import collapse as collapse
 from lightning_infogeo.figures.trajectory import curves as curves

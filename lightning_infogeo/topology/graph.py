@@ -1,0 +1,298 @@
+"""Learning graphs: how the neurons of a layer part and meet while it learns.
+
+Source: Gabella, arXiv 1902.08160. The cloud of a layer (neurons × records) is cut into overlapping intervals of a lens;
+clusters within each are nodes, and nodes that share points are joined (Mapper).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_infogeo.topology.cloud import DIMENSIONS, Cloud, neuron_cloud
+from lightning_infogeo.topology.farthest import Representatives, farthest_points
+
+Lens = Literal["norm", "pca"]
+Convention = Literal["interval", "spacing"]
+
+INTERVALS = 30
+"""Of the first layer in arXiv 1902.08160."""
+
+MAX_POINTS = 5000
+"""Beyond it farthest points stand for the others: clusters of one interval may need the square of that in memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class LearningGraph:
+    """A Mapper graph of a layer's neurons over training, with its numbers.
+
+    Attributes:
+        graph: ``networkx.Graph`` with a node for each cluster, numbered along the lens. Its attributes: ``neurons``,
+            sorted; ``steps``, sorted; ``size``, number of points (neuron, record); ``step``, the median over these;
+            ``lens``, its mean over these. An edge has ``shared``, number of points in both.
+        points: number of points, neurons × records.
+        kept: how many of them were clustered; the others go with the nearest of these.
+        radius: largest distance from a point to the one that stands for it, in the unit of the weights; 0 without any.
+        eps: distance up to which points of an interval are joined, in the unit of the weights.
+        spacing: h, from the middle of an interval to that of the next, in the unit of the weights.
+        explained: share of the variance that the principal axes hold.
+    """
+
+    graph: Any
+    points: int
+    kept: int
+    radius: float
+    eps: float
+    spacing: float
+    explained: float
+
+    @property
+    def components(self) -> int:
+        """Number of connected components, b₀."""
+        import networkx
+
+        return int(networkx.number_connected_components(self.graph))
+
+    @property
+    def cycle_rank(self) -> int:
+        """Number of independent cycles, b₁ = edges − nodes + components."""
+        return int(self.graph.number_of_edges()) - len(self.graph) + self.components
+
+    @property
+    def leaves(self) -> tuple[int, ...]:
+        """Nodes with one neighbour; the root, where training begins, is one if it has only one."""
+        return tuple(node for node, degree in self.graph.degree if degree == 1)
+
+    @property
+    def branch_nodes(self) -> tuple[int, ...]:
+        """Nodes with three neighbours or more."""
+        return tuple(node for node, degree in self.graph.degree if degree > 2)
+
+    @property
+    def branch_steps(self) -> tuple[int, ...]:
+        """For each branch node the step at which neurons parted there, or met, sorted.
+
+        It is the step at which a third of its neighbours is first reached: the second way out, or the way on from where
+        two ways came together. The parting itself is earlier, by no more than the node lasts: its ``steps``.
+        """
+        first = {node: steps[0] for node, steps in self.graph.nodes(data="steps")}
+        return tuple(sorted(sorted(first[other] for other in self.graph[node])[2] for node in self.branch_nodes))
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether there is one component and no cycle."""
+        return self.components == 1 and self.cycle_rank == 0
+
+
+def learning_graph(
+    vectors: Any,
+    steps: Any = None,
+    lens: Lens = "norm",
+    intervals: int = INTERVALS,
+    overlap: float = 0.4975,
+    eps: float | Literal["auto"] = "auto",
+    min_samples: int = 2,
+    *,
+    convention: Convention = "interval",
+    dimensions: int = DIMENSIONS,
+    max_points: int = MAX_POINTS,
+    nested: bool = False,
+) -> LearningGraph:
+    """Returns the Mapper graph of a layer: KeplerMapper's, with scikit-learn's DBSCAN in every interval.
+
+    The order of neurons changes nothing but the numbers of nodes, and weights scaled by a factor give the same graph.
+
+    The automatic ``eps`` is the longest way of any neuron from one record to the next, without which its trajectory
+    falls into beads. It is at least the spacing h of the intervals, so that the graph does not resolve more across the
+    lens than along it, and at most their width, beyond which one jump of one neuron would join everything; and it is
+    never less than twice ``radius``, the gaps that leaving out points makes.
+
+    Beyond ``max_points`` points the graph is that of farthest points, each weighing as many as it stands for; all of
+    the others count in the attributes of nodes. A feature smaller than ``radius`` is lost.
+
+    A cluster whose points all belong to another is left out. It says nothing that the other does not: components and
+    cycles stay as they are (the nerve is collapsed, not changed), but where the lens has a turning point on the way of
+    some neurons such a cluster would be a leaf.
+
+    Args:
+        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in); or a ``neuron_cloud`` of them.
+        steps: optimizer steps of the records, shape (records,), increasing; None for 0, 1, 2, …
+        lens: "norm", of the centred vector; or "pca", its first principal coordinate.
+        intervals: number of them, of equal width, over the range of the lens.
+        overlap: of neighbouring intervals, below half of their width, or triangles of three of them would be counted as
+            cycles; see ``interval_overlap``.
+        eps: in the unit of the weights, or "auto".
+        min_samples: points within ``eps`` of one, itself included, that make it part of a cluster; others are left out.
+        convention: what ``overlap`` is a share of.
+        dimensions: principal axes kept before anything else.
+        max_points: above.
+        nested: whether to keep clusters that lie within another, as the published graphs do.
+
+    Raises:
+        ValueError: for vectors that make no cloud (``neuron_cloud``), or settings out of range.
+        ModuleNotFoundError: where KeplerMapper, scikit-learn or networkx is not installed.
+    """
+    share = interval_overlap(overlap, convention)
+    _check(lens, intervals, eps, min_samples, max_points)
+    kmapper, networkx, clusterer = _libraries()
+    layer = neuron_cloud(vectors, steps, dimensions, caller="learning_graph")
+    values = layer.points.norm(dim=1) if lens == "norm" else layer.points[:, 0]
+    if (values.max() - values.min()) <= 1e-12 * values.abs().max():
+        values, intervals = torch.zeros_like(values), 1  # one interval, not many copies of it
+    spacing = float(values.max() - values.min()) / intervals
+    chosen = farthest_points(layer.points, max_points)
+    reach = _reach(layer, spacing, spacing / (1 - share), chosen.radius) if eps == "auto" else float(eps)
+
+    weighted = torch.cat([layer.points[chosen.kept], chosen.weights[:, None]], 1).numpy()
+    complex_ = kmapper.KeplerMapper(verbose=0).map(
+        values[chosen.kept, None].numpy(),
+        weighted,
+        cover=kmapper.Cover(n_cubes=intervals, perc_overlap=share),
+        clusterer=_Weighted(clusterer(eps=reach, min_samples=min_samples)),
+        nerve=_Nerve(),
+    )
+    nodes, links = complex_["nodes"], complex_["links"]
+    if not nested:
+        nodes = _without_nested(nodes, links)
+    graph = _described(networkx.Graph(), nodes, links, layer, values, chosen)
+    return LearningGraph(graph, len(layer.points), len(chosen.kept), chosen.radius, reach, spacing, layer.explained)
+
+
+def interval_overlap(overlap: float, convention: Convention = "interval") -> float:
+    """Returns an overlap as a share of the interval's width w, as KeplerMapper takes it since 1.2.
+
+    Intervals whose middles are h apart share w − h. Before 1.2 the overlap was a share of h: w = (1 + overlap) h; since
+    1.2 it is one of w: w = h / (1 − overlap).
+
+    Args:
+        overlap: between 0 and half of the width, that is below 0.5 for "interval" and below 1 for "spacing".
+        convention: "interval" for (w − h)/w, or "spacing" for (w − h)/h.
+
+    Raises:
+        ValueError: for overlaps out of range.
+
+    Example:
+        What the notebook of arXiv 1902.08160 calls 0.99 are intervals 1.99 h wide.
+
+        >>> round(interval_overlap(0.99, "spacing"), 4)
+        0.4975
+    """
+    if convention not in ("interval", "spacing"):
+        raise ValueError(f'`interval_overlap(convention={convention!r})`: must be "interval" or "spacing".')
+    if not 0 < overlap < (0.5 if convention == "interval" else 1):
+        raise ValueError(
+            f"`interval_overlap({overlap!r}, {convention!r})`: must be above 0, so that clusters can be joined, and "
+            'below half of the width, which is 0.5 for "interval" and 1 for "spacing", so that no three intervals meet.'
+        )
+    return overlap if convention == "interval" else overlap / (1 + overlap)
+
+
+def _check(lens: str, intervals: int, eps: object, min_samples: int, max_points: int) -> None:
+    if lens not in ("norm", "pca"):
+        raise ValueError(f'`learning_graph(lens={lens!r})`: must be "norm" or "pca".')
+    for name, value in (("intervals", intervals), ("min_samples", min_samples), ("max_points", max_points)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"`learning_graph({name}={value!r})`: must be a positive int.")
+    if eps != "auto" and not (isinstance(eps, (int, float)) and 0 < eps < float("inf")):
+        raise ValueError(f'`learning_graph(eps={eps!r})`: must be "auto" or a positive distance.')
+
+
+def _libraries() -> tuple[Any, Any, Any]:
+    try:
+        import kmapper
+        import networkx
+        from sklearn.cluster import DBSCAN
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"`learning_graph()` needs KeplerMapper, scikit-learn and networkx, of which {error.name} is missing: "
+            "pip install 'lightning-infogeo[topology]'"
+        ) from None
+    return kmapper, networkx, DBSCAN
+
+
+def _reach(layer: Cloud, spacing: float, width: float, radius: float) -> float:
+    """The automatic eps."""
+    hops = layer.trajectories.diff(dim=0).norm(dim=-1).flatten()
+    longest = float(hops.max()) if len(hops) else 0.0
+    return max(min(max(longest, spacing), width), 2 * radius) or 1.0  # identical points are joined by any distance
+
+
+class _Weighted:
+    """DBSCAN over rows whose last column says how many points each stands for."""
+
+    def __init__(self, clusterer: Any) -> None:
+        self._clusterer = clusterer
+
+    def get_params(self) -> dict[str, int]:
+        """KeplerMapper passes over intervals with fewer rows than this; one row may stand for many points."""
+        return {"min_samples": 1}
+
+    def fit_predict(self, rows: np.ndarray[Any, Any]) -> Any:
+        return self._clusterer.fit(rows[:, :-1], sample_weight=rows[:, -1]).labels_
+
+
+class _Nerve:
+    """Joins nodes that share a point, in the time of listing the points; KeplerMapper's own tries every pair."""
+
+    min_intersection = 1
+
+    def compute(self, nodes: Mapping[str, Sequence[int]]) -> tuple[dict[str, list[str]], list[list[str]]]:
+        holders: defaultdict[int, list[str]] = defaultdict(list)
+        links: defaultdict[str, list[str]] = defaultdict(list)
+        for name, members in nodes.items():
+            for member in members:
+                for other in holders[member]:
+                    if name not in links[other]:
+                        links[other].append(name)
+                holders[member].append(name)
+        return links, []
+
+
+def _without_nested(nodes: Mapping[str, Sequence[int]], links: Mapping[str, Sequence[str]]) -> dict[str, Sequence[int]]:
+    """Returns the nodes whose points do not all belong to another that stays."""
+    sets = {name: frozenset(members) for name, members in nodes.items()}
+    around: defaultdict[str, list[str]] = defaultdict(list)
+    for name, others in links.items():
+        for other in others:
+            around[name].append(other)
+            around[other].append(name)
+    # By size, so that what swallows a node is itself swallowed only later, by what holds both.
+    for name in sorted(nodes, key=lambda name: len(sets[name])):
+        if any(other in sets and sets[name] <= sets[other] for other in around[name]):
+            del sets[name]
+    return {name: nodes[name] for name in nodes if name in sets}
+
+
+def _described(
+    graph: Any,
+    nodes: Mapping[str, Sequence[int]],
+    links: Mapping[str, Sequence[str]],
+    layer: Cloud,
+    values: Tensor,
+    chosen: Representatives,
+) -> Any:
+    """Adds the nodes, with all points that go with the kept ones, and the edges."""
+    cells = torch.split(chosen.nearest.argsort(stable=True), chosen.weights.tolist())
+    points = {name: torch.cat([cells[member] for member in members]) for name, members in nodes.items()}
+    number = {name: k for k, name in enumerate(sorted(points, key=lambda name: float(values[points[name]].mean())))}
+    for name, k in number.items():
+        record, neuron = points[name] // layer.neurons, points[name] % layer.neurons
+        graph.add_node(
+            k,
+            neurons=tuple(torch.unique(neuron).tolist()),
+            steps=tuple(layer.steps[torch.unique(record)].tolist()),
+            size=len(record),
+            step=int(layer.steps[record].median()),
+            lens=float(values[points[name]].mean()),
+        )
+    for name, others in links.items():
+        for other in (other for other in others if name in number and other in number):
+            shared = np.intersect1d(points[name], points[other], assume_unique=True)
+            graph.add_edge(number[name], number[other], shared=len(shared))
+    return graph
