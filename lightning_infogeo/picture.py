@@ -19,6 +19,7 @@ class Picture(NamedTuple):
         embedding: of these records.
         milestones: coordinates of ignorance and, with labels, of points on the way to truth, shape (1 or 11, k).
         dropped: coordinates of records no longer kept, shape (d, k).
+        references: names of finished runs and the coordinates of their records, whose axes these then are.
     """
 
     probes: tuple[str, ...]
@@ -27,3 +28,4 @@ class Picture(NamedTuple):
     embedding: Embedding
     milestones: Tensor
     dropped: Tensor
+    references: tuple[tuple[str, Tensor], ...] = ()

@@ -181,6 +181,12 @@ class Recorded:
             return None
         return torch.from_numpy(self.archive.table(path).astype(np.int64, copy=False))
 
+    @functools.cached_property
+    def targets(self) -> Tensor | None:
+        """The probe's labels as they were given: of another shape than ``labels`` where an input has many samples."""
+        path = f"{self.name}/targets"
+        return self.labels if self.archive.shape(path) is None else torch.from_numpy(self.archive.table(path))
+
     @property
     def amplitudes(self) -> Amplitudes:
         """Shape (T, N, C), read in slices of records, samples and classes.

@@ -90,7 +90,8 @@ def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event
     panels = figure.subplots(len(pictures), 2, squeeze=False)
     norm = LogNorm(1, max(step + 1, 2))
     for row, (name, picture) in zip(panels, pictures.items(), strict=True):
-        stress = f"{name}: {float(picture.embedding.explained_stress):.0%} of the stress in these axes"
+        of = "stress of the references" if picture.references else "stress"
+        stress = f"{name}: {float(picture.embedding.explained_stress):.0%} of the {of} in these axes"
         for axes, (i, j) in zip(row, ((0, 1), (0, 2)), strict=True):
             _draw_path(axes, picture, i, j, norm, events)
         row[0].set_title(stress, fontsize="medium")
@@ -212,6 +213,10 @@ def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm, even
     old = _padded(picture.dropped)
     axes.scatter(path[:, i], path[:, j], c=picture.steps.numpy() + 1, norm=norm, cmap="viridis", s=14, zorder=3)
     axes.scatter(old[:, i], old[:, j], c="0.8", s=4, zorder=0)
+    for k, (name, coordinates) in enumerate(picture.references):
+        other = _padded(coordinates)
+        dashes = ("-", "--", "-.", ":")[k % 4]
+        axes.plot(other[:, i], other[:, j], dashes, color="0.6", linewidth=1.4, label=name, zorder=0)
     ring: dict[str, Any] = {"marker": "o", "markersize": 11, "markerfacecolor": "none", "linestyle": "none"}
     alone = len(picture.probes) == 1
     for k, name in enumerate(picture.probes):

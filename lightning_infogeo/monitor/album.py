@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FIRST = 10
 """No picture before this step: two or three points are none."""
 
+AGAINST = " against references"
+"""What the names of landscapes on the axes of references end with; no probe's name does by chance."""
+
 COMPONENTS = 3
 _MILESTONES = 11
 _BASE = 2**20
@@ -66,8 +69,17 @@ def _rows(index: int, histories: Sequence[HistoryState], milestones: Tensor, use
     distances = kept.distances.new_zeros(len(kept.steps), len(milestones))
     to_points = [distances_to(kept.amplitudes[:used], point, floor) for point in milestones]
     distances[:used] = torch.stack(to_points, dim=1)
-    digits = torch.stack([kept.steps // _BASE, kept.steps % _BASE], dim=1).float()
-    return torch.cat([*columns, kept.weights[:, None], digits, distances], dim=1)
+    return torch.cat([*columns, kept.weights[:, None], digits(kept.steps), distances], dim=1)
+
+
+def digits(steps: Tensor) -> Tensor:
+    """Returns steps as two digits to the base 2²⁰, each exact in float32, shape (K, 2)."""
+    return torch.stack([steps // _BASE, steps % _BASE], dim=1).float()
+
+
+def steps_of(digits: Tensor) -> Tensor:
+    """Returns the steps that ``digits`` was given, shape (K,), int64."""
+    return (digits[:, 0] * _BASE + digits[:, 1]).long()
 
 
 def _across(kept: HistoryState, other: HistoryState, used: int, floor: float) -> Tensor:
@@ -82,15 +94,22 @@ class Album:
     Args:
         settings: how often, and what else; None to draw nothing.
         publisher: of the monitor.
+        on_charts: composes the picture of a probe on the axes of references, given its landscape.
 
     Attributes:
         places: coordinates a record has had last, by probe and step; for records since dropped, carried along.
     """
 
-    def __init__(self, settings: EmbeddingSettings | None, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        settings: EmbeddingSettings | None,
+        publisher: Publisher,
+        on_charts: Callable[[str, Tensor], Picture | None] = lambda probe, matrix: None,
+    ) -> None:
         self.settings = settings
         self.places: dict[str, dict[int, list[float]]] = {}
         self._publisher = publisher
+        self._on_charts = on_charts
         self._mailbox = Mailbox()
         self._undrawn: list[tuple[int, int | None, dict[str, Picture]]] = []
         self._drawn = FIRST - 1
@@ -161,7 +180,7 @@ class Album:
         for step, x, values in self._mailbox.collect():
             parts = torch.tensor(values).split_with_sizes([rows * columns for rows, columns in self._shapes.values()])
             composed = {
-                name: self.compose(self._members[name], part.reshape(shape))
+                name: self._composed(name, part.reshape(shape))
                 for (name, shape), part in zip(self._shapes.items(), parts, strict=True)
             }
             self._undrawn.append((step, x, {name: p for name, p in composed.items() if p is not None}))
@@ -174,7 +193,11 @@ class Album:
         for step, x, drawn in undrawn:
             if not drawn or x is None:
                 continue
+            beside = {name: picture for name, picture in drawn.items() if picture.references}
+            drawn = {name: picture for name, picture in drawn.items() if not picture.references}
             self._publisher.publish_figure(trainer, "embedding", figures.embedding(drawn, step, events), x)
+            if beside:
+                self._publisher.publish_figure(trainer, "reference", figures.embedding(beside, step, events), x)
             if last:
                 self._publisher.publish_figure(trainer, "distances", figures.distances(drawn, events), x)
             settings = self.settings or EmbeddingSettings()
@@ -197,8 +220,13 @@ class Album:
 
     def draw(self, landscapes: Mapping[str, Tensor], step: int, events: Sequence[Event]) -> Figure:
         """Returns a picture at once, waiting for the device."""
-        composed = {name: self.compose(self._members[name], m.float().cpu()) for name, m in landscapes.items()}
+        own = {name: matrix for name, matrix in landscapes.items() if name in self._members}
+        composed = {name: self.compose(self._members[name], m.float().cpu()) for name, m in own.items()}
         return figures.embedding({name: p for name, p in composed.items() if p is not None}, step, events)
+
+    def _composed(self, name: str, matrix: Tensor) -> Picture | None:
+        probe = name.removesuffix(AGAINST)
+        return self.compose(self._members[name], matrix) if probe == name else self._on_charts(probe, matrix)
 
     def compose(self, probes: tuple[str, ...], matrix: Tensor) -> Picture | None:
         """Returns a picture of some probes, on the axes and sides of the one before; None without records.
@@ -212,7 +240,7 @@ class Album:
         if not in_use.any():
             return None
         member = torch.arange(len(probes)).repeat_interleave(slots // len(probes))
-        steps = (matrix[:, slots + 1] * _BASE + matrix[:, slots + 2]).long()
+        steps = steps_of(matrix[:, slots + 1 : slots + 3])
         order = torch.tensor(sorted(in_use.nonzero()[:, 0].tolist(), key=lambda k: (int(member[k]), int(steps[k]))))
         member, steps = member[order], steps[order]
         keys = [(probes[m], s) for m, s in zip(member.tolist(), steps.tolist(), strict=True)]

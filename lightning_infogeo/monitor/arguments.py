@@ -8,7 +8,7 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
-from lightning_infogeo.archive import ArchiveError, Folder
+from lightning_infogeo.archive import Archive, ArchiveError, Folder
 from lightning_infogeo.distributions import Bernoulli, Categorical, Distribution, Tokens
 from lightning_infogeo.markers import (
     LateGeneralisation,
@@ -93,6 +93,25 @@ def as_archive(archive: Any) -> ArchiveSettings | None:
     return settings
 
 
+def as_paths(reference: Any) -> tuple[str, ...]:
+    """Returns the archives that the argument stands for.
+
+    Raises:
+        ConfigurationError: for anything but paths or URLs, and where there is nothing.
+    """
+    single = isinstance(reference, (str, os.PathLike))
+    listed = isinstance(reference, (list, tuple)) and all(isinstance(path, (str, os.PathLike)) for path in reference)
+    remedy = "must be None, or the path or URL of a finished run's archive, or a list of these"
+    check(reference is None or single or (listed and len(reference) > 0), "reference", reference, remedy)
+    paths = () if reference is None else (reference,) if single else tuple(reference)
+    for path in paths:
+        try:
+            Archive(path)
+        except (ModuleNotFoundError, ArchiveError) as error:
+            raise ConfigurationError(f"`InfoGeometryMonitor(reference={str(path)!r})`: {error}") from error
+    return tuple(os.fspath(path) for path in paths)
+
+
 def as_density(parameters: bool | ParameterDensity) -> ParameterDensity | None:
     """Returns the settings that the argument stands for, None to follow no weights."""
     return ParameterDensity() if parameters is True else parameters or None
@@ -124,6 +143,9 @@ def check_continues(recorded: Trajectory, made: Trajectory) -> None:
         before, now = getattr(recorded, argument), getattr(made, argument)
         remedy = f"the trajectory to go on with was recorded with {argument}={before!r}; resume with the same"
         check(before == now, argument, now, remedy)
+    before, now = recorded.quantities, made.quantities
+    remedy = f"the trajectory to go on with holds {before}, this one would hold {now}; resume with the same reference"
+    check(before == now, "reference", "…", remedy)
     if recorded.schedule != made.schedule:
         rank_zero_warn(
             f"`InfoGeometryMonitor(schedule={made.schedule})`: goes on with a trajectory recorded on "

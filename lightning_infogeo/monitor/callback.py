@@ -21,6 +21,7 @@ from lightning_infogeo.monitor.hooks import Hooks
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings, bytes_of
 from lightning_infogeo.monitor.watch import Watch
@@ -58,6 +59,9 @@ class InfoGeometryMonitor(Hooks):
         parameters: whether to follow the weights' distribution too; or a :class:`ParameterDensity`.
         archive: "auto" to write everything recorded, predictions included, to a Zarr store beside the logs; a path or
             URL; or an :class:`ArchiveSettings`. :meth:`Trajectory.open` reads it back.
+        reference: archive of a finished run, or several: the running one is measured by them at equal progress, as
+            ``distance_to_reference`` and ``lead``, and drawn on their axes, which never move. Followed are the probes
+            that they hold.
         precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
             "training" in the trainer's own precision.
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
@@ -100,6 +104,7 @@ class InfoGeometryMonitor(Hooks):
         embedding: bool | EmbeddingSettings = True,
         parameters: bool | ParameterDensity = False,
         archive: str | os.PathLike[str] | ArchiveSettings | None = None,
+        reference: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         precision: Literal["full", "training"] = "full",
         memory: int | str = "256MB",
         on_event: Callable[[Event], object] | None = None,
@@ -118,6 +123,7 @@ class InfoGeometryMonitor(Hooks):
         self.embedding = embedding
         self.parameters = parameters
         self.archive = archive
+        self.reference = reference
         self.precision = precision
         self.memory = memory
         self.on_event = on_event
@@ -129,7 +135,8 @@ class InfoGeometryMonitor(Hooks):
         self._archivist = Archivist(arguments.as_archive(archive), prefix, strict)
         self._journal = Journal(prefix, strict, Watch(arguments.as_markers(markers)), self._archivist)
         self._herald = Herald(on_event, on_overfitting, strict)
-        self._album = Album(arguments.as_settings(embedding), self._journal.publisher)
+        self._references = References(arguments.as_paths(reference))
+        self._album = Album(arguments.as_settings(embedding), self._journal.publisher, self._references.compose)
         self._recorder: Recorder | None = None
         self._loaded: dict[str, Any] = {}
         self._dtype = torch.float32
@@ -169,14 +176,21 @@ class InfoGeometryMonitor(Hooks):
     @override
     def _new_recorder(self, trainer: pl.Trainer) -> Recorder:
         chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
+        chosen = {}
+        if self.probes != "auto" or not self.reference:
+            chosen = discover(self.probes, trainer, self.probe_size)
+        if self.reference:
+            given = {name: found.probe for name, found in chosen.items()}
+            chosen = {**discover(self._references.load(given or None), trainer, self.probe_size), **chosen}
         recorder = Recorder(
-            discover(self.probes, trainer, self.probe_size),
+            chosen,
             Evaluator(self.logits_fn, self.precision, chunk, arguments.as_distribution(self.output)),
             chord=self.lag == 0,
             max_records=self._album.max_records,
-            memory=bytes_of(self.memory),
+            memory=bytes_of(self.memory) - self._references.nbytes,
             markers=SampleMarkers(self._journal.watch.sample_markers),
             weights=Weights(arguments.as_density(self.parameters)),
+            references=self._references,
         )
         if self._loaded:
             recorder.load_state_dict(self._loaded)

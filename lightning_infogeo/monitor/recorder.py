@@ -14,11 +14,12 @@ from torch.nn.parameter import is_lazy
 from lightning_infogeo import history
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
-from lightning_infogeo.monitor.album import landscape
+from lightning_infogeo.monitor.album import AGAINST, landscape
 from lightning_infogeo.monitor.arguments import check_same_output, check_same_probes
 from lightning_infogeo.monitor.explained import explained
 from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Decision
+from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.observation import Observation, observe
@@ -37,6 +38,7 @@ class Recorder:
         memory: bytes on the device for all that is kept.
         markers: those that look at every sample.
         weights: the densities of the model's weights.
+        references: finished runs to measure by.
 
     Attributes:
         chosen: as given.
@@ -52,6 +54,7 @@ class Recorder:
         memory: int = 2**28,
         markers: SampleMarkers | None = None,
         weights: Weights | None = None,
+        references: References | None = None,
     ) -> None:
         self.chosen = chosen
         self.evaluator = evaluator
@@ -60,6 +63,7 @@ class Recorder:
         self._outputs = Outputs(evaluator, max_records, memory)
         self._markers = markers or SampleMarkers(lambda probe: {})
         self._weights = weights or Weights(None)
+        self._references = references or References()
         self._made = 0
         self._histories: dict[str, HistoryState] = {}
         self._placed: dict[str, tuple[Any, Tensor | None]] = {}
@@ -81,7 +85,7 @@ class Recorder:
     def quantities(self) -> dict[str, tuple[str, ...]]:
         """What is recorded on each probe and of the weights, in the order of the vector that ``step`` returns."""
         probes = {
-            name: QUANTITIES if chosen.probe.labels is None else LABELLED_QUANTITIES
+            name: QUANTITIES if chosen.probe.labels is None else LABELLED_QUANTITIES + self._references.quantities(name)
             for name, chosen in self.chosen.items()
         }
         return {**probes, **self._weights.quantities}
@@ -132,7 +136,9 @@ class Recorder:
                 _check_shape(name, self._histories[name].amplitudes[0], shape)
             if labels is not None:
                 self._markers.prepare(name, self._states[name].length.new_zeros(shape[0]).to(module.device))
+            self._references.check_shape(name, self._outputs.shape(name))
         self._weights.prepare(module)
+        self._references.to(module.device)
         self._move(module.device)
         sketched = "" if budget.exact else f", sketched to {budget.width}"
         return f"{self.evaluator.precision} {str(dtype).removeprefix('torch.')}{sketched}"
@@ -172,7 +178,11 @@ class Recorder:
         for name, members in groups.items():
             kept = [self._histories[member] for member in members]
             labels, sketch = self._outputs.selections[members[0]].labels, self._outputs.sketch(members[0])
-            made[name] = landscape(kept, labels, min(self._made, len(kept[0].steps)), sketch)
+            used = min(self._made, len(kept[0].steps))
+            made[name] = landscape(kept, labels, used, sketch)
+            for member, own in zip(members, kept, strict=True):
+                beside = self._references.landscape(member, own, used)
+                made.update({} if beside is None else {f"{member}{AGAINST}": beside})
         return made
 
     def release(self) -> None:
@@ -182,6 +192,7 @@ class Recorder:
         self._outputs.release()
         self._markers.release()
         self._weights.release()
+        self._references.to(torch.device("cpu"))
         self._move(torch.device("cpu"))
 
     def state_dict(self) -> dict[str, Any]:
@@ -252,6 +263,7 @@ class Recorder:
                 observation=observation,
                 sketched=not self._outputs.budget.exact,
             )
+            records[name] = self._references.extend(name, step, points[name], records[name])
             if observation.distances is not None:
                 distances[name] = observation.distances
             if name in self._histories:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lightning_infogeo.archive import Archive, ArchiveError
 from lightning_infogeo.distances import pairwise_bhattacharyya
+from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import digits, steps_of
 from lightning_infogeo.picture import Picture
@@ -58,7 +59,8 @@ class References:
             found = dict(probes or {})
             for name in wanted:
                 self._runs[name] = [Trajectory.open(path, name) for path in self.paths]
-                found.setdefault(name, _probe_of(archives[0], name))
+                if name not in found:
+                    found[name] = _probe_of(archives[0], name)
                 self._check(name, found[name])
                 self._tables[name] = reference(self._runs[name])
                 self._charts[name] = chart(self._runs[name])
@@ -92,11 +94,12 @@ class References:
         self._tables = {name: Reference(*(t.to(device) for t in table)) for name, table in self._tables.items()}
         self._charts = {name: made._replace(points=made.points.to(device)) for name, made in self._charts.items()}
 
-    def extend(self, probe: str, step: int, amplitudes: Tensor, record: Tensor) -> Tensor:
+    def extend(self, probe: str, step: int, logits: Tensor, record: Tensor) -> Tensor:
         """Returns a record with what there is to say against the references; reads nothing back from the device."""
         if probe not in self._tables:
             return record
-        return torch.cat([record, against(self._tables[probe], step, amplitudes, record[_PROGRESS])])
+        measured = against(self._tables[probe], step, amplitudes(logits), record[_PROGRESS])
+        return torch.cat([record, measured.to(record)])
 
     def landscape(self, probe: str, kept: HistoryState, used: int) -> Tensor | None:
         """Returns all that a picture on the references' axes needs, a row a slot; reads nothing back from the device.
