@@ -3,6 +3,8 @@
 Names re-exported here are the public interface; modules may be imported, but promise nothing more.
 """
 
+from lightning_infogeo.archive import Archive as Archive
+from lightning_infogeo.archive import ArchiveError as ArchiveError
 from lightning_infogeo.curvature import loglog_curvature as loglog_curvature
 from lightning_infogeo.distances import arc as arc
 from lightning_infogeo.distances import arc_from_logits as arc_from_logits
@@ -31,6 +33,7 @@ from lightning_infogeo.markers import Verdict as Verdict
 from lightning_infogeo.metrics import BhattacharyyaDistance as BhattacharyyaDistance
 from lightning_infogeo.metrics import FisherRaoDistance as FisherRaoDistance
 from lightning_infogeo.metrics import HellingerDistance as HellingerDistance
+from lightning_infogeo.monitor import ArchiveSettings as ArchiveSettings
 from lightning_infogeo.monitor import EmbeddingSettings as EmbeddingSettings
 from lightning_infogeo.monitor import InfoGeometryMonitor as InfoGeometryMonitor
 from lightning_infogeo.parameters import ParameterDensity as ParameterDensity

@@ -128,14 +128,20 @@ def reindex(history: Tensor, progress_values: Tensor, n: int = 100) -> Tensor:
             f"`reindex(history, progress_values)`: needs shapes (T, N, C) and (T,) with T ≥ 1, got "
             f"{tuple(history.shape)} and {tuple(progress_values.shape)}."
         )
-    values = torch.arange(1, n + 1, dtype=progress_values.dtype, device=history.device) / n
+    before, after, fraction = brackets(progress_values, n)
+    start, end = _weights(history[before], history[after], fraction[:, None, None])
+    return start * history[before] + end * history[after]
+
+
+def brackets(progress_values: Tensor, n: int = 100) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns between which records, and at which fraction of the way, ``reindex`` interpolates: (n,) each."""
+    values = torch.arange(1, n + 1, dtype=progress_values.dtype, device=progress_values.device) / n
     reached = progress_values.cummax(0).values  # the first record past u is the first at which the maximum is
-    after = torch.searchsorted(reached, values, right=False).clamp_max(len(history) - 1)
+    after = torch.searchsorted(reached, values, right=False).clamp_max(len(progress_values) - 1)
     before = (after - 1).clamp_min(0)
     rise = progress_values[after] - progress_values[before]
     fraction = torch.where(rise > 0, (values - progress_values[before]) / rise, 1.0).clamp(0, 1)
-    start, end = _weights(history[before], history[after], fraction[:, None, None])
-    return start * history[before] + end * history[after]
+    return before, after, fraction
 
 
 def _arc(a: Tensor, b: Tensor) -> Tensor:

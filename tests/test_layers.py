@@ -7,12 +7,12 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
-    ["schedules", "distributions", "pieces"],
+    ["schedules", "distributions", "pieces", "archive"],
     ["distances", "sketches"],
     ["geodesics", "metrics", "curvature", "collapse"],
     ["history", "observation", "embedding", "markers", "parameters", "scaling"],
-    ["trajectory", "picture"],
-    ["probe", "export", "figures", "report"],
+    ["trajectory", "picture", "comparison"],
+    ["probe", "export", "figures", "report", "reference"],
     ["monitor"],
     ["demo"],
     ["cli"],
@@ -24,6 +24,8 @@ KNOW = {
     "matplotlib": {"figures", "report"},
     "pandas": {"export", "monitor"},
     "ruptures": {"markers"},
+    "zarr": {"archive"},
+    "fsspec": {"archive"},
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
@@ -67,7 +69,7 @@ def test_only_the_edges_know_a_framework(path):
 def test_matplotlib_and_pandas_are_imported_only_when_used():
     for path in FILES:
         for name, at_top, typing_only in imports(path):
-            if name.split(".")[0] in ("matplotlib", "pandas", "sklearn"):
+            if name.split(".")[0] in ("matplotlib", "pandas", "sklearn", "zarr", "fsspec"):
                 assert typing_only or not at_top, f"{path.name} imports {name} when it is imported"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
+from lightning_infogeo.archive import ArchiveError, Folder
 from lightning_infogeo.distributions import Bernoulli, Categorical, Distribution, Tokens
 from lightning_infogeo.markers import (
     LateGeneralisation,
@@ -15,7 +17,7 @@ from lightning_infogeo.markers import (
     OverfittingOnset,
     VelocityChange,
 )
-from lightning_infogeo.monitor.settings import EmbeddingSettings, bytes_of
+from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings, bytes_of
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Chosen, ConfigurationError, Probe, same_labels
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
@@ -71,6 +73,24 @@ def as_markers(markers: Any) -> tuple[Any, ...]:
 def as_settings(embedding: bool | EmbeddingSettings) -> EmbeddingSettings | None:
     """Returns the settings that the argument stands for, None to draw nothing."""
     return EmbeddingSettings() if embedding is True else embedding or None
+
+
+def as_archive(archive: Any) -> ArchiveSettings | None:
+    """Returns the settings that the argument stands for, None to write nothing.
+
+    Raises:
+        ConfigurationError: for anything else, and where zarr is not installed.
+    """
+    if archive is None or archive is False:
+        return None
+    remedy = 'must be None, "auto", a path or URL, or ArchiveSettings(...)'
+    check(isinstance(archive, (str, os.PathLike, ArchiveSettings)), "archive", archive, remedy)
+    settings = archive if isinstance(archive, ArchiveSettings) else ArchiveSettings(archive)
+    try:
+        Folder("." if settings.path == "auto" else settings.path)
+    except (ModuleNotFoundError, ArchiveError) as error:
+        raise ConfigurationError(f"`InfoGeometryMonitor(archive={archive!r})`: {error}") from error
+    return settings
 
 
 def as_density(parameters: bool | ParameterDensity) -> ParameterDensity | None:

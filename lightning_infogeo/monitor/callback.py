@@ -1,14 +1,13 @@
-"""The callback: Lightning's hooks, and which part of the package answers each."""
+"""The callback: what a user gives and gets, and what a checkpoint keeps of it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
@@ -16,27 +15,24 @@ from lightning_infogeo.distributions import Distribution
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.album import Album
-from lightning_infogeo.monitor.clock import read_clock
+from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.herald import Herald
+from lightning_infogeo.monitor.hooks import Hooks
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.planner import Planner
-from lightning_infogeo.monitor.processes import first_process_decides, refuse_sharded, share
-from lightning_infogeo.monitor.readings import Readings
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
-from lightning_infogeo.monitor.settings import EmbeddingSettings, bytes_of
+from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings, bytes_of
 from lightning_infogeo.monitor.watch import Watch
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Evaluator, Probe, discover, training_batch_size
-from lightning_infogeo.report import takes_figures
-from lightning_infogeo.schedules import Clock, Schedule
-from lightning_infogeo.trajectory import Trajectory
+from lightning_infogeo.schedules import Schedule
 
 _CHUNK = 256
 
 
-class InfoGeometryMonitor(Readings, pl.Callback):
+class InfoGeometryMonitor(Hooks):
     r"""Records the information geometry of a classifier's training, live beside its normal metrics.
 
     The model's predictions on a few fixed samples, a *probe*, are a point on a product of spheres. The callback follows
@@ -60,6 +56,8 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         embedding: whether to keep a bounded history of records and draw it, by InPCA, as images in TensorBoard (or any
             logger with ``log_figure`` or ``log_image``); or an :class:`EmbeddingSettings`.
         parameters: whether to follow the weights' distribution too; or a :class:`ParameterDensity`.
+        archive: "auto" to write everything recorded, predictions included, to a Zarr store beside the logs; a path or
+            URL; or an :class:`ArchiveSettings`. :meth:`Trajectory.open` reads it back.
         precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
             "training" in the trainer's own precision.
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
@@ -101,6 +99,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         markers: Literal["default"] | Sequence[Marker] = "default",
         embedding: bool | EmbeddingSettings = True,
         parameters: bool | ParameterDensity = False,
+        archive: str | os.PathLike[str] | ArchiveSettings | None = None,
         precision: Literal["full", "training"] = "full",
         memory: int | str = "256MB",
         on_event: Callable[[Event], object] | None = None,
@@ -118,6 +117,7 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         self.markers = markers
         self.embedding = embedding
         self.parameters = parameters
+        self.archive = archive
         self.precision = precision
         self.memory = memory
         self.on_event = on_event
@@ -126,7 +126,8 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         self.prefix = prefix
         arguments.check_all(self)
         self._planner = Planner(arguments.as_schedule(schedule), lag)
-        self._journal = Journal(prefix, strict, Watch(arguments.as_markers(markers)))
+        self._archivist = Archivist(arguments.as_archive(archive), prefix, strict)
+        self._journal = Journal(prefix, strict, Watch(arguments.as_markers(markers)), self._archivist)
         self._herald = Herald(on_event, on_overfitting, strict)
         self._album = Album(arguments.as_settings(embedding), self._journal.publisher)
         self._recorder: Recorder | None = None
@@ -140,91 +141,18 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         return f"{type(self).__name__}[{self.prefix}]"
 
     @override
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if stage == "fit":
-            refuse_sharded(trainer)
-
-    @override
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        arguments.check_same_training(self._planner.recorded, trainer.global_step)
-        self._broken = False
-        prepare = partial(self._prepare, trainer, pl_module)
-        precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
-        arguments.check_follows(self._journal.trajectories, quantities)
-        for name, names in quantities.items():
-            made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
-            arguments.check_continues(self._journal.trajectories.setdefault(name, made), made)
-            if self._recorder is not None and self._album.max_records and name in self._recorder.chosen:
-                self._journal.trajectories[name].keep(partial(self._recorder.history, name))
-        self._journal.watch.begin(self._journal.trajectories, sizes)
-        self._journal.begin(trainer, self._dtype, pl_module.device)
-        self._album.begin()
-        if self._planner.recorded < 0:
-            clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
-            self._record(trainer, pl_module, clock, x=None)
-        self._planner.wake = 0
-
-    @override
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._planner.wake = 0  # the length of epochs may have changed, and with it what was foreseen
-
-    @override
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if self._journal.waiting:
-            self._deliver(trainer)
-        if self._album.waiting:
-            self._album.attempt(lambda: self._album.deliver(trainer, self.events))
-        step = trainer.global_step
-        if self._journal.failed or (step < self._planner.wake and not trainer.is_last_batch):
-            self._planner.pass_by(step)
-        else:
-            clock = read_clock(trainer, batch_idx, self._planner.stride)
-            self._record(trainer, pl_module, clock, x=trainer.fit_loop.epoch_loop._batches_that_stepped)
-
-    @override
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._deliver(trainer)
-
-    @override
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # An epoch may end without a last batch (skipped, or shorter than announced), and training with an epoch. Ask
-        # here, where no averaging callback has swapped the weights yet.
-        stops = trainer.should_stop and trainer.fit_loop._can_stop_early
-        self._late_record(trainer, pl_module, Clock(trainer.global_step, trainer.current_epoch, True, ended=stops))
-
-    @override
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._late_record(trainer, pl_module, Clock(trainer.global_step, ended=True))
-        recorder = self._recorder
-        if recorder is not None and self._album.max_records and takes_figures(trainer) and not self._broken:
-            x = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
-            groups = self._album.groups(recorder.chosen)
-            self._album.finish(trainer, self._planner.recorded, x, lambda: recorder.pictures(groups), self.events)
-
-    @override
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        try:
-            self._deliver(trainer)
-        except Exception as error:
-            rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
-
-    @override
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if self._recorder is not None:
-            self._recorder.release()
-
-    @override
     def state_dict(self) -> dict[str, Any]:
         if self._planner.recorded < 0:
             return {}
+        self._journal.receive()
+        self._archivist.flush()
         return {
             "planner": self._planner.state_dict(),
             "trajectories": self._journal.state_dict(),
             "watch": self._journal.watch.state_dict(),
             "recorder": self._loaded if self._recorder is None else self._recorder.state_dict(),
             "album": self._album.state_dict(),
+            "archive": self._archivist.state_dict(),
         }
 
     @override
@@ -234,67 +162,22 @@ class InfoGeometryMonitor(Readings, pl.Callback):
         self._journal.watch.load_state_dict(state_dict["watch"])
         self._loaded = state_dict["recorder"]
         self._album.load_state_dict(state_dict["album"])
+        self._archivist.load_state_dict(state_dict.get("archive", {}))
         if self._recorder is not None:
             self._recorder.load_state_dict(self._loaded)
 
-    def _prepare(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
-        """Chooses probes where there are none yet and tries them; in the first process only."""
-        if self._recorder is None:
-            chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
-            self._recorder = Recorder(
-                discover(self.probes, trainer, self.probe_size),
-                Evaluator(self.logits_fn, self.precision, chunk, arguments.as_distribution(self.output)),
-                chord=self.lag == 0,
-                max_records=self._album.max_records,
-                memory=bytes_of(self.memory),
-                markers=SampleMarkers(self._journal.watch.sample_markers),
-                weights=Weights(arguments.as_density(self.parameters)),
-            )
-            if self._loaded:
-                self._recorder.load_state_dict(self._loaded)
-        recorder = self._recorder
-        arguments.check_joint(self._album.joint, self.followed)
-        precision = recorder.prepare(trainer, pl_module)
-        return precision, recorder.dtype, recorder.quantities, recorder.sizes
-
-    def _late_record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock) -> None:
-        """Makes what turns out to be due after Lightning has counted the batch, and delivers everything."""
-        self._deliver(trainer)
-        if not self._journal.failed:
-            self._record(trainer, pl_module, clock, x=trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
-            self._deliver(trainer)
-
-    def _deliver(self, trainer: pl.Trainer) -> None:
-        """Publishes what has reached the host, and announces the events in it."""
-        for event in self._journal.deliver(trainer):
-            if self._recorder is not None:
-                self._recorder.mark(event.probe, event.step)
-            self._herald.announce(trainer, event)
-
-    def _record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock, x: int | None) -> None:
-        decision = self._planner.observe(clock)
-        values, error, pictures = None, None, None
-        if self._recorder is not None and not self._broken and (decision.record or decision.keep):
-            try:
-                values = self._recorder.step(trainer, pl_module, clock.step, decision, self._planner.kept)
-                if decision.record and x is not None and self._album.due(trainer, clock.step):
-                    pictures = self._recorder.pictures(self._album.groups(self._recorder.chosen))
-            except Exception as raised:
-                error = raised
-        if decision.record:
-            vector = share(trainer, values, self._journal.size, self._dtype, pl_module.device)
-            self._journal.post(trainer, clock.step, x, vector)
-        if pictures is not None and x is not None:
-            self._album.post(clock.step, x, pictures)
-        if error is not None:
-            self._fail(clock.step, error)
-
-    def _fail(self, step: int, error: Exception) -> None:
-        """Gives up recording. Other processes wait for the next record: it will be NaN and say so to them."""
-        if self.strict:
-            raise error
-        self._broken = True
-        rank_zero_warn(
-            f"`InfoGeometryMonitor`: recording at step {step} raised {type(error).__name__}: {error}. Training goes on "
-            "without this monitor; what was recorded is kept."
+    @override
+    def _new_recorder(self, trainer: pl.Trainer) -> Recorder:
+        chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
+        recorder = Recorder(
+            discover(self.probes, trainer, self.probe_size),
+            Evaluator(self.logits_fn, self.precision, chunk, arguments.as_distribution(self.output)),
+            chord=self.lag == 0,
+            max_records=self._album.max_records,
+            memory=bytes_of(self.memory),
+            markers=SampleMarkers(self._journal.watch.sample_markers),
+            weights=Weights(arguments.as_density(self.parameters)),
         )
+        if self._loaded:
+            recorder.load_state_dict(self._loaded)
+        return recorder

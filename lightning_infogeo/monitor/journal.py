@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_infogeo.markers import Event
+from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.watch import Watch
 from lightning_infogeo.report import Mailbox, Publisher, event_list
 from lightning_infogeo.trajectory import Trajectory
@@ -34,6 +35,7 @@ class Journal:
         prefix: what the keys of loggers begin with.
         strict: whether non-finite logits and failing loggers raise.
         watch: the markers.
+        archivist: is given every record, too.
 
     Attributes:
         trajectories: one a probe; complete after ``receive``.
@@ -42,11 +44,12 @@ class Journal:
         publisher: to the loggers.
     """
 
-    def __init__(self, prefix: str, strict: bool, watch: Watch) -> None:
+    def __init__(self, prefix: str, strict: bool, watch: Watch, archivist: Archivist) -> None:
         self.trajectories: dict[str, Trajectory] = {}
         self.failed = False
         self.strict = strict
         self.watch = watch
+        self._archivist = archivist
         self._mailbox = Mailbox()
         self.publisher = Publisher(prefix, strict)
         self._unpublished: list[Entry] = []
@@ -100,6 +103,7 @@ class Journal:
                 trajectory.append(step, row)
                 rows[name] = dict(zip(trajectory.quantities, row, strict=True))
             events = self.watch.observe(step, rows, values)
+            self._archivist.take(step, rows, self.watch.events)
             self._unpublished.append(Entry(step, x, rows, self.watch.scalars(), events))
 
     def deliver(self, trainer: pl.Trainer) -> list[Event]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,9 +12,11 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from lightning_infogeo import history
+from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import landscape
 from lightning_infogeo.monitor.arguments import check_same_output, check_same_probes
+from lightning_infogeo.monitor.explained import explained
 from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
@@ -64,6 +65,7 @@ class Recorder:
         self._placed: dict[str, tuple[Any, Tensor | None]] = {}
         self._states: dict[str, TrajectoryState] = {}
         self._kept: dict[int, dict[str, Tensor]] = {}
+        self._latest: dict[str, Tensor] = {}
 
     @property
     def dtype(self) -> torch.dtype:
@@ -84,6 +86,22 @@ class Recorder:
         }
         return {**probes, **self._weights.quantities}
 
+    @property
+    def archived(self) -> dict[str, tuple[int, int]]:
+        """The shapes (N, C) of the predictions of each probe; none where memory, or the user, wants them sketched."""
+        budget, outputs = self._outputs.budget, self._outputs
+        return {} if budget.width else {name: outputs.shape(name) for name in outputs.selections}
+
+    @property
+    def labels(self) -> dict[str, Tensor]:
+        """Of the samples followed on each probe that has labels, shape (N,)."""
+        known = {name: selection.labels for name, selection in self._outputs.selections.items()}
+        return {name: labels for name, labels in known.items() if labels is not None}
+
+    def predictions(self) -> dict[str, Tensor]:
+        """Returns the amplitudes of the last record, NaN where its logits were not finite; none where sketched."""
+        return {name: amplitudes(self._latest[name]) for name in self.archived if name in self._latest}
+
     def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> str:
         """Brings everything to the model's device, checks what the model returns there, and returns its precision.
 
@@ -97,10 +115,10 @@ class Recorder:
                 f"`InfoGeometryMonitor`: `{type(module).__name__}` has uninitialised lazy parameters, {lazy}, and the "
                 "first call would draw random numbers; call the model once in `configure_model`."
             )
-        with _explained(module, "passing a probe through the batch-transfer hooks of"):
+        with explained(module, "passing a probe through the batch-transfer hooks of"):
             inputs = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
         probes = {name: chosen.probe for name, chosen in self.chosen.items()}
-        with _explained(module, "calling"):
+        with explained(module, "calling"):
             dtype = self._outputs.prepare(trainer, module, inputs, probes)
         self._placed = {name: (inputs[name], self._outputs.selections[name].labels) for name in probes}
         budget = self._outputs.budget
@@ -134,6 +152,7 @@ class Recorder:
             size = len(self.chosen[name].probe)
             points[name], seen[name] = self._outputs.observe(trainer, module, name, inputs, size, decision.record)
         record = self._record(step, points, seen, decision.before) if decision.record else None
+        self._latest = points
         if decision.keep:
             self._kept[step] = points
         self._kept = {kept: self._kept[kept] for kept in keep if kept in self._kept}
@@ -162,6 +181,7 @@ class Recorder:
         """Takes everything off the device; ``prepare`` brings it back."""
         self._placed.clear()
         self._outputs.release()
+        self._latest = {}
         self._markers.release()
         self._weights.release()
         self._move(torch.device("cpu"))
@@ -261,18 +281,3 @@ def _check_shape(name: str, kept: Tensor, shape: tuple[int, ...]) -> None:
             f"`InfoGeometryMonitor`: probe {name!r} has logits of shape {shape}, its trajectory so far of shape "
             f"{tuple(kept.shape)}; follow another model with a new monitor (and resume with the same memory)."
         )
-
-
-@contextmanager
-def _explained(module: pl.LightningModule, action: str) -> Iterator[None]:
-    try:
-        yield
-    except ConfigurationError:
-        raise
-    except Exception as error:
-        raise ConfigurationError(
-            f"`InfoGeometryMonitor(logits_fn=...)`: {action} `{type(module).__name__}` raised {type(error).__name__}: "
-            f"{error}. By default it is called as module(inputs), inputs being the first element of a batch, or a "
-            "mapping without its labels; give logits_fn=lambda module, inputs: ... to call it otherwise, or other "
-            "samples by probes=Probe(inputs, labels)."
-        ) from error

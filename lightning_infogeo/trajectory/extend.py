@@ -1,9 +1,8 @@
-"""The path of one probe's predictions: running quantities on the device, and what was recorded, on the host."""
+"""The path of one probe's predictions: running quantities on the device."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +10,6 @@ from torch import Tensor
 from lightning_infogeo.distances import arc, arc_from_logits
 from lightning_infogeo.distributions import precise
 from lightning_infogeo.geodesics import progress_in
-from lightning_infogeo.history import HistoryState
 from lightning_infogeo.observation import Observation, observe
 from lightning_infogeo.pieces import pieces
 
@@ -163,110 +161,3 @@ def _replaced(old: Tensor, new: Tensor, when: Tensor) -> Tensor:
     for rows in parts:
         old[rows] = torch.where(when, precise(new[rows]), old[rows])
     return old
-
-
-def of_probes(trajectories: Mapping[str, Trajectory]) -> dict[str, Trajectory]:
-    """Returns those of probes alone: the weights' have "/" in their names, other quantities and other units."""
-    return {name: trajectory for name, trajectory in trajectories.items() if "/" not in name}
-
-
-class Trajectory:
-    """What was recorded on one probe, on the host: one entry a record.
-
-    Every quantity is an attribute: ``trajectory.velocity`` is a float64 CPU tensor of shape (records,). NaN stands
-    where a quantity is not defined, and in all quantities of a record whose logits were not finite.
-
-    Args:
-        quantities: the names, in the order of the rows.
-        schedule: how the schedule describes itself.
-        lag: optimizer steps over which velocity is measured.
-        precision: "full" or "training", and the dtype of the logits, as "full float32".
-
-    Attributes:
-        quantities: as given.
-        schedule: as given. Lengths recorded on different schedules are not comparable.
-        lag: as given.
-        precision: as given.
-    """
-
-    def __init__(self, quantities: Sequence[str], schedule: str, lag: int, precision: str) -> None:
-        self.quantities = tuple(quantities)
-        self.schedule = schedule
-        self.lag = lag
-        self.precision = precision
-        self._steps: list[int] = []
-        self._rows: list[list[float]] = []
-        self._kept: Callable[[], HistoryState] | None = None
-
-    def append(self, step: int, row: Sequence[float]) -> None:
-        """Adds one record."""
-        self._steps.append(step)
-        self._rows.append(list(row))
-
-    @property
-    def steps(self) -> Tensor:
-        """Optimizer steps of the records, int64."""
-        return torch.tensor(self._steps, dtype=torch.int64)
-
-    def keep(self, kept: Callable[[], HistoryState]) -> None:
-        """Says where the history kept for the embedding is to be had."""
-        self._kept = kept
-
-    @property
-    def history(self) -> HistoryState:
-        """The records kept for the embedding, in order: amplitudes, distances, weights, steps; waits for the device.
-
-        Raises:
-            RuntimeError: where none are kept: ``embedding=False``, or a process other than the first.
-        """
-        if self._kept is None:
-            raise RuntimeError(
-                "`Trajectory.history`: no history is kept here (embedding=False, or not the first process)."
-            )
-        return self._kept()
-
-    @property
-    def distances(self) -> Tensor:
-        """Bhattacharyya distances between the records kept, shape (K, K), nats; their steps are ``history.steps``."""
-        return self.history.distances
-
-    @property
-    def skipped(self) -> int:
-        """Number of records whose logits were not finite."""
-        return sum(all(value != value for value in row) for row in self._rows)
-
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def __getattr__(self, name: str) -> Tensor:
-        quantities: tuple[str, ...] = self.__dict__.get("quantities", ())
-        if name in quantities:
-            return self._table()[:, quantities.index(name)]
-        hint = "; this probe has no labels" if name in LABELLED_QUANTITIES else ""
-        raise AttributeError(f"`Trajectory.{name}`: recorded are steps, {', '.join(quantities)}{hint}.")
-
-    def __repr__(self) -> str:
-        span = f"steps {self._steps[0]} to {self._steps[-1]}" if self._steps else "nothing yet"
-        return f"Trajectory({len(self)} records, {span}: {', '.join(self.quantities)})"
-
-    def state_dict(self) -> dict[str, Any]:
-        """Returns tensors and plain values from which ``from_state_dict`` makes an equal trajectory."""
-        return {
-            "quantities": list(self.quantities),
-            "schedule": self.schedule,
-            "lag": self.lag,
-            "precision": self.precision,
-            "steps": self.steps,
-            "values": self._table(),
-        }
-
-    @classmethod
-    def from_state_dict(cls, state: dict[str, Any]) -> Trajectory:
-        """Returns the trajectory that ``state_dict`` was taken from."""
-        trajectory = cls(state["quantities"], state["schedule"], state["lag"], state["precision"])
-        for step, row in zip(state["steps"].tolist(), state["values"].tolist(), strict=True):
-            trajectory.append(step, row)
-        return trajectory
-
-    def _table(self) -> Tensor:
-        return torch.tensor(self._rows, dtype=torch.float64).reshape(-1, len(self.quantities))

@@ -1,72 +1,20 @@
-"""How records reach the user: off the device without waiting, into every logger, and as a table at the end."""
+"""Into every logger of a trainer, and into its ``callback_metrics``."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_warn
-from rich.console import Group
-from rich.table import Table
 from torch import Tensor
 
-from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.picture import Picture
-from lightning_infogeo.trajectory import Trajectory, of_probes
-
-
-class Posted(NamedTuple):
-    """A record on its way to the host.
-
-    Attributes:
-        step: optimizer steps taken.
-        x: where Lightning's own metrics of that batch stand on a logger's axis; None to keep it from the loggers.
-        values: the vector on the host, complete once ``copied`` is.
-        copied: the event behind the copy, None where there is nothing to wait for.
-    """
-
-    step: int
-    x: int | None
-    values: Tensor
-    copied: Any
-
-
-class Mailbox:
-    """Takes vectors off the device with one non-blocking copy each, to be read at a later hook."""
-
-    def __init__(self) -> None:
-        self._posted: deque[Posted] = deque()
-
-    def __bool__(self) -> bool:
-        return bool(self._posted)
-
-    def post(self, step: int, x: int | None, values: Tensor) -> None:
-        """Starts the copy of one record."""
-        if values.device.type != "cuda":
-            self._posted.append(Posted(step, x, values, None))
-            return
-        host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-        host.copy_(values, non_blocking=True)
-        copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        copied.record()
-        self._posted.append(Posted(step, x, host, copied))
-
-    def collect(self) -> list[tuple[int, int | None, list[float]]]:
-        """Returns step, x and values of all records posted, waiting only for copies that are not complete."""
-        collected = []
-        while self._posted:
-            step, x, values, copied = self._posted.popleft()
-            if copied is not None:
-                copied.synchronize()
-            collected.append((step, x, values.tolist()))
-        return collected
 
 
 class Publisher:
@@ -211,90 +159,3 @@ def _pixels(figure: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
 def _callback_metrics(trainer: pl.Trainer) -> dict[str, Tensor]:
     """What ``trainer.callback_metrics`` adds to; asking that itself would read every progress-bar metric."""
     return trainer._logger_connector._callback_metrics
-
-
-def event_list(events: Sequence[Event]) -> str:
-    """Returns a Markdown table of all events."""
-    rows = [
-        f"| {name} | {probe} | {step} | {known} | {strength:.3g} | {message} |"
-        for name, probe, step, known, strength, message in events
-    ]
-    head = ["| event | probe | at step | known at step | strength | what it means |", "|---|---|---|---|---|---|"]
-    return "\n".join(head + rows)
-
-
-def summary_table(
-    trajectories: Mapping[str, Trajectory],
-    events: Sequence[Event] = (),
-    verdicts: Mapping[str, Verdict] | None = None,
-) -> Table | Group:
-    """Returns a table of what was seen on each probe; where there were events, with a second one that names them all.
-
-    Args:
-        trajectories: by probe.
-        events: in the order in which they became known.
-        verdicts: what can be said of overfitting, by probe.
-    """
-    table = Table(title="Information geometry of this training", caption="length in radians, distance to truth in nats")
-    table.add_column("probe")
-    for heading in ("records", "steps", "length", "straight-\nness", "closest\nto truth", "at step", "final\ndistance"):
-        table.add_column(heading, justify="right")
-    if verdicts:
-        table.add_column("overfitting")
-    probes = of_probes(trajectories)
-    for name, trajectory in probes.items():
-        verdict = [_worded(verdicts[name])] if verdicts and name in verdicts else []
-        table.add_row(name, str(len(trajectory)), *_row(trajectory), *verdict)
-    skipped = {name: trajectory.skipped for name, trajectory in probes.items() if trajectory.skipped}
-    if skipped:
-        counts = ", ".join(f"{name} {count}" for name, count in skipped.items())
-        table.caption = f"{table.caption}; records left out for logits that were not finite: {counts}"
-    tables = [table]
-    if len(probes) < len(trajectories):
-        tables.append(_weights_table({n.partition("/")[2]: t for n, t in trajectories.items() if n not in probes}))
-    if not events:
-        return table if len(tables) == 1 else Group(*tables)
-    listed = Table(title="Events")
-    for heading in ("event", "probe", "at step", "known at", "what it means"):
-        listed.add_column(heading, justify="right" if heading in ("at step", "known at") else "left")
-    for event in events:
-        listed.add_row(event.name, event.probe, str(event.step), str(event.detected_at), event.message)
-    return Group(*tables, listed)
-
-
-def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:
-    table = Table(
-        title="Distribution of the weights", caption="floor ÷ velocity: how much of it is the estimator's noise"
-    )
-    for heading in ("group", "length", "velocity\nat the end", "floor ÷\nvelocity"):
-        table.add_column(heading, justify="left" if heading == "group" else "right")
-    for name, trajectory in trajectories.items():
-        finite = trajectory.length.isfinite() & trajectory.velocity.isfinite()
-        if not finite.any():
-            table.add_row(name, "–", "–", "–")
-            continue
-        length, velocity, floor = (getattr(trajectory, q)[finite][-1] for q in ("length", "velocity", "floor"))
-        share = f"{float(floor / velocity):.2f}" if velocity > 0 else "–"
-        table.add_row(name, f"{float(length):.3f}", f"{float(velocity):.3g}", share)
-    return table
-
-
-def _worded(verdict: Verdict) -> str:
-    if verdict.answer == "undecidable":
-        return f"undecidable: a rise below {verdict.resolution:.0%}\nwould not be seen; needs {verdict.samples} samples"
-    if verdict.answer == "clean":
-        return f"clean (resolution {verdict.resolution:.1%})" if verdict.resolution else "clean: at its closest"
-    return "flagged"
-
-
-def _row(trajectory: Trajectory) -> list[str]:
-    finite = trajectory.length.isfinite()
-    if not finite.any():
-        return ["–"] * 6
-    steps = trajectory.steps[finite]
-    cells = [str(int(steps[-1])), f"{trajectory.length[finite][-1]:.3f}", f"{trajectory.straightness[finite][-1]:.3f}"]
-    if "distance_to_truth" not in trajectory.quantities:
-        return [*cells, "no labels", "–", "–"]
-    distance = trajectory.distance_to_truth[finite]
-    closest = int(distance.argmin())
-    return [*cells, f"{distance[closest]:.4f}", str(int(steps[closest])), f"{distance[-1]:.4f}"]

@@ -1,0 +1,12 @@
+"""What was recorded, on disk: append-only, crash-safe, arrays and JSON only."""
+
+from lightning_infogeo.archive.background import Background as Background
+from lightning_infogeo.archive.folder import ArchiveError as ArchiveError
+from lightning_infogeo.archive.folder import Folder as Folder
+from lightning_infogeo.archive.inputs import from_arrays as from_arrays
+from lightning_infogeo.archive.inputs import to_arrays as to_arrays
+from lightning_infogeo.archive.reader import Amplitudes as Amplitudes
+from lightning_infogeo.archive.reader import Archive as Archive
+from lightning_infogeo.archive.reader import Recorded as Recorded
+from lightning_infogeo.archive.writer import ArchiveWriter as ArchiveWriter
+from lightning_infogeo.archive.writer import Row as Row

@@ -1,0 +1,49 @@
+"""A store through which one array is read: no more is decoded than the array says, and nothing from outside."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lightning_infogeo.archive.folder import ArchiveError, Folder
+from lightning_infogeo.archive.layout import chunk_bytes
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store
+
+_HEADER = struct.Struct("<4BI")
+"""What begins a Blosc chunk: four bytes of versions and flags, then the number of bytes it decodes to."""
+
+
+def guarded(folder: Folder, path: str, document: Mapping[str, Any]) -> Store:
+    """Returns a read-only store of an archive in which the array at ``path`` has this document.
+
+    Its chunks are refused where they would decode to more or less than a chunk holds: a decoder trusts what a chunk
+    says of itself. The document is the one that the root holds, which is written last.
+    """
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.storage import WrapperStore
+
+    expected = chunk_bytes(document)
+    compressed = any(codec["name"] == "blosc" for codec in document["codecs"])
+    own = json.dumps(document).encode()
+
+    class Guarded(WrapperStore):  # type: ignore[type-arg]
+        async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+            prototype = prototype or default_buffer_prototype()
+            if key == f"{path}/zarr.json":
+                return prototype.buffer.from_bytes(own)
+            folder._within(key)
+            value = await self._store.get(key, prototype, byte_range)
+            if value is not None and "/c/" in f"/{key}":
+                length = len(value)
+                if compressed:
+                    head = value[: _HEADER.size].to_bytes()
+                    length = _HEADER.unpack(head)[4] if len(head) == _HEADER.size else -1
+                if length != expected or len(value) > 2 * expected + 1024:
+                    raise ArchiveError(f"archive {folder.path!r}: {key} is damaged ({length} bytes for {expected}).")
+            return value
+
+    return Guarded(folder.store(read_only=True))

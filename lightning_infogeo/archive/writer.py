@@ -1,0 +1,270 @@
+"""Appending records to an archive."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from lightning_infogeo.archive.folder import ArchiveError, Folder
+from lightning_infogeo.archive.layout import FORMAT, KEY, ROWS, check_name, chunk_shape, group_document, members_of
+
+Array = np.ndarray[Any, Any]
+
+
+class Row(NamedTuple):
+    """What one record adds to one trajectory: its quantities, and amplitudes (N, C) where it is of a probe."""
+
+    quantities: Sequence[float]
+    amplitudes: Array | None = None
+
+
+class ArchiveWriter:
+    """Writes one run; nobody else may write to the same archive meanwhile.
+
+    Args:
+        folder: where. What is there already is gone on with.
+        metadata: of the run, of what JSON can say; kept as it was where the archive exists.
+        compression: whether arrays are compressed (zstd with shuffled bytes, without loss).
+        fork: whether what is there was copied from another run, of which this is another continuation.
+
+    Attributes:
+        run: the identity of the run, the same in every session that writes to it.
+
+    Raises:
+        ArchiveError: where somebody else is writing, or what is there is no archive.
+    """
+
+    def __init__(
+        self, folder: Folder, metadata: Mapping[str, Any], compression: bool = True, fork: bool = False
+    ) -> None:
+        self.folder = folder
+        self._compression = compression
+        self._lock = _locked(folder) if folder.local else None
+        self._closed = False
+        self._attributes: dict[str, Any] = {
+            KEY: {"format": FORMAT, "run": uuid.uuid4().hex},
+            "run": dict(metadata),
+            "events": [],
+        }
+        self._groups: dict[str, dict[str, Any]] = {}
+        self._documents: dict[str, dict[str, Any]] = {}
+        self._arrays: dict[str, Any] = {}
+        self._records: dict[str, int] = {}
+        try:
+            if folder.exists():
+                self._resume()
+            else:
+                self.commit()
+        except BaseException:
+            self.close()
+            raise
+        if fork:
+            self._attributes[KEY] = {**self._attributes[KEY], "run": uuid.uuid4().hex}
+        self.run: str = self._attributes[KEY]["run"]
+
+    @property
+    def last_step(self) -> int:
+        """Of all records there are; −1 without any."""
+        steps = [int(self._arrays[f"{name}/steps"][n - 1]) for name, n in self._records.items() if n]
+        return max(steps, default=-1)
+
+    def add(
+        self,
+        name: str,
+        quantities: Sequence[str],
+        attributes: Mapping[str, Any],
+        shape: tuple[int, int] | None = None,
+        dtype: str = "float32",
+        constants: Mapping[str, Array] | None = None,
+    ) -> None:
+        """Makes room for a trajectory, unless it is there.
+
+        Args:
+            name: of the probe, or of a group of weights.
+            quantities: names of what a row holds.
+            attributes: of what JSON can say.
+            shape: of amplitudes, (N, C); None for none.
+            dtype: of amplitudes, "float32" or "float16".
+            constants: arrays that do not grow, such as ``labels`` or ``inputs/0``.
+
+        Raises:
+            ArchiveError: where it is there and not the same.
+        """
+        check_name(name)
+        if name in self._groups:
+            there = self._groups[name]
+            same = there.get("quantities") == list(quantities)
+            same &= all(there.get(key, value) == value for key, value in attributes.items() if key == "fingerprint")
+            amplitudes = self._documents.get(f"{name}/amplitudes")
+            same &= shape is None or (amplitudes is not None and tuple(amplitudes["shape"][1:]) == shape)
+            if not same:
+                raise ArchiveError(
+                    f"archive {self.folder.path!r}: holds another trajectory named {name!r}; give another path."
+                )
+            return
+        self._groups[name] = {**attributes, "quantities": list(quantities)}
+        self._records[name] = 0
+        self._make(f"{name}/steps", (0,), (ROWS,), "int64", -1, ("record",))
+        columns = len(quantities)
+        self._make(f"{name}/quantities", (0, columns), (ROWS, columns), "float64", None, ("record", "quantity"))
+        if shape is not None:
+            chunk = chunk_shape(shape, np.dtype(dtype).itemsize)
+            self._make(f"{name}/amplitudes", (0, *shape), chunk, dtype, None, ("record", "sample", "class"))
+        for key, array in (constants or {}).items():
+            path = f"{name}/{check_name(key)}"
+            names = ("sample", *(f"{key}_{i}" for i in range(1, array.ndim)))[: array.ndim]
+            chunk = chunk_shape(array.shape, array.itemsize)[1:] if array.ndim else ()
+            self._make(path, array.shape, chunk, array.dtype.name, None, names)
+            self._arrays[path][...] = array
+        if constants and any("/" in key for key in constants):
+            self._groups.setdefault(f"{name}/inputs", {})
+
+    def append(self, step: int, rows: Mapping[str, Row], events: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Adds one record to several trajectories; it is there for readers after ``commit``.
+
+        Args:
+            step: optimizer steps taken.
+            rows: by name of the trajectory.
+            events: all of them so far, in place of those before; None for no change.
+        """
+        for name, row in rows.items():
+            index = self._records[name]
+            self._reserve(name, index + 1)
+            if row.amplitudes is not None:
+                self._arrays[f"{name}/amplitudes"][index] = row.amplitudes
+            self._arrays[f"{name}/quantities"][index] = np.asarray(row.quantities, dtype=np.float64)
+            self._arrays[f"{name}/steps"][index] = step
+            self._records[name] = index + 1
+        if events is not None:
+            self._attributes["events"] = [dict(event) for event in events]
+
+    def truncate(self, step: int) -> None:
+        """Drops all records after a step, and the events known after it."""
+        for name in list(self._records):
+            steps = self._arrays[f"{name}/steps"][: self._records[name]]
+            self._records[name] = int((steps <= step).sum())
+        events = self._attributes["events"]
+        self._attributes["events"] = [event for event in events if event.get("detected_at", 0) <= step]
+        self.commit()
+        for name, records in self._records.items():
+            for path in self._growing(name):
+                self._resize(path, records)
+
+    def commit(self) -> None:
+        """Makes what was appended visible to readers, all at once for the run."""
+        for name, records in self._records.items():
+            for path in self._growing(name):
+                self._documents[path]["shape"][0] = records
+        members = {name: _group(attributes) for name, attributes in self._groups.items()}
+        for parent in {parent for name in self._groups for parent in _parents(name)} - set(members):
+            members[parent] = _group({})
+            if not self.folder.exists(f"{parent}/zarr.json"):
+                self.folder.replace(f"{parent}/zarr.json", _group({}))
+        members = dict(sorted({**members, **self._documents}.items()))
+        for name, attributes in self._groups.items():
+            inside = {p.removeprefix(f"{name}/"): member for p, member in members.items() if p.startswith(f"{name}/")}
+            self.folder.replace(f"{name}/zarr.json", group_document(attributes, inside))
+        self.folder.replace("zarr.json", group_document(self._attributes, members))
+
+    def close(self) -> None:
+        """Lets others write. Shapes in the arrays' own documents are then exact, too."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            for path, document in self._documents.items():
+                self.folder.replace(f"{path}/zarr.json", document)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def _resume(self) -> None:
+        import zarr
+
+        document = self.folder.document("zarr.json")
+        attributes = document.get("attributes")
+        if not isinstance(attributes, dict) or not isinstance(attributes.get(KEY), dict):
+            raise ArchiveError(f"archive {self.folder.path!r}: is there already, and no archive of this package.")
+        if attributes[KEY].get("format") != FORMAT:
+            raise ArchiveError(f"archive {self.folder.path!r}: has format {attributes[KEY].get('format')!r}.")
+        self._attributes = attributes
+        for path, member in members_of(document, self.folder.path).items():
+            if member["node_type"] == "array":
+                self._documents[path] = member
+                self.folder.replace(f"{path}/zarr.json", member)  # as committed, whatever a crash has left there
+                self._arrays[path] = zarr.open_array(self.folder.store(False), path=path, mode="r+")
+            elif "quantities" in member.get("attributes", {}) or path.endswith("/inputs"):
+                self._groups[path] = dict(member["attributes"])
+        for name, kept in self._groups.items():
+            if "quantities" in kept:
+                self._records[name] = self._documents[f"{name}/steps"]["shape"][0]
+
+    def _make(
+        self,
+        path: str,
+        shape: tuple[int, ...],
+        chunk: tuple[int, ...],
+        dtype: str,
+        fill: Any,
+        names: tuple[str, ...],
+    ) -> None:
+        import zarr
+        from zarr.codecs import BloscCodec
+
+        blosc = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle") if self._compression else None
+        number = np.dtype(dtype)
+        missing = fill if fill is not None else (np.nan if number.kind in "fc" else 0)
+        self._arrays[path] = zarr.create_array(
+            self.folder.store(False),
+            name=path,
+            shape=shape,
+            chunks=tuple(max(1, n) for n in chunk),
+            dtype=number,
+            compressors=[blosc] if blosc else None,
+            filters=None,
+            fill_value=missing,
+            dimension_names=names,
+            zarr_format=3,
+            overwrite=True,
+        )
+        self._documents[path] = json.loads(self.folder.read(f"{path}/zarr.json"))
+
+    def _growing(self, name: str) -> list[str]:
+        return [p for p in (f"{name}/steps", f"{name}/quantities", f"{name}/amplitudes") if p in self._arrays]
+
+    def _reserve(self, name: str, records: int) -> None:
+        for path in self._growing(name):
+            # zarr looks at every chunk when a shape changes, so it changes rarely; readers are told the true shape.
+            if self._arrays[path].shape[0] < records:
+                self._resize(path, max(64, 2 * records))
+
+    def _resize(self, path: str, records: int) -> None:
+        array = self._arrays[path]
+        array.resize((records, *array.shape[1:]))
+
+
+def _group(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def _locked(folder: Folder) -> FileLock:
+    os.makedirs(os.path.dirname(folder.path), exist_ok=True)
+    lock = FileLock(f"{folder.path}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ArchiveError(
+            f"archive {folder.path!r}: another process is writing to it; give each run a path of its own."
+        ) from None
+    return lock

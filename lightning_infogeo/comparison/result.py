@@ -1,0 +1,140 @@
+"""The result of a comparison, and the two tables made of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_infogeo.comparison.course import Course
+from lightning_infogeo.comparison.grouping import Grouping, grouping
+from lightning_infogeo.comparison.joint import JointEmbedding
+from lightning_infogeo.comparison.reindexed import Tube
+
+Row = dict[str, Any]
+
+
+class Comparison(NamedTuple):
+    """What R runs have in common, and in what they differ.
+
+    Attributes:
+        names: of the runs, each once.
+        embedding: of all their checkpoints, with ignorance, truth and the geodesic.
+        distances: between trajectories, d_B at equal progress averaged over progress, shape (R, R), nats per sample.
+        tree: SciPy's linkage matrix of these by complete linkage, shape (R − 1, 4).
+        null: distance of each run to itself with the probe's samples shuffled within classes, shape (R, draws).
+        courses: of each run: progress, lengths, displacement and distance to truth at its records.
+        reindexed_lengths: Fisher–Rao length over the n values of progress, shape (R,), rad: compares between recording
+            schedules.
+        geodesic_length: Fisher–Rao distance from ignorance to truth, 2 arccos(C^−½), rad.
+        progress_values: shape (V,).
+        speed: optimizer steps to reach each of these, shape (R, V), NaN where a run never does.
+        tubes: distance of runs from their mean trajectory, for "all" and, where keys were asked for, "key=value".
+        groups: by key of the metadata.
+        metadata: of each run.
+        notes: what the reader of the numbers should know, as sentences.
+    """
+
+    names: tuple[str, ...]
+    embedding: JointEmbedding
+    distances: Tensor
+    tree: np.ndarray
+    null: Tensor
+    courses: tuple[Course, ...]
+    reindexed_lengths: Tensor
+    geodesic_length: float
+    progress_values: Tensor
+    speed: Tensor
+    tubes: Mapping[str, Tube]
+    groups: Mapping[str, Grouping]
+    metadata: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...]
+
+    def group_by(self, key: str) -> Grouping:
+        """Returns the runs grouped by any key of their metadata, dotted where nested.
+
+        Raises:
+            ValueError: where no run has it.
+        """
+        return self.groups[key] if key in self.groups else grouping(self.distances, key, self.metadata)
+
+    def group_speed(self, key: str) -> Tensor:
+        """Returns the steps to reach each progress value, the geometric mean over the runs of a group, shape (G, V).
+
+        Over the runs that reach it; NaN where none does.
+        """
+        groups = self.group_by(key)
+        rows = [(self.speed[groups.member == g] + 1).log().nanmean(0).exp() - 1 for g in range(len(groups.values))]
+        return torch.stack(rows)
+
+    def summary(self) -> list[Row]:
+        """Returns the table of the whole: rows of "quantity", "value" (a number) and "unit", which may be empty."""
+        embedding, pairs = self.embedding, self.distances[_above(len(self.names))]
+        rows = [
+            _row("runs", len(self.names)),
+            _row("checkpoints", len(embedding.steps)),
+            *(
+                _row(f"explained stress, {k} dimension{'s' * (k > 1)}", embedding.stress(k))
+                for k in range(1, len(embedding.eigenvalues) + 1)
+            ),
+        ]
+        if embedding.landmarks is not None:
+            rows.append(_row("landmarks", len(embedding.landmarks)))
+        where = "held-out pairs" if embedding.landmarks is not None else "all pairs"
+        rows.append(_row(f"error of embedded distances, {where}", embedding.error))
+        if len(pairs):
+            rows.append(_row("distance between trajectories, mean", float(pairs.mean()), "nats"))
+            rows.append(_row("distance between trajectories, largest", float(pairs.max()), "nats"))
+        if self.null.numel():
+            rows.append(_row("distance under the within-class shuffle", float(self.null.mean()), "nats"))
+        for key, groups in self.groups.items():
+            rows.append(_row(f"{key}: distance within groups", groups.within, "nats"))
+            rows.append(_row(f"{key}: distance between groups", groups.between, "nats"))
+            rows.append(_row(f"{key}: distance by this factor alone", groups.alone, "nats"))
+        for name, tube in self.tubes.items():
+            rows.append(_row(f"tube width, {name}", float(tube.mean.mean()), "nats"))
+        rows.append(_row("progress at the last record, mean", _mean([float(c.progress[-1]) for c in self.courses])))
+        rows.append(_row("straightness, mean", _mean([course.straightness for course in self.courses])))
+        rows.append(_row("re-indexed length, mean", float(self.reindexed_lengths.mean()), "rad"))
+        rows.append(_row("geodesic from ignorance to truth", self.geodesic_length, "rad"))
+        return rows
+
+    def run_table(self) -> list[Row]:
+        """Returns the table of runs: a row each, of equal keys."""
+        rows = []
+        for k, (name, course) in enumerate(zip(self.names, self.courses, strict=True)):
+            reached = {
+                f"steps to {float(value):g}": float(steps)
+                for value, steps in zip(self.progress_values, self.speed[k], strict=True)
+            }
+            row: Row = {
+                "run": name,
+                "records": len(course.steps),
+                "last step": int(course.steps[-1]),
+                "progress": float(course.progress[-1]),
+                "distance to truth": float(course.distance_to_truth[-1]),
+                "Fisher–Rao length": float(course.fisher_rao[-1]),
+                "Riemann length": float(course.riemann[-1]),
+                "re-indexed length": float(self.reindexed_lengths[k]),
+                "straightness": course.straightness,
+                **reached,
+                "null": float(self.null[k].mean()) if self.null.numel() else math.nan,
+            }
+            rows.append(row)
+        return rows
+
+
+def _row(quantity: str, value: float, unit: str = "") -> Row:
+    return {"quantity": quantity, "value": value, "unit": unit}
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _above(count: int) -> Tensor:
+    return torch.ones(count, count, dtype=torch.bool).triu(1)

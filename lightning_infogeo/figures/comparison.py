@@ -1,0 +1,183 @@
+"""Pictures of many runs: on one map, by their distances, and by how fast they come along."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from lightning_infogeo.comparison import Comparison, Grouping, leaf_order
+from lightning_infogeo.figures.trajectory import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Colour = Any
+
+_NAMED = 40
+"""Runs up to which each has its name beside the heat map."""
+
+
+def joint(comparison: Comparison, key: str | None = None, title: str = "") -> Figure:
+    """Returns all runs on the first three axes of their common InPCA embedding, coloured by group.
+
+    With ignorance (square), truth (star) and the geodesic between them (dashed); a dot ends each run. An axis named
+    "time-like" counts its squared distances negative.
+
+    Args:
+        comparison: of the runs.
+        key: of the metadata, by which to colour; None for the factor that matters most.
+        title: above the picture.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    found = comparison.embedding
+    groups, colours = _coloured(comparison, key)
+    points, way = _three(found.coordinates), _three(found.milestones)
+    for axes, (i, j) in zip(figure.subplots(1, 2), ((0, 1), (0, 2)), strict=True):
+        for k in range(len(comparison.names)):
+            own, group = points[(found.member == k).numpy()], int(groups.member[k])
+            # Where groups lie on top of each other, thin transparent lines let both be seen.
+            axes.plot(own[:, i], own[:, j], color=colours[group], linewidth=1, alpha=0.7)
+            axes.plot(own[-1:, i], own[-1:, j], ".", color=colours[group], markersize=7)
+        axes.plot(way[:1, i], way[:1, j], "s", color="black", markersize=8, label="ignorance", zorder=4)
+        if len(way) > 1:
+            axes.plot(way[:, i], way[:, j], "--", color="black", linewidth=1.2, label="geodesic", zorder=3)
+            axes.plot(way[-1:, i], way[-1:, j], "*", color="black", markersize=14, label="truth", zorder=4)
+        for label, which in ((axes.set_xlabel, i), (axes.set_ylabel, j)):
+            time_like = which < len(found.eigenvalues) and found.eigenvalues[which] < 0
+            label(f"PC{which + 1}{' (time-like)' if time_like else ''}")
+        axes.grid(alpha=0.25)
+    _legend(figure, figure.axes[0], groups, colours)
+    dimensions = len(found.eigenvalues)
+    text = f"{found.explained_stress:.0%} of the stress in {dimensions} dimension{'s' * (dimensions > 1)}"
+    figure.suptitle(f"{title}: {text}" if title else text)
+    return figure
+
+
+def trajectory_distances(comparison: Comparison, key: str | None = None, title: str = "") -> Figure:
+    """Returns the dendrogram of the runs and, in the order of its leaves, the distances between their trajectories.
+
+    The dashed line is the distance under the within-class shuffle: what joins left of it agrees on more than the loss.
+
+    Args:
+        comparison: of the runs.
+        key: of the metadata, by which to colour names; None for the factor that matters most.
+        title: above the picture.
+
+    Raises:
+        ModuleNotFoundError: where SciPy is not installed.
+    """
+    from matplotlib.figure import Figure
+
+    count = len(comparison.names)
+    groups, colours = _coloured(comparison, key)
+    order = leaf_order(comparison.tree)
+    figure = Figure(figsize=(12, min(4 + 0.16 * min(count, _NAMED), 10)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
+    _draw_tree(left, comparison)
+    if comparison.null.numel():
+        null = float(comparison.null.mean())
+        left.axvline(null, color="0.4", linestyle="--", linewidth=1, label="shuffled within classes")
+    left.set(xlabel="distance between trajectories [nats]", ylim=(-0.5, count - 0.5), xlim=(0, None))
+    left.spines[["top", "left", "right"]].set_visible(False)
+    names = [comparison.names[k] for k in order] if count <= _NAMED else [""] * count
+    left.yaxis.tick_right()
+    left.set_yticks(range(count), names, fontsize="x-small")
+    for tick, k in zip(left.get_yticklabels(), order, strict=True):
+        tick.set_color(colours[int(groups.member[k])])
+    if count > _NAMED:
+        left.scatter(np.zeros(count), range(count), c=[colours[int(groups.member[k])] for k in order], s=6, zorder=3)
+    image = right.imshow(comparison.distances[order][:, order].numpy(), cmap="cividis", origin="lower", aspect="auto")
+    right.set_xticks([])
+    right.set_yticks([])
+    right.set_title("the same order", fontsize="medium")
+    figure.colorbar(image, ax=right, label="d_B at equal progress [nats]", shrink=0.8)
+    _legend(figure, left, groups, colours)
+    figure.suptitle(title or "Distances between trajectories, complete linkage")
+    return figure
+
+
+def speed(comparison: Comparison, key: str | None = None, title: str = "") -> Figure:
+    """Returns progress against the step for every run, and the width of the tube around the mean trajectory.
+
+    Args:
+        comparison: of the runs. Where it has tubes of the groups of ``key`` they are drawn in the groups' colours.
+        key: of the metadata, by which to colour; None for the factor that matters most.
+        title: above the picture.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    groups, colours = _coloured(comparison, key)
+    for k, course in enumerate(comparison.courses):
+        colour = colours[int(groups.member[k])]
+        left.plot(course.steps + 1, course.progress, color=colour, linewidth=1, alpha=0.8)
+    left.set(xscale="log", xlabel="optimizer steps + 1", ylabel="progress", ylim=(-0.02, 1.02))
+    for name, tube in comparison.tubes.items():
+        grid = torch.arange(1, len(tube.mean) + 1) / len(tube.mean)
+        value = name.partition(f"{groups.key}=")[2]
+        if name == "all":
+            right.plot(grid, tube.mean, color="black", linewidth=1.8, label="all runs")
+            right.fill_between(grid, tube.mean, tube.largest, color="0.85", label="up to the farthest of all", zorder=0)
+        elif value in groups.values:
+            right.plot(grid, tube.mean, color=colours[groups.values.index(value)], linewidth=1.4)
+    right.set(xlabel="progress", ylabel="d_B to the mean trajectory [nats]", xlim=(0, 1), ylim=(0, None))
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
+    _legend(figure, right, groups, colours)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def _coloured(comparison: Comparison, key: str | None) -> tuple[Grouping, list[Colour]]:
+    """Returns the grouping to be shown, all runs in one group where nothing differs, and a colour a group."""
+    if key is None and not comparison.groups:
+        alone = torch.zeros(len(comparison.names), dtype=torch.int64)
+        nan = math.nan
+        return Grouping("", ("runs",), alone, nan, nan, nan, (0, 0, 0), torch.full((1, 1), nan)), [COLOURS[0]]
+    groups = comparison.group_by(
+        key if key is not None else max(comparison.groups, key=lambda k: _weight(comparison, k))
+    )
+    if len(groups.values) <= len(COLOURS):
+        return groups, list(COLOURS[: len(groups.values)])
+    import matplotlib
+
+    return groups, list(matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, len(groups.values))))
+
+
+def _weight(comparison: Comparison, key: str) -> float:
+    groups = comparison.groups[key]
+    return groups.alone if math.isfinite(groups.alone) else -1.0
+
+
+def _legend(figure: Figure, axes: Axes, groups: Grouping, colours: list[Colour]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles, labels = axes.get_legend_handles_labels()
+    shown = range(min(len(groups.values), 16))
+    lines: list[Any] = [Line2D([], [], color=colours[g], linewidth=2) for g in shown] if groups.key else []
+    texts = [f"{groups.key.rpartition('.')[2]} = {groups.values[g]}" for g in shown] if groups.key else []
+    figure.legend(lines + handles, texts + labels, loc="outside lower center", ncols=5, frameon=False)
+
+
+def _draw_tree(axes: Axes, comparison: Comparison) -> None:
+    """Draws SciPy's tree lying: leaves at 0, 1, 2 … upwards, joins at their distances."""
+    if not len(comparison.tree):
+        return
+    from scipy.cluster.hierarchy import dendrogram
+
+    drawn = dendrogram(comparison.tree, no_plot=True)
+    for across, along in zip(drawn["dcoord"], drawn["icoord"], strict=True):
+        # SciPy puts leaves at 5, 15, 25 …
+        axes.plot(across, [(place - 5) / 10 for place in along], color="0.2", linewidth=1)
+
+
+def _three(points: torch.Tensor) -> np.ndarray[Any, Any]:
+    return torch.nn.functional.pad(points, (0, 3 - min(points.shape[1], 3)))[:, :3].numpy()

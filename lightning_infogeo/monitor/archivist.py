@@ -1,0 +1,236 @@
+"""What goes into the archive: predictions as they leave the device, joined with the record they belong to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+
+from lightning_infogeo.archive import ArchiveError, ArchiveWriter, Background, Folder, Row, to_arrays
+from lightning_infogeo.markers import Event
+from lightning_infogeo.monitor.metadata import metadata_of
+from lightning_infogeo.monitor.settings import ArchiveSettings
+from lightning_infogeo.probe import ConfigurationError, Probe, leaves
+from lightning_infogeo.report import Mailbox
+from lightning_infogeo.trajectory import Trajectory
+
+SMALL = 2**24
+"""Bytes of a probe's inputs that are stored without being asked for."""
+
+
+class Archivist:
+    """Writes everything recorded to one archive, off the training thread; in the first process only.
+
+    Args:
+        settings: where and how; None to write nothing.
+        prefix: of the monitor, which names an archive beside the logs.
+        strict: whether a failing archive raises instead of warning.
+    """
+
+    def __init__(self, settings: ArchiveSettings | None, prefix: str, strict: bool) -> None:
+        self.settings = settings
+        self._prefix = prefix
+        self._strict = strict
+        self._place = ""
+        self._background: Background | None = None
+        self._mail: dict[str, Mailbox] = {}
+        self._arrived: dict[tuple[str, int], np.ndarray[Any, Any]] = {}
+        self._events: list[Event] = []
+        self._known: dict[str, str] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether it is writing."""
+        return self._background is not None
+
+    @property
+    def path(self) -> str | None:
+        """Of the archive; None before there is one."""
+        return self._known.get("path")
+
+    def locate(self, trainer: pl.Trainer) -> None:
+        """Finds out where "auto" is; to be called in all processes."""
+        if self.settings is not None:
+            name = f"{self._prefix.replace('/', '_')}.zarr"
+            # Asking for the log directory is a collective operation.
+            beside = os.path.join(trainer.log_dir or trainer.default_root_dir, name)
+            self._place = beside if self.settings.path == "auto" else str(self.settings.path)
+
+    def begin(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        trajectories: Mapping[str, Trajectory],
+        probes: Mapping[str, Probe],
+        shapes: Mapping[str, tuple[int, int]],
+        labels: Mapping[str, Tensor],
+    ) -> None:
+        """Opens the archive, new or to go on with.
+
+        Raises:
+            ConfigurationError: where it cannot be written.
+        """
+        if self.settings is None:
+            return
+        recorded = max((int(t.steps[-1]) for t in trajectories.values() if len(t)), default=-1)
+        try:
+            self._background = Background(self._opened(metadata_of(trainer, module, self.settings), recorded))
+            self._add_all(self._background.writer, trajectories, probes, shapes, labels)
+        except (ArchiveError, OSError) as error:
+            self.close()
+            raise ConfigurationError(f"`InfoGeometryMonitor(archive=...)`: {error}") from error
+
+    def ship(self, step: int, amplitudes: Mapping[str, Tensor]) -> None:
+        """Starts the copy of predictions (N, C) to the host."""
+        if self.settings is not None and self.active:
+            dtype = torch.float16 if self.settings.dtype == "float16" else torch.float32
+            for name, values in amplitudes.items():
+                self._mail.setdefault(name, Mailbox()).post(step, None, values.to(dtype))
+
+    def take(self, step: int, rows: Mapping[str, Mapping[str, float]], events: Sequence[Event]) -> None:
+        """Queues a record that has reached the host, with the events known by it."""
+        if self._background is None:
+            return
+        for name, mailbox in self._mail.items():
+            self._arrived.update({(name, at): values.numpy() for at, _, values in mailbox.arrived()})
+        entry = {name: Row(list(row.values()), self._arrived.pop((name, step), None)) for name, row in rows.items()}
+        told = [event._asdict() for event in events] if len(events) != len(self._events) else None
+        self._events = list(events)
+        self._attempt(lambda background: background.append(step, entry, told))
+
+    def flush(self) -> None:
+        """Returns when all that was taken is on disk, so that no checkpoint knows of more than its archive."""
+        self._attempt(lambda background: background.flush())
+
+    def close(self) -> None:
+        """Writes what is queued and lets others write."""
+        if self._background is not None:
+            self._attempt(lambda background: background.close())
+            self._background = None
+
+    def state_dict(self) -> dict[str, str]:
+        """Returns where the archive is and whose run it holds."""
+        return dict(self._known)
+
+    def load_state_dict(self, state: dict[str, str]) -> None:
+        """Goes on with the archive of an earlier session."""
+        self._known = dict(state)
+
+    def _attempt(self, action: Any) -> None:
+        if self._background is None:
+            return
+        try:
+            action(self._background)
+        except Exception as error:
+            background, self._background = self._background, None
+            background.abandon()
+            if self._strict:
+                raise
+            rank_zero_warn(
+                f"`InfoGeometryMonitor(archive=...)`: writing raised {type(error).__name__}: {error}. Nothing more is "
+                "archived; what was written can be read, training and curves go on."
+            )
+
+    def _opened(self, metadata: dict[str, Any], recorded: int) -> ArchiveWriter:
+        assert self.settings is not None
+        folder, before = Folder(self._place), self._known.get("path")
+        if recorded >= 0 and before is not None:
+            return self._gone_on_with(folder, before, metadata, recorded)
+        if recorded >= 0:
+            rank_zero_warn(
+                f"`InfoGeometryMonitor(archive=...)`: the training so far was recorded without an archive; "
+                f"{folder.path!r} begins at step {recorded}."
+            )
+        if self.settings.path == "auto":
+            folder = _unused(folder)
+        writer = ArchiveWriter(folder, metadata, self.settings.compression)
+        if writer.last_step >= 0:
+            writer.close()
+            raise ArchiveError(
+                f"archive {folder.path!r}: already holds a run, recorded up to step {writer.last_step}; give each run "
+                'a path of its own (archive="auto" does), or resume with Trainer.fit(ckpt_path=...).'
+            )
+        return self._noted(writer)
+
+    def _gone_on_with(self, folder: Folder, before: str, metadata: dict[str, Any], recorded: int) -> ArchiveWriter:
+        assert self.settings is not None
+        old = Folder(before)
+        there = old.exists()
+        if not there:
+            rank_zero_warn(
+                f"`InfoGeometryMonitor(archive=...)`: the archive to go on with, {before!r}, is gone; {folder.path!r} "
+                f"begins at step {recorded}."
+            )
+        if old.path == folder.path or not there:
+            writer = ArchiveWriter(folder, metadata, self.settings.compression)
+            if there and writer.run != self._known["run"]:
+                writer.close()
+                raise ArchiveError(f"archive {folder.path!r}: holds another run than the checkpoint's.")
+        else:
+            # A fork of the checkpoint gets its own copy: another may go on from it, too.
+            folder = _unused(folder)
+            folder.copy_from(old)
+            writer = ArchiveWriter(folder, metadata, self.settings.compression, fork=True)
+        writer.truncate(recorded)
+        return self._noted(writer)
+
+    def _noted(self, writer: ArchiveWriter) -> ArchiveWriter:
+        self._known = {"path": writer.folder.path, "run": writer.run}
+        return writer
+
+    def _add_all(
+        self,
+        writer: ArchiveWriter,
+        trajectories: Mapping[str, Trajectory],
+        probes: Mapping[str, Probe],
+        shapes: Mapping[str, tuple[int, int]],
+        labels: Mapping[str, Tensor],
+    ) -> None:
+        assert self.settings is not None
+        for name, trajectory in trajectories.items():
+            attributes: dict[str, Any] = {
+                "schedule": trajectory.schedule,
+                "lag": trajectory.lag,
+                "precision": trajectory.precision,
+            }
+            if name not in probes:
+                writer.add(name, trajectory.quantities, attributes)
+                continue
+            probe = probes[name]
+            constants = {"labels": labels[name].cpu().numpy()} if name in labels else {}
+            stored = self._stored(probe)
+            if stored is not None:
+                attributes["inputs"] = stored[0]
+                constants.update({f"inputs/{i}": array for i, array in enumerate(stored[1])})
+            attributes["fingerprint"] = probe.fingerprint
+            writer.add(name, trajectory.quantities, attributes, shapes.get(name), self.settings.dtype, constants)
+        writer.commit()
+
+    def _stored(self, probe: Probe) -> tuple[dict[str, Any], list[np.ndarray[Any, Any]]] | None:
+        assert self.settings is not None
+        wanted = self.settings.store_inputs
+        size = sum(leaf.nbytes for leaf in leaves(probe.inputs) if isinstance(leaf, Tensor))
+        if wanted is False or (wanted is None and size > SMALL):
+            return None
+        stored = to_arrays(probe.inputs)
+        if stored is None and wanted:
+            raise ConfigurationError(
+                "`ArchiveSettings(store_inputs=True)`: the inputs of the probe are not tensors or strings in lists, "
+                "tuples and dicts, and cannot be stored without pickling them."
+            )
+        return stored
+
+
+def _unused(folder: Folder) -> Folder:
+    """Returns the folder, or where something is there already, the first one beside it with a number."""
+    stem, count = folder.path.removesuffix(".zarr"), 0
+    while folder.exists():
+        count += 1
+        folder = Folder(f"{stem}_{count}.zarr")
+    return folder

@@ -1,0 +1,26 @@
+"""What a model raises when it is called in a way that it is not made for, as advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import lightning.pytorch as pl
+
+from lightning_infogeo.probe import ConfigurationError
+
+
+@contextmanager
+def explained(module: pl.LightningModule, action: str) -> Iterator[None]:
+    """Turns whatever the block raises into a ``ConfigurationError`` that says how the model was called."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor(logits_fn=...)`: {action} `{type(module).__name__}` raised {type(error).__name__}: "
+            f"{error}. By default it is called as module(inputs), inputs being the first element of a batch, or a "
+            "mapping without its labels; give logits_fn=lambda module, inputs: ... to call it otherwise, or other "
+            "samples by probes=Probe(inputs, labels)."
+        ) from error

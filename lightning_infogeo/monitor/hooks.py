@@ -1,0 +1,178 @@
+"""Lightning's hooks, and which part of the package answers each."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from typing_extensions import override
+
+from lightning_infogeo.monitor import arguments
+from lightning_infogeo.monitor.archivist import Archivist
+from lightning_infogeo.monitor.clock import read_clock
+from lightning_infogeo.monitor.herald import Herald
+from lightning_infogeo.monitor.planner import Planner
+from lightning_infogeo.monitor.processes import first_process_decides, refuse_sharded, share
+from lightning_infogeo.monitor.readings import Readings
+from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.report import takes_figures
+from lightning_infogeo.schedules import Clock
+from lightning_infogeo.trajectory import Trajectory
+
+
+class Hooks(Readings, pl.Callback):
+    """The acting side of ``InfoGeometryMonitor``, which fills in the parts."""
+
+    lag: int
+    strict: bool
+    _planner: Planner
+    _herald: Herald
+    _archivist: Archivist
+    _loaded: dict[str, Any]
+    _dtype: torch.dtype
+    _broken: bool
+
+    @override
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            refuse_sharded(trainer)
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        arguments.check_same_training(self._planner.recorded, trainer.global_step)
+        self._broken = False
+        prepare = partial(self._prepare, trainer, pl_module)
+        self._archivist.locate(trainer)
+        precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
+        arguments.check_follows(self._journal.trajectories, quantities)
+        for name, names in quantities.items():
+            made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
+            arguments.check_continues(self._journal.trajectories.setdefault(name, made), made)
+            if self._recorder is not None and self._album.max_records and name in self._recorder.chosen:
+                self._journal.trajectories[name].keep(partial(self._recorder.history, name))
+        first_process_decides(trainer, partial(self._open_archive, trainer, pl_module))
+        self._journal.watch.begin(self._journal.trajectories, sizes)
+        self._journal.begin(trainer, self._dtype, pl_module.device)
+        self._album.begin()
+        if self._planner.recorded < 0:
+            clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
+            self._record(trainer, pl_module, clock, x=None)
+        self._planner.wake = 0
+
+    @override
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._planner.wake = 0  # the length of epochs may have changed, and with it what was foreseen
+
+    @override
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._journal.waiting:
+            self._deliver(trainer)
+        if self._album.waiting:
+            self._album.attempt(lambda: self._album.deliver(trainer, self.events))
+        step = trainer.global_step
+        if self._journal.failed or (step < self._planner.wake and not trainer.is_last_batch):
+            self._planner.pass_by(step)
+        else:
+            clock = read_clock(trainer, batch_idx, self._planner.stride)
+            self._record(trainer, pl_module, clock, x=trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+    @override
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._deliver(trainer)
+
+    @override
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # An epoch may end without a last batch (skipped, or shorter than announced), and training with an epoch. Ask
+        # here, where no averaging callback has swapped the weights yet.
+        stops = trainer.should_stop and trainer.fit_loop._can_stop_early
+        self._late_record(trainer, pl_module, Clock(trainer.global_step, trainer.current_epoch, True, ended=stops))
+
+    @override
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._late_record(trainer, pl_module, Clock(trainer.global_step, ended=True))
+        recorder = self._recorder
+        if recorder is not None and self._album.max_records and takes_figures(trainer) and not self._broken:
+            x = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
+            groups = self._album.groups(recorder.chosen)
+            self._album.finish(trainer, self._planner.recorded, x, lambda: recorder.pictures(groups), self.events)
+
+    @override
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        try:
+            self._deliver(trainer)
+        except Exception as error:
+            rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
+        self._archivist.close()  # Lightning calls no `teardown` after an exception
+
+    @override
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if self._recorder is not None:
+            self._recorder.release()
+        self._archivist.close()
+
+    def _new_recorder(self, trainer: pl.Trainer) -> Recorder:
+        """Returns a recorder of probes chosen for this training."""
+        raise NotImplementedError
+
+    def _prepare(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
+        """Chooses probes where there are none yet and tries them; in the first process only."""
+        if self._recorder is None:
+            self._recorder = self._new_recorder(trainer)
+        recorder = self._recorder
+        arguments.check_joint(self._album.joint, self.followed)
+        precision = recorder.prepare(trainer, pl_module)
+        return precision, recorder.dtype, recorder.quantities, recorder.sizes
+
+    def _open_archive(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._recorder is not None:
+            shapes, labels = self._recorder.archived, self._recorder.labels
+            self._archivist.begin(trainer, pl_module, self._journal.trajectories, self.followed, shapes, labels)
+
+    def _late_record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock) -> None:
+        """Makes what turns out to be due after Lightning has counted the batch, and delivers everything."""
+        self._deliver(trainer)
+        if not self._journal.failed:
+            self._record(trainer, pl_module, clock, x=trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
+            self._deliver(trainer)
+
+    def _deliver(self, trainer: pl.Trainer) -> None:
+        """Publishes what has reached the host, and announces the events in it."""
+        for event in self._journal.deliver(trainer):
+            if self._recorder is not None:
+                self._recorder.mark(event.probe, event.step)
+            self._herald.announce(trainer, event)
+
+    def _record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock, x: int | None) -> None:
+        decision = self._planner.observe(clock)
+        values, error, pictures = None, None, None
+        if self._recorder is not None and not self._broken and (decision.record or decision.keep):
+            try:
+                values = self._recorder.step(trainer, pl_module, clock.step, decision, self._planner.kept)
+                if decision.record and self._archivist.active:
+                    self._archivist.ship(clock.step, self._recorder.predictions())
+                if decision.record and x is not None and self._album.due(trainer, clock.step):
+                    pictures = self._recorder.pictures(self._album.groups(self._recorder.chosen))
+            except Exception as raised:
+                error = raised
+        if decision.record:
+            vector = share(trainer, values, self._journal.size, self._dtype, pl_module.device)
+            self._journal.post(trainer, clock.step, x, vector)
+        if pictures is not None and x is not None:
+            self._album.post(clock.step, x, pictures)
+        if error is not None:
+            self._fail(clock.step, error)
+
+    def _fail(self, step: int, error: Exception) -> None:
+        """Gives up recording. Other processes wait for the next record: it will be NaN and say so to them."""
+        if self.strict:
+            raise error
+        self._broken = True
+        rank_zero_warn(
+            f"`InfoGeometryMonitor`: recording at step {step} raised {type(error).__name__}: {error}. Training goes on "
+            "without this monitor; what was recorded is kept."
+        )

@@ -1,0 +1,98 @@
+"""What was seen, as tables: in the terminal at the end of training, and as Markdown for loggers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group
+from rich.table import Table
+
+from lightning_infogeo.markers import Event, Verdict
+from lightning_infogeo.trajectory import Trajectory, of_probes
+
+
+def event_list(events: Sequence[Event]) -> str:
+    """Returns a Markdown table of all events."""
+    rows = [
+        f"| {name} | {probe} | {step} | {known} | {strength:.3g} | {message} |"
+        for name, probe, step, known, strength, message in events
+    ]
+    head = ["| event | probe | at step | known at step | strength | what it means |", "|---|---|---|---|---|---|"]
+    return "\n".join(head + rows)
+
+
+def summary_table(
+    trajectories: Mapping[str, Trajectory],
+    events: Sequence[Event] = (),
+    verdicts: Mapping[str, Verdict] | None = None,
+) -> Table | Group:
+    """Returns a table of what was seen on each probe; where there were events, with a second one that names them all.
+
+    Args:
+        trajectories: by probe.
+        events: in the order in which they became known.
+        verdicts: what can be said of overfitting, by probe.
+    """
+    table = Table(title="Information geometry of this training", caption="length in radians, distance to truth in nats")
+    table.add_column("probe")
+    for heading in ("records", "steps", "length", "straight-\nness", "closest\nto truth", "at step", "final\ndistance"):
+        table.add_column(heading, justify="right")
+    if verdicts:
+        table.add_column("overfitting")
+    probes = of_probes(trajectories)
+    for name, trajectory in probes.items():
+        verdict = [_worded(verdicts[name])] if verdicts and name in verdicts else []
+        table.add_row(name, str(len(trajectory)), *_row(trajectory), *verdict)
+    skipped = {name: trajectory.skipped for name, trajectory in probes.items() if trajectory.skipped}
+    if skipped:
+        counts = ", ".join(f"{name} {count}" for name, count in skipped.items())
+        table.caption = f"{table.caption}; records left out for logits that were not finite: {counts}"
+    tables = [table]
+    if len(probes) < len(trajectories):
+        tables.append(_weights_table({n.partition("/")[2]: t for n, t in trajectories.items() if n not in probes}))
+    if not events:
+        return table if len(tables) == 1 else Group(*tables)
+    listed = Table(title="Events")
+    for heading in ("event", "probe", "at step", "known at", "what it means"):
+        listed.add_column(heading, justify="right" if heading in ("at step", "known at") else "left")
+    for event in events:
+        listed.add_row(event.name, event.probe, str(event.step), str(event.detected_at), event.message)
+    return Group(*tables, listed)
+
+
+def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:
+    table = Table(
+        title="Distribution of the weights", caption="floor ÷ velocity: how much of it is the estimator's noise"
+    )
+    for heading in ("group", "length", "velocity\nat the end", "floor ÷\nvelocity"):
+        table.add_column(heading, justify="left" if heading == "group" else "right")
+    for name, trajectory in trajectories.items():
+        finite = trajectory.length.isfinite() & trajectory.velocity.isfinite()
+        if not finite.any():
+            table.add_row(name, "–", "–", "–")
+            continue
+        length, velocity, floor = (getattr(trajectory, q)[finite][-1] for q in ("length", "velocity", "floor"))
+        share = f"{float(floor / velocity):.2f}" if velocity > 0 else "–"
+        table.add_row(name, f"{float(length):.3f}", f"{float(velocity):.3g}", share)
+    return table
+
+
+def _worded(verdict: Verdict) -> str:
+    if verdict.answer == "undecidable":
+        return f"undecidable: a rise below {verdict.resolution:.0%}\nwould not be seen; needs {verdict.samples} samples"
+    if verdict.answer == "clean":
+        return f"clean (resolution {verdict.resolution:.1%})" if verdict.resolution else "clean: at its closest"
+    return "flagged"
+
+
+def _row(trajectory: Trajectory) -> list[str]:
+    finite = trajectory.length.isfinite()
+    if not finite.any():
+        return ["–"] * 6
+    steps = trajectory.steps[finite]
+    cells = [str(int(steps[-1])), f"{trajectory.length[finite][-1]:.3f}", f"{trajectory.straightness[finite][-1]:.3f}"]
+    if "distance_to_truth" not in trajectory.quantities:
+        return [*cells, "no labels", "–", "–"]
+    distance = trajectory.distance_to_truth[finite]
+    closest = int(distance.argmin())
+    return [*cells, f"{distance[closest]:.4f}", str(int(steps[closest])), f"{distance[-1]:.4f}"]
