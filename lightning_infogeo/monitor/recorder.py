@@ -147,7 +147,7 @@ class Recorder:
         Returns:
             The quantities of all probes and of the weights, one after the other, and the readings of markers; or None.
         """
-        points, seen = {}, {}
+        points, seen, self._latest = {}, {}, {}
         for name, (inputs, _) in self._placed.items():
             size = len(self.chosen[name].probe)
             points[name], seen[name] = self._outputs.observe(trainer, module, name, inputs, size, decision.record)
