@@ -87,6 +87,10 @@ class Selection:
             last = min(first + rows, self._bounds[stop])
             yield slice(first, last), self._rows(outputs, start, first, last)
 
+    def rows(self, start: int, stop: int) -> slice:
+        """Returns where the samples of inputs ``start`` to ``stop`` (exclusive) stand among all N."""
+        return slice(self._bounds[start], self._bounds[stop])
+
     def classes(self, outputs: Tensor) -> int:
         """Returns the number of classes C."""
         return self._distribution.logits(self._distribution.arranged(outputs[:1])[:, 0]).shape[-1]

@@ -101,8 +101,8 @@ class Recorder:
 
     @property
     def exact(self) -> bool:
-        """Whether predictions are kept as they are; known after ``prepare``."""
-        return self._outputs.budget.exact
+        """Whether predictions are kept as they are, also in the history; known after ``prepare``."""
+        return self._outputs.budget.width is None
 
     def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> str:
         """Brings everything to the model's device, checks what the model returns there, and returns its precision.
@@ -136,7 +136,7 @@ class Recorder:
                 _check_shape(name, self._histories[name].amplitudes[0], shape)
             if labels is not None:
                 self._markers.prepare(name, self._states[name].length.new_zeros(shape[0]).to(module.device))
-            self._references.check_shape(name, self._outputs.shape(name))
+            self._references.check_shape(name, self._outputs.shape(name, history=True))
         self._weights.prepare(module)
         self._references.to(module.device)
         self._move(module.device)

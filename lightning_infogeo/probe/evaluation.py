@@ -71,9 +71,20 @@ class Evaluator:
         Raises:
             ConfigurationError: where the output does not fit the distribution.
         """
-        take = (selection or Selection(self.distribution, size)).take
-        found = self.calls(trainer, module, inputs, size, take)
-        return torch.cat(found) if len(found) > 1 else found[0].clone()
+        chosen = selection or Selection(self.distribution, size)
+        found: list[Tensor] = []
+
+        def read(outputs: Tensor, start: int, stop: int) -> None:
+            logits = chosen.take(outputs, start, stop)
+            if stop - start == size:
+                found.append(logits.clone())
+                return
+            if not found:  # room for all at once: pieces kept and then joined would take it twice
+                found.append(logits.new_empty(len(chosen), logits.shape[1]))
+            found[0][chosen.rows(start, stop)] = logits
+
+        self.calls(trainer, module, inputs, size, read)
+        return found[0]
 
     def calls(
         self,

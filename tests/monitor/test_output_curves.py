@@ -1,11 +1,14 @@
 """The curves of every kind of output are those of its samples, and what does not fit is named before training."""
 
+import warnings
+
 import lightning.pytorch as pl
 import pytest
 import torch
 from torch import nn
 
-from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe
+from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Trajectory
+from lightning_infogeo.archive import ArchiveError
 from lightning_infogeo.distributions import Categorical, Tokens
 from lightning_infogeo.trajectory import extend, start
 from tests.classifiers import fit
@@ -148,3 +151,23 @@ def test_sigmoids_are_suspected(tmp_path):
 
     with pytest.warns(UserWarning, match="lie between 0 and 1. Logits are expected"):
         fit(InfoGeometryMonitor(output="bernoulli"), tmp_path, Sigmoid, max_steps=2, **loaders(Sigmoid))
+
+
+@pytest.mark.parametrize(("sketch_dim", "shapes"), [(None, [(5, 96, VOCABULARY)]), (64, [])])
+def test_an_archive_holds_the_samples_followed_and_of_sketched_ones_the_curves(sketch_dim, shapes, tmp_path):
+    path = tmp_path / "run.zarr"
+    monitor = monitor_of({"output": Tokens(sketch_dim=sketch_dim), "archive": path, "strict": True})
+    with warnings.catch_warnings(record=True) as caught:
+        fit(monitor, tmp_path, Language, max_steps=10, **loaders(Language))
+    assert any("sketches, which are not archived" in str(w.message) for w in caught) == (sketch_dim is not None)
+    opened = Trajectory.open(path, "val")
+    assert opened.steps.tolist() == [0, 3, 6, 9, 10]
+    torch.testing.assert_close(opened.length, monitor.trajectories["val"].length)
+    kept = Language.data[1][24:40].flatten()
+    assert torch.equal(opened.labels, kept[kept != -100])
+    if shapes:
+        assert [tuple(opened.amplitudes.shape)] == shapes
+        torch.testing.assert_close(opened.amplitudes[-1], monitor.trajectories["val"].history.amplitudes[-1])
+    else:
+        with pytest.raises(ArchiveError, match="there are no amplitudes of 'val'"):
+            opened.amplitudes  # noqa: B018
