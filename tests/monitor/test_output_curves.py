@@ -158,6 +158,7 @@ def test_an_archive_holds_the_samples_followed_and_of_sketched_ones_the_curves(s
     path = tmp_path / "run.zarr"
     monitor = monitor_of({"output": Tokens(sketch_dim=sketch_dim), "archive": path, "strict": True})
     with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         fit(monitor, tmp_path, Language, max_steps=10, **loaders(Language))
     assert any("sketches, which are not archived" in str(w.message) for w in caught) == (sketch_dim is not None)
     opened = Trajectory.open(path, "val")
