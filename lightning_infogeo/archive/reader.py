@@ -18,6 +18,8 @@ from lightning_infogeo.archive.layout import FORMAT, KEY, itemsize, members_of
 if TYPE_CHECKING:
     import zarr
 
+_NEURONS = "neurons/"
+
 LARGEST_TABLE = 2**30
 """Bytes of steps, quantities, labels or inputs at most: they are read as a whole."""
 
@@ -64,12 +66,33 @@ class Archive:
     def names(self) -> list[str]:
         """Of the trajectories in it: probes, and groups of weights with "/" in their names."""
         groups = (name for name, member in self._members.items() if member["node_type"] == "group")
-        return [name for name in groups if "quantities" in (self._members[name].get("attributes") or {})]
+        listed = (name for name in groups if "quantities" in (self._members[name].get("attributes") or {}))
+        return [name for name in listed if f"{name}/vectors" not in self._members]
 
     @property
     def probes(self) -> list[str]:
         """Names of those trajectories that have amplitudes."""
         return [name for name in self.names if f"{name}/amplitudes" in self._members]
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers whose neurons are in it."""
+        paths = (path for path in self._members if path.startswith(_NEURONS) and path.endswith("/vectors"))
+        return [path.removeprefix(_NEURONS).removesuffix("/vectors") for path in paths]
+
+    def neurons(self, layer: str) -> tuple[Tensor, Amplitudes]:
+        """Returns steps (T,) and incoming weights (T, neurons, fan_in) of a layer, these read in the parts asked for.
+
+        Raises:
+            KeyError: where there is no such layer.
+            ArchiveError: where it is damaged.
+        """
+        if layer not in self.layers:
+            raise KeyError(f"archive {self.path!r}: there are no neurons of {layer!r}; there are {self.layers}.")
+        steps, shape = self.table(f"{_NEURONS}{layer}/steps"), self.shape(f"{_NEURONS}{layer}/vectors")
+        if shape is None or len(shape) != 3 or shape[:1] != steps.shape:
+            raise ArchiveError(f"archive {self.path!r}: neurons of {layer!r} do not fit their steps.")
+        return torch.from_numpy(steps), Amplitudes(self, f"{_NEURONS}{layer}/vectors", (shape[0], shape[1], shape[2]))
 
     def __getitem__(self, name: str) -> Recorded:
         """Returns one trajectory.

@@ -6,7 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -18,10 +18,10 @@ Array = np.ndarray[Any, Any]
 
 
 class Row(NamedTuple):
-    """What one record adds to one trajectory: its quantities, and amplitudes (N, C) where it is of a probe."""
+    """What one record adds to one trajectory: its quantities, and amplitudes of a probe or vectors of neurons."""
 
     quantities: Sequence[float]
-    amplitudes: Array | None = None
+    values: Array | None = None
 
 
 class ArchiveWriter:
@@ -82,6 +82,7 @@ class ArchiveWriter:
         shape: tuple[int, int] | None = None,
         dtype: str = "float32",
         constants: Mapping[str, Array] | None = None,
+        kind: Literal["amplitudes", "vectors"] = "amplitudes",
     ) -> None:
         """Makes room for a trajectory, unless it is there.
 
@@ -89,9 +90,10 @@ class ArchiveWriter:
             name: of the probe, or of a group of weights.
             quantities: names of what a row holds.
             attributes: of what JSON can say.
-            shape: of amplitudes, (N, C); None for none.
-            dtype: of amplitudes, "float32" or "float16".
+            shape: of amplitudes, (N, C), or of vectors; None for none.
+            dtype: of these, "float32" or "float16".
             constants: arrays that do not grow, such as ``labels`` or ``inputs/0``.
+            kind: amplitudes of a probe, or vectors of neurons (neurons, fan_in).
 
         Raises:
             ArchiveError: where it is there and not the same.
@@ -101,8 +103,8 @@ class ArchiveWriter:
             there = self._groups[name]
             same = there.get("quantities") == list(quantities)
             same &= all(there.get(key, value) == value for key, value in attributes.items() if key == "fingerprint")
-            amplitudes = self._documents.get(f"{name}/amplitudes")
-            same &= shape is None or (amplitudes is not None and tuple(amplitudes["shape"][1:]) == shape)
+            values = self._documents.get(f"{name}/{kind}")
+            same &= shape is None or (values is not None and tuple(values["shape"][1:]) == shape)
             if not same:
                 raise ArchiveError(
                     f"archive {self.folder.path!r}: holds another trajectory named {name!r}; give another path."
@@ -112,15 +114,17 @@ class ArchiveWriter:
         self._records[name] = 0
         self._make(f"{name}/steps", (0,), (ROWS,), "int64", -1, ("record",))
         columns = len(quantities)
-        self._make(f"{name}/quantities", (0, columns), (ROWS, columns), "float64", None, ("record", "quantity"))
+        if columns:
+            self._make(f"{name}/quantities", (0, columns), (ROWS, columns), "float64", None, ("record", "quantity"))
         if shape is not None:
             chunk = chunk_shape(shape, np.dtype(dtype).itemsize)
-            self._make(f"{name}/amplitudes", (0, *shape), chunk, dtype, None, ("record", "sample", "class"))
+            names = ("record", "sample", "class") if kind == "amplitudes" else ("record", "neuron", "input")
+            self._make(f"{name}/{kind}", (0, *shape), chunk, dtype, None, names)
         for key, array in (constants or {}).items():
             path = f"{name}/{check_name(key)}"
-            names = ("sample", *(f"{key}_{i}" for i in range(1, array.ndim)))[: array.ndim]
+            axes = ("sample", *(f"{key}_{i}" for i in range(1, array.ndim)))[: array.ndim]
             chunk = chunk_shape(array.shape, array.itemsize)[1:] if array.ndim else ()
-            self._make(path, array.shape, chunk, array.dtype.name, None, names)
+            self._make(path, array.shape, chunk, array.dtype.name, None, axes)
             self._arrays[path][...] = array
         if constants and any("/" in key for key in constants):
             self._groups.setdefault(f"{name}/inputs", {})
@@ -136,9 +140,12 @@ class ArchiveWriter:
         for name, row in rows.items():
             index = self._records[name]
             self._reserve(name, index + 1)
-            if row.amplitudes is not None:
-                self._arrays[f"{name}/amplitudes"][index] = row.amplitudes
-            self._arrays[f"{name}/quantities"][index] = np.asarray(row.quantities, dtype=np.float64)
+            for path in self._growing(name):
+                kind = path.rpartition("/")[2]
+                if kind == "quantities":
+                    self._arrays[path][index] = np.asarray(row.quantities, dtype=np.float64)
+                elif kind != "steps" and row.values is not None:
+                    self._arrays[path][index] = row.values
             self._arrays[f"{name}/steps"][index] = step
             self._records[name] = index + 1
         if events is not None:
@@ -236,7 +243,8 @@ class ArchiveWriter:
         self._documents[path] = json.loads(self.folder.read(f"{path}/zarr.json"))
 
     def _growing(self, name: str) -> list[str]:
-        return [p for p in (f"{name}/steps", f"{name}/quantities", f"{name}/amplitudes") if p in self._arrays]
+        kinds = ("steps", "quantities", "amplitudes", "vectors")
+        return [path for path in (f"{name}/{kind}" for kind in kinds) if path in self._arrays]
 
     def _reserve(self, name: str, records: int) -> None:
         for path in self._growing(name):

@@ -15,6 +15,7 @@ from torch import Tensor
 from lightning_infogeo.archive import ArchiveError, ArchiveWriter, Background, Folder, Row, to_arrays
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.metadata import metadata_of
+from lightning_infogeo.monitor.neurons import ROOM, Neurons
 from lightning_infogeo.monitor.settings import ArchiveSettings
 from lightning_infogeo.probe import ConfigurationError, Probe, leaves, same_labels
 from lightning_infogeo.report import Mailbox
@@ -31,14 +32,16 @@ class Archivist:
         settings: where and how; None to write nothing.
         prefix: of the monitor, which names an archive beside the logs.
         strict: whether a failing archive raises instead of warning.
+        neurons: whose vectors go into it, too.
     """
 
-    def __init__(self, settings: ArchiveSettings | None, prefix: str, strict: bool) -> None:
+    def __init__(self, settings: ArchiveSettings | None, prefix: str, strict: bool, neurons: Neurons) -> None:
         self.settings = settings
         self._prefix = prefix
         self._strict = strict
         self._place = ""
         self._background: Background | None = None
+        self._neurons = neurons
         self._mail: dict[str, Mailbox] = {}
         self._arrived: dict[tuple[str, int], np.ndarray[Any, Any]] = {}
         self._events: list[Event] = []
@@ -108,6 +111,7 @@ class Archivist:
         for name, mailbox in self._mail.items():
             self._arrived.update({(name, at): values.numpy() for at, _, values in mailbox.arrived()})
         entry = {name: Row(list(row.values()), self._arrived.pop((name, step), None)) for name, row in rows.items()}
+        entry.update({_room(layer): Row([], vectors) for layer, vectors in self._neurons.taken(step).items()})
         told = [event._asdict() for event in events] if len(events) != len(self._events) else None
         self._events = list(events)
         self._attempt(lambda background: background.append(step, entry, told))
@@ -222,6 +226,9 @@ class Archivist:
             attributes["fingerprint"] = probe.fingerprint
             shape = (size, classes) if exact else None
             writer.add(name, trajectory.quantities, attributes, shape, self.settings.dtype, constants)
+        for layer, shape in self._neurons.shapes.items():
+            about = self._neurons.attributes[layer]
+            writer.add(_room(layer), (), about, shape, constants=None, kind="vectors")
         if not exact:
             rank_zero_warn(
                 "`InfoGeometryMonitor(archive=...)`: predictions are followed by sketches, which are not archived; the "
@@ -242,6 +249,10 @@ class Archivist:
                 "tuples and dicts, and cannot be stored without pickling them."
             )
         return stored
+
+
+def _room(layer: str) -> str:
+    return f"{ROOM}{layer or '(module)'}"
 
 
 def _unused(folder: Folder) -> Folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSetting
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Chosen, ConfigurationError, Probe, same_labels
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
+from lightning_infogeo.topology import NeuronSettings
 from lightning_infogeo.trajectory import Trajectory
 
 
@@ -110,6 +112,26 @@ def as_paths(reference: Any) -> tuple[str, ...]:
         except (ModuleNotFoundError, ArchiveError) as error:
             raise ConfigurationError(f"`InfoGeometryMonitor(reference={str(path)!r})`: {error}") from error
     return tuple(os.fspath(path) for path in paths)
+
+
+def as_neurons(neurons: Any) -> NeuronSettings | None:
+    """Returns the settings that the argument stands for, None to follow none.
+
+    Raises:
+        ConfigurationError: for anything else, and where what draws them is not installed.
+    """
+    if neurons is False or neurons is None:
+        return None
+    listed = isinstance(neurons, (list, tuple)) and bool(neurons) and all(isinstance(name, str) for name in neurons)
+    right = neurons is True or listed or isinstance(neurons, NeuronSettings)
+    check(right, "neurons", neurons, "must be True, False, names of layers, or NeuronSettings(...)")
+    for library in ("kmapper", "sklearn", "networkx"):
+        if importlib.util.find_spec(library) is None:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor(neurons={neurons!r})`: needs {library}: "
+                "pip install 'lightning-infogeo[topology]'"
+            )
+    return neurons if isinstance(neurons, NeuronSettings) else NeuronSettings(neurons)
 
 
 def as_density(parameters: bool | ParameterDensity) -> ParameterDensity | None:

@@ -19,6 +19,7 @@ from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.herald import Herald
 from lightning_infogeo.monitor.hooks import Hooks
 from lightning_infogeo.monitor.journal import Journal
+from lightning_infogeo.monitor.neurons import Neurons
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.monitor.references import References
@@ -28,7 +29,9 @@ from lightning_infogeo.monitor.watch import Watch
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Evaluator, Probe, discover, training_batch_size
+from lightning_infogeo.report import Publisher
 from lightning_infogeo.schedules import Schedule
+from lightning_infogeo.topology import NeuronSettings
 
 _CHUNK = 256
 
@@ -59,6 +62,8 @@ class InfoGeometryMonitor(Hooks):
         parameters: whether to follow the weights' distribution too; or a :class:`ParameterDensity`.
         archive: "auto" to write everything recorded, predictions included, to a Zarr store beside the logs; a path or
             URL; or an :class:`ArchiveSettings`. :meth:`Trajectory.open` reads it back.
+        neurons: whether to follow the incoming weights of neurons: True for all layers, a list of their names, or
+            :class:`NeuronSettings`; their graphs and sheets are drawn at the end.
         reference: archive of a finished run, or several: the running one is measured by them at equal progress, as
             ``distance_to_reference`` and ``lead``, and drawn on their axes, which never move. Followed are the probes
             that they hold.
@@ -104,6 +109,7 @@ class InfoGeometryMonitor(Hooks):
         embedding: bool | EmbeddingSettings = True,
         parameters: bool | ParameterDensity = False,
         archive: str | os.PathLike[str] | ArchiveSettings | None = None,
+        neurons: bool | Sequence[str] | NeuronSettings = False,
         reference: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         precision: Literal["full", "training"] = "full",
         memory: int | str = "256MB",
@@ -123,6 +129,7 @@ class InfoGeometryMonitor(Hooks):
         self.embedding = embedding
         self.parameters = parameters
         self.archive = archive
+        self.neurons = neurons
         self.reference = reference
         self.precision = precision
         self.memory = memory
@@ -132,11 +139,13 @@ class InfoGeometryMonitor(Hooks):
         self.prefix = prefix
         arguments.check_all(self)
         self._planner = Planner(arguments.as_schedule(schedule), lag)
-        self._archivist = Archivist(arguments.as_archive(archive), prefix, strict)
-        self._journal = Journal(prefix, strict, Watch(arguments.as_markers(markers)), self._archivist)
+        publisher = Publisher(prefix, strict)
+        self._neurons = Neurons(arguments.as_neurons(neurons), publisher)
+        self._archivist = Archivist(arguments.as_archive(archive), prefix, strict, self._neurons)
+        self._journal = Journal(publisher, Watch(arguments.as_markers(markers)), self._archivist)
         self._herald = Herald(on_event, on_overfitting, strict)
         self._references = References(arguments.as_paths(reference))
-        self._album = Album(arguments.as_settings(embedding), self._journal.publisher, self._references.compose)
+        self._album = Album(arguments.as_settings(embedding), publisher, self._references.compose)
         self._recorder: Recorder | None = None
         self._loaded: dict[str, Any] = {}
         self._dtype = torch.float32
@@ -160,6 +169,7 @@ class InfoGeometryMonitor(Hooks):
             "recorder": self._loaded if self._recorder is None else self._recorder.state_dict(),
             "album": self._album.state_dict(),
             "archive": self._archivist.state_dict(),
+            "neurons": self._neurons.state_dict(),
         }
 
     @override
@@ -170,6 +180,7 @@ class InfoGeometryMonitor(Hooks):
         self._loaded = state_dict["recorder"]
         self._album.load_state_dict(state_dict["album"])
         self._archivist.load_state_dict(state_dict.get("archive", {}))
+        self._neurons.load_state_dict(state_dict.get("neurons", {}))
         if self._recorder is not None:
             self._recorder.load_state_dict(self._loaded)
 

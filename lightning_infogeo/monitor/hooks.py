@@ -14,6 +14,7 @@ from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.clock import read_clock
 from lightning_infogeo.monitor.herald import Herald
+from lightning_infogeo.monitor.neurons import foreseen
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.processes import first_process_decides, refuse_sharded, share
 from lightning_infogeo.monitor.readings import Readings
@@ -74,6 +75,7 @@ class Hooks(Readings, pl.Callback):
             self._deliver(trainer)
         if self._album.waiting:
             self._album.attempt(lambda: self._album.deliver(trainer, self.events))
+        self._neurons.show(trainer, self._planner.recorded, trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
         step = trainer.global_step
         if self._journal.failed or (step < self._planner.wake and not trainer.is_last_batch):
             self._planner.pass_by(step)
@@ -96,6 +98,7 @@ class Hooks(Readings, pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._late_record(trainer, pl_module, Clock(trainer.global_step, ended=True))
         recorder = self._recorder
+        self._neurons.finish(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
         if recorder is not None and self._album.max_records and takes_figures(trainer) and not self._broken:
             x = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
             groups = self._album.groups(recorder.chosen)
@@ -113,6 +116,7 @@ class Hooks(Readings, pl.Callback):
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._recorder is not None:
             self._recorder.release()
+        self._neurons.release()
         self._archivist.close()
 
     def _new_recorder(self, trainer: pl.Trainer) -> Recorder:
@@ -126,6 +130,8 @@ class Hooks(Readings, pl.Callback):
         recorder = self._recorder
         arguments.check_joint(self._album.joint, self.followed)
         precision = recorder.prepare(trainer, pl_module)
+        clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
+        self._neurons.prepare(pl_module, foreseen(self._planner.schedule, clock))
         return precision, recorder.dtype, recorder.quantities, recorder.sizes
 
     def _open_archive(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -155,6 +161,8 @@ class Hooks(Readings, pl.Callback):
         if self._recorder is not None and not self._broken and (decision.record or decision.keep):
             try:
                 values = self._recorder.step(trainer, pl_module, clock.step, decision, self._planner.kept)
+                if decision.record:
+                    self._neurons.record(clock.step, pl_module)
                 if decision.record and self._archivist.active:
                     self._archivist.ship(clock.step, self._recorder.predictions())
                 if decision.record and x is not None and self._album.due(trainer, clock.step):

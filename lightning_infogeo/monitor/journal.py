@@ -32,8 +32,7 @@ class Journal:
     """Keeps what was recorded and passes it on, each record once.
 
     Args:
-        prefix: what the keys of loggers begin with.
-        strict: whether non-finite logits and failing loggers raise.
+        publisher: to the loggers; where it is strict, logits that are not finite raise.
         watch: the markers.
         archivist: is given every record, too.
 
@@ -41,17 +40,17 @@ class Journal:
         trajectories: one a probe; complete after ``receive``.
         watch: as given.
         failed: whether the first process has failed to make a record.
-        publisher: to the loggers.
+        publisher: as given.
     """
 
-    def __init__(self, prefix: str, strict: bool, watch: Watch, archivist: Archivist) -> None:
+    def __init__(self, publisher: Publisher, watch: Watch, archivist: Archivist) -> None:
         self.trajectories: dict[str, Trajectory] = {}
         self.failed = False
-        self.strict = strict
+        self.strict = publisher.strict
         self.watch = watch
         self._archivist = archivist
         self._mailbox = Mailbox()
-        self.publisher = Publisher(prefix, strict)
+        self.publisher = publisher
         self._unpublished: list[Entry] = []
         self._warned_of_nan = False
 

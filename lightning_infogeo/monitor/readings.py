@@ -9,6 +9,7 @@ from lightning_infogeo import export
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.monitor.album import Album
 from lightning_infogeo.monitor.journal import Journal
+from lightning_infogeo.monitor.neurons import Neurons, NeuronTrajectory
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.probe import Probe
 from lightning_infogeo.report import summary_table
@@ -27,6 +28,7 @@ class Readings:
     _journal: Journal
     _album: Album
     _recorder: Recorder | None
+    _neurons: Neurons
 
     @property
     def trajectories(self) -> dict[str, Trajectory]:
@@ -38,6 +40,11 @@ class Readings:
     def followed(self) -> dict[str, Probe]:
         """The probes by name, once training has started; empty in every process but the first."""
         return {} if self._recorder is None else {name: c.probe for name, c in self._recorder.chosen.items()}
+
+    @property
+    def neuron_trajectories(self) -> dict[str, NeuronTrajectory]:
+        """Steps and incoming weights of the neurons of each layer that ``neurons=`` follows; in the first process."""
+        return self._neurons.trajectories
 
     def picture(self) -> Figure:
         """Returns the trajectories kept so far, embedded by InPCA, as a matplotlib figure; in the first process only.
