@@ -93,7 +93,7 @@ class Digits(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         if self.hparams.optimizer == "sgd":
-            return torch.optim.SGD(self.parameters(), lr=0.05, momentum=0.9)
+            return torch.optim.SGD(self.parameters(), lr=0.02, momentum=0.9)
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 

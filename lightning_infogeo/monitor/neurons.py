@@ -111,8 +111,8 @@ class Neurons:
         shapes = {layer: tuple(vectors.shape) for layer, vectors in before.items()} if before else self.shapes
         if shapes != self.shapes:
             raise ConfigurationError(
-                f"`InfoGeometryMonitor(neurons=...)`: finds layers {self.shapes} where those so far are {shapes}; go on "
-                "with the same settings and model."
+                f"`InfoGeometryMonitor(neurons=...)`: finds layers {self.shapes} where those so far are {shapes}; go "
+                "on with the same settings and model."
             )
         self._spent, self._began = 0.0, time.monotonic()
 
@@ -157,11 +157,13 @@ class Neurons:
             return
         following = LogSpaced(_PER_DECADE).next_step(self._shown, Clock(step))
         affordable = self._spent <= _SHARE * (time.monotonic() - self._began)
-        if following > step or not affordable:
+        if following is None or following > step or not affordable:
             return
         self._shown, began = step, time.monotonic()
         with _excused(self._publisher.strict):
-            scalars = {("neurons", layer, "capacity"): value for layer, value in self._capacities()}
+            scalars: dict[tuple[str, ...], float] = {
+                ("neurons", layer, "capacity"): value for layer, value in self._capacities()
+            }
             self._publisher.publish(trainer, x, scalars)
         self._spent += time.monotonic() - began
 
