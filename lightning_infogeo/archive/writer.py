@@ -272,6 +272,8 @@ def _locked(folder: Folder) -> FileLock:
     try:
         lock.acquire()
     except Timeout:
+        if not os.path.exists(f"{folder.path}.lock"):
+            raise ArchiveError(f"archive {folder.path!r}: no files can be made there.") from None
         raise ArchiveError(
             f"archive {folder.path!r}: another process is writing to it; give each run a path of its own."
         ) from None

@@ -87,8 +87,8 @@ class Archivist:
         Raises:
             ConfigurationError: where it cannot be written.
         """
-        if self.settings is None:
-            return
+        if self.settings is None or trainer.fast_dev_run:
+            return  # which leaves no logs and no checkpoints either, and no path taken for the run it is a test of
         recorded = max((int(t.steps[-1]) for t in trajectories.values() if len(t)), default=-1)
         try:
             self._background = Background(self._opened(metadata_of(trainer, module, self.settings), recorded))

@@ -72,7 +72,7 @@ class InfoGeometryMonitor(Hooks):
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training when overfitting is flagged, in all processes at once.
-        strict: whether a failing record or logger, or logits that are not finite, raise instead of warning.
+        strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
         prefix: what the keys begin with.
 
     Attributes:
@@ -142,7 +142,7 @@ class InfoGeometryMonitor(Hooks):
         publisher = Publisher(prefix, strict)
         self._neurons = Neurons(arguments.as_neurons(neurons), publisher)
         self._archivist = Archivist(arguments.as_archive(archive), prefix, strict, self._neurons)
-        self._journal = Journal(publisher, Watch(arguments.as_markers(markers)), self._archivist)
+        self._journal = Journal(publisher, Watch(arguments.as_markers(markers), strict), self._archivist)
         self._herald = Herald(on_event, on_overfitting, strict)
         self._references = References(arguments.as_paths(reference))
         self._album = Album(arguments.as_settings(embedding), publisher, self._references.compose)

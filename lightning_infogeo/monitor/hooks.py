@@ -156,7 +156,12 @@ class Hooks(Readings, pl.Callback):
             self._herald.announce(trainer, event)
 
     def _record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock, x: int | None) -> None:
-        decision = self._planner.observe(clock)
+        try:
+            decision = self._planner.observe(clock)
+        except Exception as raised:  # by a schedule of the user's own, and so in every process
+            self._journal.failed = True
+            self._fail(clock.step, raised)
+            return
         values, error, pictures = None, None, None
         if self._recorder is not None and not self._broken and (decision.record or decision.keep):
             try:

@@ -59,7 +59,7 @@ class TwoHalves(TwoOptimizers):
 
 
 class ScheduleFree(torch.optim.Optimizer):
-    """Schedule-free SGD (Defazio et al., arXiv 2405.15682): the weights trained are y = 0.1 z + 0.9 x; x is the result."""
+    """Schedule-free SGD (Defazio et al., arXiv 2405.15682): trained are y = 0.1 z + 0.9 x, and x is the result."""
 
     def __init__(self, params, lr, beta=0.9):
         super().__init__(params, {"lr": lr, "beta": beta})
