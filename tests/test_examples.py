@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent
 
@@ -83,3 +84,14 @@ def test_neurons_start_as_one_from_near_zero_and_apart_from_usual_weights(exampl
     assert "near-zero: exact trees (one component, no cycle) in" in printed
     for name in ("graph", "paths", "norms", "capacity", "sheets"):
         assert (tmp_path / "topology_of_learning" / f"topology_{name}_usual.png").stat().st_size > 10_000
+
+
+def test_networks_on_one_map(example, tmp_path, capsys):
+    found = example("one_manifold", "--fast")
+    assert {probe: len(comparison.names) for probe, comparison in found.items()} == {"train": 8, "val": 8}
+    assert found["train"].embedding.stress(3) > 0.7
+    again = example("one_manifold", "--fast")  # from the archives
+    assert torch.equal(found["val"].distances, again["val"].distances)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "larger networks come along faster" in printed
+    assert (tmp_path / "one_manifold" / "val_map.png").stat().st_size > 10_000
