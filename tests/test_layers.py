@@ -13,19 +13,20 @@ ORDER = [
     ["history", "embedding", "markers", "parameters", "scaling"],
     ["trajectory", "picture", "comparison"],
     ["probe", "export", "figures", "report"],
-    ["monitor"],
+    ["monitor", "page"],
     ["demo"],
     ["cli"],
     ["__init__"],
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 KNOW = {
-    "lightning": {"probe", "report", "monitor", "demo"},
+    "lightning": {"probe", "report", "monitor", "demo", "cli"},
     "matplotlib": {"figures", "report"},
     "pandas": {"export", "monitor"},
     "ruptures": {"markers"},
     "zarr": {"archive"},
     "fsspec": {"archive"},
+    "plotly": {"page"},
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
@@ -69,7 +70,7 @@ def test_only_the_edges_know_a_framework(path):
 def test_matplotlib_and_pandas_are_imported_only_when_used():
     for path in FILES:
         for name, at_top, typing_only in imports(path):
-            if name.split(".")[0] in ("matplotlib", "pandas", "sklearn", "zarr", "fsspec"):
+            if name.split(".")[0] in ("matplotlib", "pandas", "sklearn", "zarr", "fsspec", "plotly"):
                 assert typing_only or not at_top, f"{path.name} imports {name} when it is imported"
 
 
