@@ -51,9 +51,8 @@ def sentences(runs: Sequence[Run]) -> list[str]:
     if not lacking:
         return []
     count = sum(run.left_out for run in lacking)
-    return [
-        f"{count} record{'s' * (count > 1)} of {_listed([run.name for run in lacking])} left out: logits were not finite."
-    ]
+    names = _listed([run.name for run in lacking])
+    return [f"{count} record{'s' * (count > 1)} of {names} left out: logits were not finite."]
 
 
 def _one_kind(runs: Sequence[Run], of: Callable[[Run], Any], what: str, remedy: str, show: bool = True) -> None:

@@ -143,7 +143,9 @@ def _about_runs(description: str, epilog: str) -> ArgumentParser:
         help="checkpoints on whose axes the others are placed; 0 takes all distances between checkpoints; by default "
         "all up to 5,000 checkpoints and 500 landmarks beyond",
     )
-    parser.add_argument("--probe", type=str | None, help="on which to compare; by default val, or the only one there is")
+    parser.add_argument(
+        "--probe", type=str | None, help="on which to compare; by default val, or the only one there is"
+    )
     parser.add_argument(
         "--same-probe",
         action="store_true",

@@ -12,8 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from lightning_infogeo.cli.failure import Exit, Failure
-from lightning_infogeo.cli.tables import titled
 from lightning_infogeo.comparison import Comparison, leaf_order
+from lightning_infogeo.page.tables import titled
 
 FILES = ("summary.csv", "runs.csv", "distances.csv", "comparison.json", "joint.png", "distances.png", "speed.png")
 """Written by ``write``, in this order."""
@@ -64,7 +64,7 @@ def write(folder: Path, comparison: Comparison, paths: Sequence[str], probe: str
 
 def _document(comparison: Comparison, paths: Sequence[str], probe: str, notes: Sequence[str]) -> dict[str, Any]:
     embedding = comparison.embedding
-    return _plain(
+    document: dict[str, Any] = _plain(
         {
             "probe": probe,
             "notes": list(notes),
@@ -85,6 +85,7 @@ def _document(comparison: Comparison, paths: Sequence[str], probe: str, notes: S
             "embedding": {key: value for key, value in embedding._asdict().items() if key != "distances"},
         }
     )
+    return document
 
 
 def _plain(value: Any) -> Any:

@@ -45,7 +45,7 @@ class Processes:
             else:
                 here = int(os.environ.get("LOCAL_WORLD_SIZE", count))
                 accelerator = "cpu" if self.device.type == "cpu" else "cuda"
-                self._fabric = Fabric(accelerator, strategy="ddp", devices=here, num_nodes=count // here)
+                self._fabric = Fabric(accelerator=accelerator, strategy="ddp", devices=here, num_nodes=count // here)
             self._fabric.launch()
             if device is None or self.device.type == self._fabric.device.type:
                 self.device = self._fabric.device

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -70,7 +69,7 @@ class Some:
     """
 
     def __init__(self, amplitudes: Amplitudes, which: Tensor, dtype: str) -> None:
-        self.shape, self.dtype = (len(which), *amplitudes.shape[1:]), dtype
+        self.shape, self.dtype = (len(which), amplitudes.shape[1], amplitudes.shape[2]), dtype
         self._amplitudes, self._which = amplitudes, which
         self._first = len(which) == 0 or int(which[-1]) == len(which) - 1
 
@@ -124,8 +123,9 @@ def short_names(paths: Sequence[str]) -> list[str]:
     parts = [[part for part in re.split(r"[/\\]", path) if part] for path in paths]
     if all(len(own) > 1 for own in parts):
         parts = [own[:-1] if own[-1] == "infogeo.zarr" else own for own in parts]
-    prefix = len(os.path.commonprefix(parts))
-    prefix = min(prefix, min(len(own) for own in parts) - 1)
+    prefix = 0
+    while all(len(own) > prefix + 1 for own in parts) and len({own[prefix] for own in parts}) == 1:
+        prefix += 1
     kept = [own[prefix:] for own in parts]
     if len({len(own) for own in kept}) == 1:
         differ = [len(set(column)) > 1 for column in zip(*kept, strict=True)]
@@ -134,9 +134,7 @@ def short_names(paths: Sequence[str]) -> list[str]:
     return names if len(set(names)) == len(names) else ["/".join(own) for own in kept]
 
 
-def located(
-    paths: Sequence[str], probe: str | None, skip: bool, whole: bool = True
-) -> tuple[list[Place], list[str]]:
+def located(paths: Sequence[str], probe: str | None, skip: bool, whole: bool = True) -> tuple[list[Place], list[str]]:
     """Returns where the runs are, and sentences on those left out.
 
     Args:

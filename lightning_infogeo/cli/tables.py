@@ -10,30 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from lightning_infogeo.comparison import Comparison
+from lightning_infogeo.page.tables import titled
 
 Row = Mapping[str, Any]
 
-_UNITS = {
-    "distance to truth": "nats",
-    "Fisher–Rao length": "rad",
-    "Riemann length": "rad",
-    "re-indexed length": "rad",
-    "null": "nats",
-}
-_TITLES = {"progress": "progress at the end", "null": "shuffled within classes"}
 _SHOWN = 60
 """Runs that are listed in the terminal; the file has all."""
-
-
-def titled(column: str) -> str:
-    """Returns the title of a column of the table of runs, with its unit.
-
-    Example:
-        >>> titled("Fisher–Rao length"), titled("steps to 0.5")
-        ('Fisher–Rao length [rad]', 'steps to progress 0.5')
-    """
-    title = _TITLES.get(column, column.replace("steps to ", "steps to progress "))
-    return f"{title} [{_UNITS[column]}]" if column in _UNITS else title
 
 
 def number(value: Any) -> str:
@@ -49,10 +31,10 @@ def number(value: Any) -> str:
 
 
 def plain(text: str) -> str:
-    """Returns text without characters that would steer a terminal.
+    r"""Returns text without characters that would steer a terminal.
 
     Example:
-        >>> plain("a\\x1b[31mb")
+        >>> plain("a\x1b[31mb")
         'a�[31mb'
     """
     return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
@@ -77,7 +59,7 @@ def run_table(comparison: Comparison) -> Table:
         caption = f"the first {_SHOWN} of {len(rows)} runs; --out writes all to runs.csv"
     table = Table(title="Runs", caption=caption)
     for column in rows[0]:
-        table.add_column(titled(column), justify="left" if column == "run" else "right", overflow="fold")
+        table.add_column(Text(titled(column)), justify="left" if column == "run" else "right", overflow="fold")
     for row in rows[:_SHOWN]:
         table.add_row(*(Text(number(value)) for value in row.values()))
     return table
