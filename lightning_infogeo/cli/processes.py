@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from typing import TypeVar
@@ -40,6 +41,7 @@ class Processes:
         if count > 1 or by_fabric:
             from lightning.fabric import Fabric
 
+            logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
             if by_fabric:  # the options of `fabric run` reach Fabric by the environment, and must not be said twice
                 self._fabric = Fabric()
             else:

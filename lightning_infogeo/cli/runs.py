@@ -134,7 +134,7 @@ def short_names(paths: Sequence[str]) -> list[str]:
     return names if len(set(names)) == len(names) else ["/".join(own) for own in kept]
 
 
-def located(paths: Sequence[str], probe: str | None, skip: bool, whole: bool = True) -> tuple[list[Place], list[str]]:
+def located(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[list[Place], list[str]]:
     """Returns where the runs are, and sentences on those left out.
 
     Args:
@@ -142,7 +142,6 @@ def located(paths: Sequence[str], probe: str | None, skip: bool, whole: bool = T
         probe: to look at; None for "val", or the only one there is.
         skip: whether runs that are damaged, empty or without the probe are left out; all records are then read once, to
             know.
-        whole: whether to read them, with ``skip``.
 
     Raises:
         Failure: where nothing is left, or with ``skip=False`` for the first such run.
@@ -151,7 +150,7 @@ def located(paths: Sequence[str], probe: str | None, skip: bool, whole: bool = T
     for path, name in find(paths):
         try:
             run = _opened(path, name, probe)
-            if skip and whole:
+            if skip:
                 _read_all(run)
         except Failure as failure:
             if not skip:

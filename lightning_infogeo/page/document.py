@@ -53,7 +53,9 @@ def page(contents: Contents) -> str:
     count = len(contents.runs)
     title = contents.runs[0].name if count == 1 else f"{count} runs on one map"
     found = contents.embedding
+    dimensions = min(3, len(found.eigenvalues))
     about = (
+        f"{found.stress(dimensions):.0%} of the stress in {dimensions} dimension{'s' * (dimensions > 1)} · "
         f"{len(found.steps):,} checkpoints · probe {contents.probe!r}, {contents.samples:,} samples, "
         f"{contents.classes:,} classes"
     )

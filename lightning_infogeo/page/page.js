@@ -128,7 +128,8 @@
     const shape = three
       ? { margin: { l: 0, r: 0, t: 0, b: 10 }, scene: {
           ...Object.fromEntries(which.map((i, p) => [`${"xyz"[p]}axis`, { ...titled(i), backgroundcolor: card() }])),
-          aspectmode: "cube", camera: { eye: { x: 0.75, y: -1.3, z: 0.6 }, center: { x: 0, y: 0, z: -0.12 } } }, uirevision: "map" }
+          aspectmode: "manual", aspectratio: { x: 1.5, y: 1.1, z: 0.85 },
+          camera: { eye: { x: 0.75, y: -1.7, z: 0.7 }, center: { x: 0, y: 0, z: -0.1 } } }, uirevision: "map" }
       : { xaxis: titled(which[0]), yaxis: titled(which[1]), legend: { orientation: "h", y: -0.14, yanchor: "top" } };
     return Plotly.react("map", drawn, layout(shape), config);
   }

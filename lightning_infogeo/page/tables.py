@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from lightning_infogeo.comparison.grouping import flat
-from lightning_infogeo.page.contents import Contents, events_of
+from lightning_infogeo.page.contents import HEAT, POINTS, Contents, events_of
 
 _DIMENSIONS = 3
 _EVENTS = 2000
@@ -111,7 +111,13 @@ def metadata(contents: Contents) -> str:
 
 def notes(contents: Contents) -> str:
     """Returns the notes as a list; nothing where there are none."""
-    items = "".join(f"<li>{escape(note)}</li>" for note in contents.notes)
+    said = list(contents.notes)
+    count = len(contents.embedding.steps)
+    if count > POINTS:
+        said.append(f"Drawn are some of the {count:,} checkpoints, equally spaced in each run; tables count all.")
+    if len(contents.runs) > HEAT and contents.comparison is not None:
+        said.append(f"The table of distances is drawn for up to {HEAT} runs; `compare --out` writes it.")
+    items = "".join(f"<li>{escape(note)}</li>" for note in said)
     return f'<ul class="notes">{items}</ul>' if items else ""
 
 

@@ -50,7 +50,9 @@ class Tab:
         elif method == "Page.javascriptDialogOpening":
             self.dialogs.append(params["message"])
             self.count += 1
-            await self.socket.send_json({"id": self.count, "method": "Page.handleJavaScriptDialog", "params": {"accept": True}})
+            await self.socket.send_json(
+                {"id": self.count, "method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
+            )
         elif method == "Runtime.exceptionThrown":
             self.errors.append(params["exceptionDetails"]["exception"].get("description", str(params)))
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
@@ -60,7 +62,9 @@ class Tab:
         """Opens a file with the network off."""
         for domain in ("Page", "Runtime", "Network", "Log"):
             await self.send(f"{domain}.enable")
-        await self.send("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
+        await self.send(
+            "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0
+        )
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         await self.send("Emulation.setEmulatedMedia", features=scheme)
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
@@ -122,7 +126,8 @@ def browse(work):
         try:
             where, end = Path(profile) / "DevToolsActivePort", time.monotonic() + 60
             while not (where.exists() and where.read_text().count("\n")):
-                assert running.poll() is None and time.monotonic() < end, "chromium did not start"
+                assert running.poll() is None, "chromium did not start"
+                assert time.monotonic() < end, "chromium does not answer"
                 time.sleep(0.1)
             return asyncio.run(inside(f"127.0.0.1:{where.read_text().splitlines()[0]}"))
         finally:

@@ -7,7 +7,9 @@ from lightning_infogeo.archive import ArchiveWriter, Folder, Row
 QUANTITIES = ("velocity", "length", "distance_to_truth", "progress")
 
 
-def write(path, recording, *, events=(), fingerprint=None, bad=(), probe="val", weights=False, more=None, dtype="float32"):
+def write(
+    path, recording, *, events=(), fingerprint=None, bad=(), probe="val", weights=False, more=None, dtype="float32"
+):
     """Writes a ``Recording``; the records at the places ``bad`` had logits that were not finite."""
     writer = ArchiveWriter(Folder(path), recording.metadata)
     constants = {} if recording.labels is None else {"labels": recording.labels.numpy()}
@@ -17,7 +19,9 @@ def write(path, recording, *, events=(), fingerprint=None, bad=(), probe="val", 
     for name in probes:
         writer.add(name, QUANTITIES, attributes, shape, dtype, constants)
     if weights:
-        writer.add("parameters/network", ("velocity", "length", "floor", "interval"), {"schedule": "every step", "lag": 1})
+        writer.add(
+            "parameters/network", ("velocity", "length", "floor", "interval"), {"schedule": "every step", "lag": 1}
+        )
     for k, step in enumerate(recording.steps.tolist()):
         nan = k in bad
         rows = {}
