@@ -42,13 +42,13 @@ class Processes:
             from lightning.fabric import Fabric
 
             logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-            if by_fabric:  # the options of `fabric run` reach Fabric by the environment, and must not be said twice
+            if by_fabric:  # its options reach Fabric by the environment, and it has launched when it is made
                 self._fabric = Fabric()
             else:
                 here = int(os.environ.get("LOCAL_WORLD_SIZE", count))
                 accelerator = "cpu" if self.device.type == "cpu" else "cuda"
                 self._fabric = Fabric(accelerator=accelerator, strategy="ddp", devices=here, num_nodes=count // here)
-            self._fabric.launch()
+                self._fabric.launch()
             if device is None or self.device.type == self._fabric.device.type:
                 self.device = self._fabric.device
         self.first = self._fabric is None or self._fabric.global_rank == 0

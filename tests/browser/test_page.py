@@ -17,7 +17,7 @@ SHOWN = IMAGE.replace("<", "&lt;").replace(">", "&gt;")  # as plotly wants it; i
 
 def traces(element, fields):
     """Reads from the page what a picture draws."""
-    parts = ", ".join(f"{field}: t.{field}" for field in fields)
+    parts = ", ".join(f"{field}: t.{field} ?? null" for field in fields)
     return f"document.getElementById({element!r}).data.map((t) => ({{{parts}}}))"
 
 
@@ -119,9 +119,9 @@ def test_events_stand_on_the_curves_until_they_are_switched_off(seen):
 
 
 def test_another_group_colours_everything(seen):
-    assert [trace["name"] for trace in runs_of(seen["by run"])][0] == SHOWN
+    assert next(trace["name"] for trace in runs_of(seen["by run"])) == SHOWN
     assert [len(trace["x"]) for trace in runs_of(seen["by run"])] == [12, 12, 12]
-    assert seen["legend"][:2] == [IMAGE, SCRIPT.replace("/", "∕")]  # as it is read
+    assert [seen["legend"][k] for k in (0, 2)] == [IMAGE, SCRIPT.replace("/", "∕")]  # as it is read
     assert seen["by step"][1] == pytest.approx(0.30103)
     assert {trace["type"] for trace in seen["flat"]} == {"scatter"}
 

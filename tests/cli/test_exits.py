@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import zarr
@@ -206,6 +207,7 @@ def test_help_and_version(command):
         code, shown, _ = command(*arguments)
         assert code == 0
         assert all(part in shown for part in parts), arguments
-    done = subprocess.run([sys.executable, "-m", "lightning_infogeo.cli", "compare"], capture_output=True, text=True)
+    bare = [sys.executable, "-m", "lightning_infogeo.cli", "compare"]
+    done = subprocess.run(bare, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert done.returncode == Exit.USAGE
     assert "PATH" in done.stderr or "paths" in done.stderr

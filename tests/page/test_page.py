@@ -88,13 +88,13 @@ def test_names_metadata_and_events_are_text(text, parsed):
     assert IMAGE in parsed.texts["th"]  # a key of the metadata
     assert "alert(1)</script>" not in text
     assert "<img" not in text.replace(parsed.texts["script"][1], "")
-    assert parsed.data["runs"] == [IMAGE, SCRIPT.replace("/", "∕"), LINK.replace("/", "∕")]
+    assert parsed.data["runs"] == [IMAGE, LINK.replace("/", "∕"), SCRIPT.replace("/", "∕")]
     assert {event["message"] for event in parsed.data["events"]} == {IMAGE, f"['{SCRIPT}']"}
     assert [event["step"] for event in parsed.data["events"]] == [4, None]
 
 
 def test_its_numbers_are_those_of_the_comparison(parsed):
-    order = (1, 0, 2)  # of the names
+    order = (1, 2, 0)  # of the names
     runs = [training(k, records=12, samples=20, way=k // 2) for k in order]
     found = compare([run._replace(amplitudes=run.amplitudes.float()) for run in runs], n_components=12)
     data = parsed.data
