@@ -54,7 +54,7 @@ def write(folder: Path, comparison: Comparison, paths: Sequence[str], probe: str
     _table(folder / "distances.csv", head, ([name, *row] for name, row in distances))
     document = _document(comparison, paths, probe, notes)
     (folder / "comparison.json").write_text(
-        json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8"
+        json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8", errors="replace"
     )
     from lightning_infogeo.figures import joint, speed, trajectory_distances
 
@@ -102,7 +102,7 @@ def _plain(value: Any) -> Any:
 
 
 def _table(path: Path, head: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
         writer = csv.writer(file)
         writer.writerow(head)
         writer.writerows(rows)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lightning_infogeo.archive import ArchiveError
 from lightning_infogeo.cli.belonging import check_keys, check_together, sentences
 from lightning_infogeo.cli.commands import checked
 from lightning_infogeo.cli.compare import compared
@@ -52,9 +53,12 @@ def report_runs(options: Any) -> None:
             notes=[*notes, *sentences(runs), *(comparison.notes if comparison else _UNLABELLED)],
             group_by=options.group_by or [],
         )
-        text = page(contents)
+        try:
+            text = page(contents)
+        except ArchiveError as error:
+            raise Failure(f"{error} --skip leaves damaged runs out.", Exit.DAMAGED) from None
         _replace(target, text)
-        size, seconds = len(text.encode()), time.perf_counter() - began
+        size, seconds = target.stat().st_size, time.perf_counter() - began
         say(
             f"{options.output}: {size / 1e6:.1f} MB, of which {script / 1e6:.1f} MB are plotly.js; {len(runs)} "
             f"run{'s' * (len(runs) > 1)}, {seconds:.1f} s"
@@ -87,5 +91,5 @@ def _writable(output: str) -> Path:
 
 def _replace(target: Path, text: str) -> None:
     partial = target.with_name(f"{target.name}.partial")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_text(text, encoding="utf-8", errors="replace")  # half of a surrogate pair may be in any name
     partial.replace(target)

@@ -76,11 +76,12 @@ class Some:
     def __getitem__(self, key: Any) -> Tensor:
         """Returns a part, by records, or records and samples, and so on."""
         records, *rest = key if isinstance(key, tuple) else (key,)
-        if not (self._first and isinstance(records, slice)):
-            records = self._which[records].numpy()
-        elif records.stop is None or records.stop > len(self._which):
-            records = slice(records.start, len(self._which), records.step)
-        return self._amplitudes[(records, *rest)]
+        if isinstance(records, slice) and self._first and (records.step or 1) > 0:
+            picked: Any = slice(*records.indices(len(self._which)))
+        else:
+            picked = self._which[records].numpy() if not isinstance(records, int) else int(self._which[records])
+        whole = tuple([picked, *rest])
+        return self._amplitudes[whole]
 
 
 def find(paths: Sequence[str]) -> list[tuple[str, str]]:
@@ -217,3 +218,9 @@ def _read_all(run: Run) -> None:
             raise Failure(f"run {run.name!r} is damaged: {error}", Exit.DAMAGED) from None
         if not block.isfinite().all():
             raise Failure(f"run {run.name!r} is damaged: holds NaN or ∞ among its predictions.", Exit.DAMAGED)
+    for name in run.archive.names:
+        try:
+            other = run.archive[name]
+            len(other.steps), len(other.quantities)
+        except ArchiveError as error:
+            raise Failure(f"run {run.name!r} is damaged: {error}", Exit.DAMAGED) from None

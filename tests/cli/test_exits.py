@@ -100,6 +100,27 @@ def test_damaged_archives_are_named_and_can_be_left_out(command, name, make, tmp
     assert "no run is left" in said
 
 
+def test_a_page_needs_the_other_trajectories_too(command, tmp_path):
+    for name in "ab":
+        write(tmp_path / f"{name}.zarr", run(), more={"train": run()})
+    chunk = tmp_path / "a.zarr" / "train" / "quantities" / "c" / "0" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    assert command("compare", tmp_path)[0] == 0
+    code, _, said = command("report", tmp_path)
+    assert code == Exit.DAMAGED
+    assert "train/quantities is damaged" in said
+    assert command("report", tmp_path, "--skip")[0] == 0
+
+
+def test_text_that_no_encoding_has_is_replaced(command, tmp_path):
+    odd = run(note="\ud800 half")._replace(name="odd")
+    write(tmp_path / "odd.zarr", odd, events=[{"name": "\ud800", "probe": "val", "step": 1, "message": "\udfff"}])
+    assert command("compare", tmp_path, "--out", tmp_path / "out")[0] == 0
+    assert "? half" in (tmp_path / "out" / "comparison.json").read_text(encoding="utf-8")
+    assert command("report", tmp_path)[0] == 0
+    assert "? half" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_folder_that_should_be_an_archive_is_damaged(command, tmp_path):
     (tmp_path / "runs" / "lost.zarr").mkdir(parents=True)
     code, _, said = command("compare", tmp_path / "runs")
