@@ -1,6 +1,7 @@
 """The examples run as they are, in a short form, and show what they promise to show."""
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,23 @@ def test_networks_on_one_map(example, tmp_path, capsys):
     printed = " ".join(capsys.readouterr().out.split())
     assert "larger networks come along faster" in printed
     assert (tmp_path / "one_manifold" / "val_map.png").stat().st_size > 10_000
+
+
+def test_recorded_runs_are_compared_and_reported_from_the_command_line(example, tmp_path, capsys):
+    from lightning_infogeo import Trajectory
+    from lightning_infogeo.cli import main
+
+    paths = example("recorded_runs", "--fast")
+    capsys.readouterr()
+    main(["compare", "runs", "--group-by", "model", "--out", "out"])
+    shown = capsys.readouterr().out
+    assert all(path.stem in shown for path in paths)
+    assert "model: distance between groups" in shown
+    main(["report", "runs"])
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
+    assert data["runs"] == ["linear_sgd_0", "linear_sgd_1", "narrow_sgd_0", "narrow_sgd_1"]
+    lengths = next(one for one in data["series"] if one["name"] == "train")["curves"][0]["values"]["length"]
+    opened = Trajectory.open(paths[0], "train")
+    assert lengths == [float(f"{value:.6g}") for value in opened.length.tolist()]
+    assert {one["name"] for one in data["series"]} > {"val", "train", "parameters/network"}
