@@ -20,6 +20,11 @@ benchmarks: .venv/installed
 	$(BIN)/python benchmarks/long_run.py
 	$(BIN)/python benchmarks/embedding_error.py
 	$(BIN)/python benchmarks/parameter_cost.py
+	$(BIN)/python benchmarks/archive_cost.py
+	$(BIN)/python benchmarks/comparison_scaling.py
+	$(BIN)/python benchmarks/input_spectrum.py
+	$(BIN)/python benchmarks/topology.py
+	$(BIN)/python benchmarks/sketch_error.py
 	$(BIN)/python benchmarks/onset.py  # an hour the first time: it trains 216 networks
 	$(BIN)/python benchmarks/velocity_change.py
 

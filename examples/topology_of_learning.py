@@ -26,12 +26,11 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from lightning_infogeo import figures
+from lightning_infogeo import AtSteps, InfoGeometryMonitor, Probe, figures
 from lightning_infogeo.topology import (
     Capacity,
     LearningGraph,
     LearningSurface,
-    NeuronSettings,
     effective_capacity,
     learning_graph,
     learning_surface,
@@ -54,36 +53,14 @@ class SigmoidNetwork(pl.LightningModule):
             else:
                 nn.init.xavier_normal_(layer.weight, gain=0.01 if init == "tiny" else 1.0)
 
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=self.lr)
-
-
-class NeuronRecords(pl.Callback):
-    """Keeps the incoming weights of all neurons at evenly spaced steps."""
-
-    def __init__(self, steps: int, records: int) -> None:
-        self.due = {round(k * steps / (records - 1)) for k in range(records)}
-        self.steps: list[int] = []
-        self.kept: list[dict[str, Tensor]] = []
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.recorder = NeuronSettings().start(pl_module, len(self.due))
-        self.record(0, pl_module)
-
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
-        self.record(trainer.global_step, pl_module)
-
-    def record(self, step: int, pl_module: pl.LightningModule) -> None:
-        if step in self.due:
-            self.steps.append(step)
-            self.kept.append(self.recorder.record(pl_module))
-
-    def vectors(self) -> dict[str, Tensor]:
-        names = zip(INTERVALS, self.recorder.layers, strict=True)
-        return {title: torch.stack([record[name] for record in self.kept]) for title, name in names}
 
 
 class Found(NamedTuple):
@@ -102,13 +79,21 @@ def digits() -> TensorDataset:
 
 def study(init: str, data: TensorDataset, width: int, steps: int, records: int, where: Path) -> Found:
     pl.seed_everything(0, verbose=False)
-    network, kept = SigmoidNetwork(width, init, lr=0.5), NeuronRecords(steps, records)
+    network = SigmoidNetwork(width, init, lr=0.5)
+    monitor = InfoGeometryMonitor(
+        Probe(data.tensors[0][:100], data.tensors[1][:100]),
+        schedule=AtSteps([round(k * steps / (records - 1)) for k in range(records)]),
+        lag=0,
+        markers=(),
+        embedding=False,
+        neurons=True,
+    )
     trainer = pl.Trainer(
         max_steps=steps,
         max_epochs=-1,
         accelerator="cpu",
         logger=False,
-        callbacks=[kept],
+        callbacks=[monitor],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -119,8 +104,10 @@ def study(init: str, data: TensorDataset, width: int, steps: int, records: int, 
     with torch.no_grad():
         accuracy = float((network.net(data.tensors[0]).argmax(1) == data.tensors[1]).float().mean())
 
-    vectors, at = kept.vectors(), torch.tensor(kept.steps)
-    layers = {name: (layer, at) for name, layer in vectors.items()}
+    layers = {
+        name: (kept.vectors, kept.steps)
+        for name, kept in zip(INTERVALS, monitor.neuron_trajectories.values(), strict=True)
+    }
     clouds = {name: neuron_cloud(*layer) for name, layer in layers.items()}
     found = Found(
         {name: learning_graph(cloud, intervals=INTERVALS[name]) for name, cloud in clouds.items()},
@@ -133,7 +120,7 @@ def study(init: str, data: TensorDataset, width: int, steps: int, records: int, 
         "paths": figures.neuron_paths(layers),
         "norms": figures.weight_norms(layers),
         "capacity": figures.capacity(found.capacities),
-        "sheets": figures.sheets(found.surfaces, at),
+        "sheets": figures.sheets(found.surfaces, layers["layer 1"][1]),
     }
     where.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():

@@ -5,6 +5,11 @@ Names re-exported here are the public interface; modules may be imported, but pr
 
 from lightning_infogeo.archive import Archive as Archive
 from lightning_infogeo.archive import ArchiveError as ArchiveError
+from lightning_infogeo.comparison import Comparison as Comparison
+from lightning_infogeo.comparison import Recording as Recording
+from lightning_infogeo.comparison import compare as compare
+from lightning_infogeo.comparison import joint_embedding as joint_embedding
+from lightning_infogeo.comparison import trajectory_distance as trajectory_distance
 from lightning_infogeo.curvature import loglog_curvature as loglog_curvature
 from lightning_infogeo.distances import arc as arc
 from lightning_infogeo.distances import arc_from_logits as arc_from_logits
@@ -17,6 +22,10 @@ from lightning_infogeo.distances import hellinger_from_logits as hellinger_from_
 from lightning_infogeo.distances import pairwise_arc as pairwise_arc
 from lightning_infogeo.distances import pairwise_bhattacharyya as pairwise_bhattacharyya
 from lightning_infogeo.distances import pairwise_hellinger as pairwise_hellinger
+from lightning_infogeo.distributions import Bernoulli as Bernoulli
+from lightning_infogeo.distributions import Categorical as Categorical
+from lightning_infogeo.distributions import Distribution as Distribution
+from lightning_infogeo.distributions import Tokens as Tokens
 from lightning_infogeo.distributions import amplitudes as amplitudes
 from lightning_infogeo.embedding import Embedding as Embedding
 from lightning_infogeo.embedding import inpca as inpca
@@ -48,6 +57,19 @@ from lightning_infogeo.schedules import EveryNEpochs as EveryNEpochs
 from lightning_infogeo.schedules import EveryNSteps as EveryNSteps
 from lightning_infogeo.schedules import LogSpaced as LogSpaced
 from lightning_infogeo.schedules import Schedule as Schedule
+from lightning_infogeo.theory import hyper_ribbon as hyper_ribbon
+from lightning_infogeo.theory import input_spectrum as input_spectrum
+from lightning_infogeo.theory import kernel_spectrum as kernel_spectrum
+from lightning_infogeo.theory import phase_diagram as phase_diagram
+from lightning_infogeo.theory import predicted_spectrum as predicted_spectrum
+from lightning_infogeo.theory import probe_spectrum as probe_spectrum
+from lightning_infogeo.theory import trajectory_covariance as trajectory_covariance
+from lightning_infogeo.topology import LearningGraph as LearningGraph
+from lightning_infogeo.topology import NeuronSettings as NeuronSettings
+from lightning_infogeo.topology import effective_capacity as effective_capacity
+from lightning_infogeo.topology import learning_graph as learning_graph
+from lightning_infogeo.topology import learning_surface as learning_surface
+from lightning_infogeo.topology import neuron_cloud as neuron_cloud
 from lightning_infogeo.trajectory import Trajectory as Trajectory
 
 __version__ = "0.1.0"

@@ -1,9 +1,11 @@
 """The examples run as they are, in a short form, and show what they promise to show."""
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent
 
@@ -83,3 +85,34 @@ def test_neurons_start_as_one_from_near_zero_and_apart_from_usual_weights(exampl
     assert "near-zero: exact trees (one component, no cycle) in" in printed
     for name in ("graph", "paths", "norms", "capacity", "sheets"):
         assert (tmp_path / "topology_of_learning" / f"topology_{name}_usual.png").stat().st_size > 10_000
+
+
+def test_networks_on_one_map(example, tmp_path, capsys):
+    found = example("one_manifold", "--fast")
+    assert {probe: len(comparison.names) for probe, comparison in found.items()} == {"train": 8, "val": 8}
+    assert found["train"].embedding.stress(3) > 0.7
+    again = example("one_manifold", "--fast")  # from the archives
+    assert torch.equal(found["val"].distances, again["val"].distances)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "larger networks come along faster" in printed
+    assert (tmp_path / "one_manifold" / "val_map.png").stat().st_size > 10_000
+
+
+def test_recorded_runs_are_compared_and_reported_from_the_command_line(example, tmp_path, capsys):
+    from lightning_infogeo import Trajectory
+    from lightning_infogeo.cli import main
+
+    paths = example("recorded_runs", "--fast")
+    capsys.readouterr()
+    main(["compare", "runs", "--group-by", "model", "--out", "out"])
+    shown = capsys.readouterr().out
+    assert all(path.stem in shown for path in paths)
+    assert "model: distance between groups" in shown
+    main(["report", "runs"])
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
+    assert data["runs"] == ["linear_sgd_0", "linear_sgd_1", "narrow_sgd_0", "narrow_sgd_1"]
+    lengths = next(one for one in data["series"] if one["name"] == "train")["curves"][0]["values"]["length"]
+    opened = Trajectory.open(paths[0], "train")
+    assert lengths == [float(f"{value:.6g}") for value in opened.length.tolist()]
+    assert {one["name"] for one in data["series"]} > {"val", "train", "parameters/network"}

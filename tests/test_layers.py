@@ -13,14 +13,14 @@ ORDER = [
     ["history", "observation", "embedding", "markers", "parameters", "scaling", "theory"],
     ["trajectory", "picture", "comparison", "topology"],
     ["probe", "export", "figures", "report", "reference"],
-    ["monitor"],
+    ["monitor", "page"],
     ["demo"],
     ["cli"],
     ["__init__"],
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 KNOW = {
-    "lightning": {"probe", "report", "monitor", "demo"},
+    "lightning": {"probe", "report", "monitor", "demo", "cli"},
     "matplotlib": {"figures", "report"},
     "mpl_toolkits": {"figures"},
     "kmapper": {"topology"},
@@ -29,6 +29,7 @@ KNOW = {
     "ruptures": {"markers"},
     "zarr": {"archive"},
     "fsspec": {"archive"},
+    "plotly": {"page"},
 }
 LAZY = {"matplotlib", "mpl_toolkits", "pandas", "sklearn", "scipy", "kmapper", "networkx", "zarr", "fsspec", "plotly"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))

@@ -1,6 +1,7 @@
 """What was recorded, on disk: append-only, crash-safe, arrays and JSON only."""
 
 from lightning_infogeo.archive.background import Background as Background
+from lightning_infogeo.archive.finding import find_archives as find_archives
 from lightning_infogeo.archive.folder import ArchiveError as ArchiveError
 from lightning_infogeo.archive.folder import Folder as Folder
 from lightning_infogeo.archive.inputs import from_arrays as from_arrays

@@ -256,10 +256,12 @@ class Amplitudes:
 
     Attributes:
         shape: (T, N, C).
+        dtype: "float32" or "float16".
     """
 
     def __init__(self, archive: Archive, path: str, shape: tuple[int, int, int]) -> None:
         self.shape = shape
+        self.dtype = str(archive._members[path]["data_type"])
         self._archive = archive
         self._path = path
 

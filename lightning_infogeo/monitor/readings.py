@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from lightning_infogeo import export
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.monitor.album import Album
+from lightning_infogeo.monitor.dimensions import FEATURES, dimensions_of
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.neurons import Neurons, NeuronTrajectory
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.probe import Probe
 from lightning_infogeo.report import summary_table
+from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -85,6 +87,16 @@ class Readings:
         self._journal.receive()
         return self._journal.watch.verdicts()
 
+    def dimensions(self, features: int = FEATURES) -> dict[str, ProbeSpectrum]:
+        """Returns how many dimensions each trajectory had, beside what the linear theory predicts from the inputs.
+
+        Of probes with labels whose inputs are one floating tensor, and whose history is kept; in the first process.
+
+        Args:
+            features: inputs with more of them are left out, since their spectrum takes seconds.
+        """
+        return dimensions_of(self.trajectories, self.followed, features)
+
     def summary(self) -> Table | Group:
-        """Returns tables for the terminal: what was seen on each probe, and the events."""
-        return summary_table(self.trajectories, self.events, self.verdicts)
+        """Returns tables for the terminal: what was seen on each probe, its dimensions, and the events."""
+        return summary_table(self.trajectories, self.events, self.verdicts, self.dimensions())

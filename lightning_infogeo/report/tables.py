@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 
 from lightning_infogeo.markers import Event, Verdict
+from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.trajectory import Trajectory, of_probes
 
 
@@ -25,6 +26,7 @@ def summary_table(
     trajectories: Mapping[str, Trajectory],
     events: Sequence[Event] = (),
     verdicts: Mapping[str, Verdict] | None = None,
+    dimensions: Mapping[str, ProbeSpectrum] | None = None,
 ) -> Table | Group:
     """Returns a table of what was seen on each probe; where there were events, with a second one that names them all.
 
@@ -32,6 +34,7 @@ def summary_table(
         trajectories: by probe.
         events: in the order in which they became known.
         verdicts: what can be said of overfitting, by probe.
+        dimensions: of the trajectories, measured and predicted, by probe.
     """
     table = Table(title="Information geometry of this training", caption="length in radians, distance to truth in nats")
     table.add_column("probe")
@@ -50,6 +53,8 @@ def summary_table(
     tables = [table]
     if len(probes) < len(trajectories):
         tables.append(_weights_table({n.partition("/")[2]: t for n, t in trajectories.items() if n not in probes}))
+    if dimensions:
+        tables.append(_dimensions_table(dimensions))
     if not events:
         return table if len(tables) == 1 else Group(*tables)
     listed = Table(title="Events")
@@ -58,6 +63,19 @@ def summary_table(
     for event in events:
         listed.add_row(event.name, event.probe, str(event.step), str(event.detected_at), event.message)
     return Group(*tables, listed)
+
+
+def _dimensions_table(dimensions: Mapping[str, ProbeSpectrum]) -> Table:
+    table = Table(
+        title="Dimensions of the trajectories, for 95 % of the variance",
+        caption="predicted: a linear model of the probe's inputs, squared loss; c: decay of their spectrum",
+    )
+    for heading in ("probe", "c", "R²", "predicted", "measured"):
+        table.add_column(heading, justify="left" if heading == "probe" else "right")
+    for name, found in dimensions.items():
+        slope = ("–", "–") if found.slope is None else (f"{found.slope.value:.3g}", f"{found.slope.r_squared:.2f}")
+        table.add_row(name, *slope, str(found.predicted_dimensions), str(found.measured_dimensions))
+    return table
 
 
 def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:

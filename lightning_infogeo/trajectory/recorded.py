@@ -88,6 +88,11 @@ class Trajectory:
         self._kept = kept
 
     @property
+    def kept(self) -> bool:
+        """Whether a history is kept for the embedding, here."""
+        return self._kept is not None
+
+    @property
     def history(self) -> HistoryState:
         """The records kept for the embedding, in order: amplitudes, distances, weights, steps; waits for the device.
 

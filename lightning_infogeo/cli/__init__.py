@@ -1,0 +1,3 @@
+"""The command line, ``lightning-infogeo``."""
+
+from lightning_infogeo.cli.commands import main as main

@@ -1,0 +1,43 @@
+"""How a command fails: one sentence and an exit code."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of the command line."""
+
+    MISSING = 1
+    USAGE = 2
+    EMPTY = 3
+    DAMAGED = 4
+    MIXED = 5
+    INTERRUPTED = 130
+
+
+EXIT_CODES = """exit codes:
+  0  done
+  1  an optional package is missing; the message has the pip command
+  2  impossible arguments
+  3  nothing found: no archive at the paths, or none with a record
+  4  a damaged archive (--skip leaves it out)
+  5  runs that do not belong on one map: other probes, shapes or labels
+  130  interrupted"""
+
+
+class Failure(Exception):
+    """A command that cannot be carried out.
+
+    Args:
+        message: what is wrong, and what to do.
+        code: to exit with.
+
+    Attributes:
+        message: as given.
+        code: as given.
+    """
+
+    def __init__(self, message: str, code: Exit) -> None:
+        super().__init__(message, code)
+        self.message, self.code = message, code
