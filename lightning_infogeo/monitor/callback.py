@@ -165,6 +165,7 @@ class InfoGeometryMonitor(Hooks):
         return {
             "planner": self._planner.state_dict(),
             "trajectories": self._journal.state_dict(),
+            "undelivered": self._journal.undelivered(),
             "watch": self._journal.watch.state_dict(),
             "recorder": self._loaded if self._recorder is None else self._recorder.state_dict(),
             "album": self._album.state_dict(),
@@ -176,6 +177,7 @@ class InfoGeometryMonitor(Hooks):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._planner.load_state_dict(state_dict["planner"])
         self._journal.load_state_dict(state_dict["trajectories"])
+        self._journal.load_undelivered(state_dict.get("undelivered", []))
         self._journal.watch.load_state_dict(state_dict["watch"])
         self._loaded = state_dict["recorder"]
         self._album.load_state_dict(state_dict["album"])

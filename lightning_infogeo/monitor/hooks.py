@@ -85,7 +85,8 @@ class Hooks(Readings, pl.Callback):
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._deliver(trainer)
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:  # not before training, nor beside it
+            self._deliver(trainer)
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
