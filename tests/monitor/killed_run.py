@@ -8,16 +8,19 @@ import time
 import warnings
 
 import lightning.pytorch as pl
+import scipy.linalg  # noqa: F401 — what a session would import is there before it is forked
 import torch
+import xarray  # noqa: F401
+import zarr  # noqa: F401
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger
 
-from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor, OverfittingOnset, Probe, VelocityChange
+from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor, OverfittingOnset, ParameterDensity, Probe
 from tests.classifiers import IMAGES, LABELS, digest, fit
 from tests.monitor.test_events import At
 from tests.monitor.test_resume import ByStep
 
-STEPS = 40
+STEPS = 20
 
 
 class Progress(pl.Callback):
@@ -42,11 +45,11 @@ def run(folder, step):
         schedule=1,
         lag=3,
         archive=archive,
-        parameters=True,
-        embedding=EmbeddingSettings(max_records=16),
-        markers=[OverfittingOnset(), VelocityChange(), At(*range(4, STEPS, 5)), At(*range(2, STEPS, 3), name="often")],
+        parameters=ParameterDensity(groups="network"),
+        embedding=EmbeddingSettings(max_records=8),
+        markers=[OverfittingOnset(), At(*range(4, STEPS, 5)), At(*range(2, STEPS, 3), name="often")],
     )
-    checkpoint = ModelCheckpoint(folder / "checkpoints", filename="{step}", every_n_train_steps=3, save_top_k=-1)
+    checkpoint = ModelCheckpoint(folder / "checkpoints", filename="{step}", every_n_train_steps=2, save_top_k=-1)
     made = fit(
         [monitor, checkpoint, Progress(step)],
         folder,
@@ -54,7 +57,7 @@ def run(folder, step):
         ckpt_path=saved[-1] if saved else None,
         seed=len(saved),
         max_steps=STEPS,
-        logger=TensorBoardLogger(folder),
+        logger=CSVLogger(folder),
         enable_checkpointing=True,
     )
     outcome = {
