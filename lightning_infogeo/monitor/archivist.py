@@ -87,7 +87,7 @@ class Archivist:
         Raises:
             ConfigurationError: where it cannot be written.
         """
-        if self.settings is None or trainer.fast_dev_run:
+        if self.settings is None or getattr(trainer, "fast_dev_run", False):
             return  # which leaves no logs and no checkpoints either, and no path taken for the run it is a test of
         recorded = max((int(t.steps[-1]) for t in trajectories.values() if len(t)), default=-1)
         try:
