@@ -16,6 +16,7 @@ from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.album import Album
 from lightning_infogeo.monitor.archivist import Archivist
+from lightning_infogeo.monitor.explained import resumable
 from lightning_infogeo.monitor.herald import Herald
 from lightning_infogeo.monitor.hooks import Hooks
 from lightning_infogeo.monitor.journal import Journal
@@ -150,6 +151,7 @@ class InfoGeometryMonitor(Hooks):
         self._loaded: dict[str, Any] = {}
         self._dtype = torch.float32
         self._broken = False
+        self._resumed = False
 
     @property
     @override
@@ -175,16 +177,18 @@ class InfoGeometryMonitor(Hooks):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._planner.load_state_dict(state_dict["planner"])
-        self._journal.load_state_dict(state_dict["trajectories"])
-        self._journal.load_undelivered(state_dict.get("undelivered", []))
-        self._journal.watch.load_state_dict(state_dict["watch"])
-        self._loaded = state_dict["recorder"]
-        self._album.load_state_dict(state_dict["album"])
-        self._archivist.load_state_dict(state_dict.get("archive", {}))
-        self._neurons.load_state_dict(state_dict.get("neurons", {}))
-        if self._recorder is not None:
-            self._recorder.load_state_dict(self._loaded)
+        self._resumed = True
+        with resumable(self.state_key):
+            self._planner.load_state_dict(state_dict["planner"])
+            self._journal.load_state_dict(state_dict["trajectories"])
+            self._journal.load_undelivered(state_dict.get("undelivered", []))
+            self._journal.watch.load_state_dict(state_dict["watch"])
+            self._loaded = state_dict["recorder"]
+            self._album.load_state_dict(state_dict["album"])
+            self._archivist.load_state_dict(state_dict.get("archive", {}))
+            self._neurons.load_state_dict(state_dict.get("neurons", {}))
+            if self._recorder is not None:
+                self._recorder.load_state_dict(self._loaded)
 
     @override
     def _new_recorder(self, trainer: pl.Trainer) -> Recorder:
