@@ -280,13 +280,15 @@ WORDS += [
     "null",
     "[1]",
 ]
+RIGHT = ["--out made/x", "--group-by model", "--landmarks 3", "--probe train", "--same-probe", "--skip", "runs/b.zarr"]
 LETTERS = st.text(st.characters(exclude_characters="/\\~:\x00", exclude_categories=["Cs"]), max_size=8)
 
 
 def a_command_line(data, originals):
     """A command does what it is told, or says what is wrong and exits with one of its codes."""
     word = st.sampled_from(OPTIONS) | st.sampled_from(WORDS) | LETTERS
-    arguments = data.draw(st.lists(word, max_size=6))
+    right = st.lists(st.sampled_from(RIGHT), max_size=3, unique=True).map(lambda pairs: " ".join(pairs).split())
+    arguments = data.draw(right | st.lists(word, max_size=6))
     command = data.draw(st.sampled_from(["compare", "report", "compare", "report", "dance", ""]))
     names = damage(data, originals) if data.draw(st.booleans()) else []
     here = Path.cwd()

@@ -33,7 +33,7 @@ LARGEST_CHUNK = 2**27
 
 TYPES = ("float32", "float16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64", "complex128")
 _NAME = re.compile(r"[^/\\\x00-\x1f]{1,200}")
-_CODECS = {"bytes", "blosc"}
+_CODECS = ("bytes", "blosc")  # a tuple: what is looked up in it may be unhashable
 
 
 def check_name(name: str) -> str:
