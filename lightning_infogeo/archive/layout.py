@@ -85,6 +85,8 @@ def members_of(document: Mapping[str, Any], where: str) -> dict[str, dict[str, A
         check_name(name)
         if not isinstance(member, dict) or member.get("node_type") not in ("group", "array"):
             raise ArchiveError(f"archive {where!r}: {name} is neither group nor array.")
+        if not isinstance(member.get("attributes", {}), dict):
+            raise ArchiveError(f"archive {where!r}: the attributes of {name} are no object.")
         if member["node_type"] == "array":
             check_array(member, f"{where}/{name}")
     return found

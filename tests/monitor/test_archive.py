@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from filelock import FileLock
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
@@ -282,6 +283,15 @@ def test_processes_that_want_the_same_place_get_one_each(tmp_path):
     found = sorted(tmp_path.glob("infogeo*.zarr"))
     assert len(found) == len({Archive(path).run for path in found}) == 4
     assert all(len(Trajectory.open(path)) == 7 for path in found)
+
+
+def test_a_place_beside_the_logs_that_another_has_taken_since_is_left_to_it(tmp_path):
+    """The other has its lock, and has not written yet."""
+    other = FileLock(f"{tmp_path / 'infogeo.zarr'}.lock")
+    other.acquire()
+    fit(monitor(), tmp_path)
+    other.release()
+    assert [path.name for path in tmp_path.glob("*.zarr")] == ["infogeo_1.zarr"]
 
 
 def _at_the_same_place(folder, seed, gate):
