@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lightning_infogeo import figures
 from lightning_infogeo.probe import ConfigurationError
 from lightning_infogeo.report import Mailbox, Publisher, takes_figures
-from lightning_infogeo.schedules import Clock, LogSpaced, Schedule
+from lightning_infogeo.schedules import Clock, LogSpaced, Schedule, is_int
 from lightning_infogeo.topology import (
     NeuronRecorder,
     NeuronSettings,
@@ -191,8 +191,10 @@ class Neurons:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off; to be followed by ``prepare``."""
-        self._planned = state.get("planned", 0)
-        self._shown = state.get("shown", self._shown)
+        planned, shown = state.get("planned", 0), state.get("shown", self._shown)
+        if not (is_int(planned) and is_int(shown)):
+            raise ValueError(f"no numbers of records: {planned!r}, {shown!r}")
+        self._planned, self._shown = planned, shown
         self._kept = {step: dict(vectors) for step, vectors in state.get("kept", {}).items()}
 
     def _capacities(self) -> Iterator[tuple[str, float]]:
