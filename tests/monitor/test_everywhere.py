@@ -6,7 +6,9 @@ what an independent float64 evaluation of the weights of that step says.
 
 import copy
 import dataclasses
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import lightning.pytorch as pl
 import numpy as np
@@ -334,3 +336,12 @@ def test_of_a_schedule_free_optimizer_the_weights_that_take_gradients_are_probed
     found, expected = right(monitors[1].trajectories["val"], *ends)
     assert found == pytest.approx(expected, rel=SINGLE)
     assert right(monitors[0].trajectories["val"], *ends)[0] != pytest.approx(expected, rel=1e-2)
+
+
+def test_every_row_of_the_table_names_a_test_and_every_setting_has_a_row():
+    root = Path(__file__).parents[2]
+    text = (root / "docs" / "compatibility.md").read_text()
+    named = {name for row in text.splitlines() if "everywhere[" in row for name in re.findall(r"\[([^\]]+)\]", row)}
+    assert named == set(SETTINGS)
+    for file, test in re.findall(r"(test_\w+): (test_\w+)", text):
+        assert f"def {test}(" in (root / "tests" / "monitor" / f"{file}.py").read_text()
