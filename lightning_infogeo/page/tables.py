@@ -10,6 +10,7 @@ from typing import Any
 
 from lightning_infogeo.comparison.grouping import flat
 from lightning_infogeo.page.contents import HEAT, POINTS, Contents, events_of
+from lightning_infogeo.page.dimensions import dimensions_of
 
 _DIMENSIONS = 3
 _EVENTS = 2000
@@ -69,6 +70,20 @@ def runs(contents: Contents) -> str:
         own = steps[member == k]
         body.append([run.name, _shown(len(own)), _shown(int(own[-1]))])
     return table(["run", "records", "last step"], body)
+
+
+def dimensions(contents: Contents) -> str:
+    """Returns the table of dimensions, or a sentence where nothing can be predicted."""
+    body = []
+    for k, run in enumerate(contents.runs):
+        found = dimensions_of(run.archive, contents.probe, k, contents.embedding)
+        if found is not None:
+            slope = found.slope
+            decay = ("–", "–") if slope is None else (_shown(slope.value), _shown(slope.r_squared))
+            body.append([run.name, *decay, _shown(found.predicted_dimensions), _shown(found.measured_dimensions)])
+    if not body:
+        return "<p>The archives hold no labelled probe of floating inputs to predict from.</p>"
+    return table(["run", "c of the inputs", "R²", "predicted", "measured"], body)
 
 
 def events(contents: Contents) -> str:
