@@ -178,7 +178,7 @@ def test_neurons_are_drawn_as_paths_graph_and_capacity(tmp_path):
 
     read = browse(visit)
     (paths,) = read["paths"]
-    assert (paths["meta"], len(paths["x"])) == ("neurons", 4 * (20 + 1))  # a gap after each neuron
+    assert (paths["meta"], len(paths["x"])) == ("neurons", 4 * (80 + 1))  # a gap after each neuron
     assert {trace["meta"] for trace in read["graph"]} >= {"edges", "nodes"}
     assert "components 1, independent cycles 0" in read["caption"]
     (capacity,) = read["capacity"]

@@ -13,7 +13,7 @@ from lightning_infogeo.page.neurons import neurons_of
 from lightning_infogeo.theory import probe_spectrum
 from lightning_infogeo.topology import effective_capacity, learning_graph, neuron_cloud
 
-STEPS = torch.arange(0, 40, 2)
+STEPS = torch.arange(80)
 LABELS = torch.arange(30) % 3
 INPUTS = torch.randn(30, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([4.0, 2.0, 1.0, 0.5, 0.2])
 
@@ -22,7 +22,7 @@ def vectors(neurons=4, fan_in=6):
     """Neurons that part in two: half go one way, half the other."""
     way = torch.zeros(neurons, fan_in)
     way[::2, 0], way[1::2, 1] = 1, -1
-    return STEPS[:, None, None] / 40 * way + 1e-3 * torch.arange(neurons)[None, :, None]
+    return STEPS[:, None, None] / 80 * way + 1e-3 * torch.arange(neurons)[None, :, None]
 
 
 def recorded(path):
@@ -34,7 +34,7 @@ def recorded(path):
     writer.add("neurons/net.0", (), {}, (4, 6), kind="vectors")
     for k, step in enumerate(STEPS.tolist()):
         like = torch.zeros(30, 3)
-        amplitudes = geodesic(ignorance(like), truth(LABELS, like), 0.9 * k / 20).numpy()
+        amplitudes = geodesic(ignorance(like), truth(LABELS, like), 0.9 * k / 80).numpy()
         writer.append(step, {"val": Row([float(k)], amplitudes), "neurons/net.0": Row([], vectors()[k].numpy())})
     writer.commit()
     writer.close()
