@@ -2,6 +2,11 @@ import pytest
 import torch
 
 
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs CUDA")
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     """Bit-identical sums need the same number of threads in every test."""

@@ -1,6 +1,9 @@
 import io
 import math
+import re
+from html import unescape
 
+import markdown
 import torch
 from rich.console import Console
 
@@ -59,3 +62,22 @@ def test_the_mailbox_gives_back_everything_once_and_in_order():
     assert mailbox.collect() == [(step, None, [step, math.inf]) for step in range(3)]
     assert not mailbox
     assert mailbox.collect() == []
+
+
+def test_texts_of_events_are_text_alone_in_markdown():
+    """As TensorBoard renders it; what names and messages hold comes from users and their data."""
+    texts = [
+        "<script>alert(1)</script>",
+        "a | b\n\n| c | d |\r\n# e",
+        "[x](javascript:alert(1)) ![y](http://z)",
+        "`*&amp;*`\\",
+    ]
+    events = [Event(text, text, 1, 2, 0.5, text) for text in texts]
+    html = markdown.markdown(
+        event_list(events), extensions=["markdown.extensions.tables", "markdown.extensions.fenced_code"]
+    )
+    rows = [
+        [unescape(value) for value in re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)] for row in html.split("<tr>")[2:]
+    ]
+    assert rows == [[*[" ".join(t.split())] * 2, "1", "2", "0.5", " ".join(t.split())] for t in texts]
+    assert set(re.findall(r"</?(\w+)", html)) <= {"table", "thead", "tbody", "tr", "th", "td"}

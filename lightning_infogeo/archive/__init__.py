@@ -3,6 +3,7 @@
 from lightning_infogeo.archive.background import Background as Background
 from lightning_infogeo.archive.finding import find_archives as find_archives
 from lightning_infogeo.archive.folder import ArchiveError as ArchiveError
+from lightning_infogeo.archive.folder import ArchiveInUse as ArchiveInUse
 from lightning_infogeo.archive.folder import Folder as Folder
 from lightning_infogeo.archive.inputs import from_arrays as from_arrays
 from lightning_infogeo.archive.inputs import to_arrays as to_arrays

@@ -20,6 +20,10 @@ class ArchiveError(ValueError):
     """An archive that is missing, damaged, in use, or not what it says."""
 
 
+class ArchiveInUse(ArchiveError):
+    """An archive that another process is writing to."""
+
+
 class Folder:
     """A folder in which small documents are replaced as a whole: a reader sees the old or the new one, never a part.
 

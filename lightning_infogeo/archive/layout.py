@@ -33,7 +33,7 @@ LARGEST_CHUNK = 2**27
 
 TYPES = ("float32", "float16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64", "complex128")
 _NAME = re.compile(r"[^/\\\x00-\x1f]{1,200}")
-_CODECS = {"bytes", "blosc"}
+_CODECS = ("bytes", "blosc")  # a tuple: what is looked up in it may be unhashable
 
 
 def check_name(name: str) -> str:
@@ -85,6 +85,8 @@ def members_of(document: Mapping[str, Any], where: str) -> dict[str, dict[str, A
         check_name(name)
         if not isinstance(member, dict) or member.get("node_type") not in ("group", "array"):
             raise ArchiveError(f"archive {where!r}: {name} is neither group nor array.")
+        if not isinstance(member.get("attributes", {}), dict):
+            raise ArchiveError(f"archive {where!r}: the attributes of {name} are no object.")
         if member["node_type"] == "array":
             check_array(member, f"{where}/{name}")
     return found

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from filelock import FileLock, Timeout
 
-from lightning_infogeo.archive.folder import ArchiveError, Folder
+from lightning_infogeo.archive.folder import ArchiveError, ArchiveInUse, Folder
 from lightning_infogeo.archive.layout import FORMAT, KEY, ROWS, check_name, chunk_shape, group_document, members_of
 
 Array = np.ndarray[Any, Any]
@@ -272,7 +272,9 @@ def _locked(folder: Folder) -> FileLock:
     try:
         lock.acquire()
     except Timeout:
-        raise ArchiveError(
+        if not os.path.exists(f"{folder.path}.lock"):
+            raise ArchiveError(f"archive {folder.path!r}: no files can be made there.") from None
+        raise ArchiveInUse(
             f"archive {folder.path!r}: another process is writing to it; give each run a path of its own."
         ) from None
     return lock

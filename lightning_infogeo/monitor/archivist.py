@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from lightning_infogeo.archive import ArchiveError, ArchiveWriter, Background, Folder, Row, to_arrays
+from lightning_infogeo.archive import ArchiveError, ArchiveInUse, ArchiveWriter, Background, Folder, Row, to_arrays
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.metadata import metadata_of
 from lightning_infogeo.monitor.neurons import ROOM, Neurons
@@ -87,8 +87,8 @@ class Archivist:
         Raises:
             ConfigurationError: where it cannot be written.
         """
-        if self.settings is None:
-            return
+        if self.settings is None or getattr(trainer, "fast_dev_run", False):
+            return  # which leaves no logs and no checkpoints either, and no path taken for the run it is a test of
         recorded = max((int(t.steps[-1]) for t in trajectories.values() if len(t)), default=-1)
         try:
             self._background = Background(self._opened(metadata_of(trainer, module, self.settings), recorded))
@@ -159,9 +159,17 @@ class Archivist:
                 f"`InfoGeometryMonitor(archive=...)`: the training so far was recorded without an archive; "
                 f"{folder.path!r} begins at step {recorded}."
             )
-        if self.settings.path == "auto":
-            folder = _unused(folder)
-        writer = ArchiveWriter(folder, metadata, self.settings.compression)
+        place, count, auto = folder, 0, self.settings.path == "auto"
+        while True:
+            if auto:
+                folder, count = _unused(place, count)
+            try:
+                writer = ArchiveWriter(folder, metadata, self.settings.compression)
+                break
+            except ArchiveInUse:
+                if not auto:
+                    raise
+                count += 1  # another process has taken it since
         if writer.last_step >= 0:
             writer.close()
             raise ArchiveError(
@@ -186,7 +194,7 @@ class Archivist:
                 raise ArchiveError(f"archive {folder.path!r}: holds another run than the checkpoint's.")
         else:
             # A fork of the checkpoint gets its own copy: another may go on from it, too.
-            folder = _unused(folder)
+            folder, _ = _unused(folder)
             folder.copy_from(old)
             writer = ArchiveWriter(folder, metadata, self.settings.compression, fork=True)
         writer.truncate(recorded)
@@ -255,10 +263,9 @@ def _room(layer: str) -> str:
     return f"{ROOM}{layer or '(module)'}"
 
 
-def _unused(folder: Folder) -> Folder:
-    """Returns the folder, or where something is there already, the first one beside it with a number."""
-    stem, count = folder.path.removesuffix(".zarr"), 0
-    while folder.exists():
+def _unused(folder: Folder, count: int = 0) -> tuple[Folder, int]:
+    """Returns the folder, or where something is there already, the first one beside it with a number, and that."""
+    stem = folder.path.removesuffix(".zarr")
+    while (place := Folder(f"{stem}_{count}.zarr") if count else folder).exists():
         count += 1
-        folder = Folder(f"{stem}_{count}.zarr")
-    return folder
+    return place, count

@@ -16,6 +16,7 @@ from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.album import Album
 from lightning_infogeo.monitor.archivist import Archivist
+from lightning_infogeo.monitor.explained import resumable
 from lightning_infogeo.monitor.herald import Herald
 from lightning_infogeo.monitor.hooks import Hooks
 from lightning_infogeo.monitor.journal import Journal
@@ -72,7 +73,7 @@ class InfoGeometryMonitor(Hooks):
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training when overfitting is flagged, in all processes at once.
-        strict: whether a failing record or logger, or logits that are not finite, raise instead of warning.
+        strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
         prefix: what the keys begin with.
 
     Attributes:
@@ -142,7 +143,7 @@ class InfoGeometryMonitor(Hooks):
         publisher = Publisher(prefix, strict)
         self._neurons = Neurons(arguments.as_neurons(neurons), publisher)
         self._archivist = Archivist(arguments.as_archive(archive), prefix, strict, self._neurons)
-        self._journal = Journal(publisher, Watch(arguments.as_markers(markers)), self._archivist)
+        self._journal = Journal(publisher, Watch(arguments.as_markers(markers), strict), self._archivist)
         self._herald = Herald(on_event, on_overfitting, strict)
         self._references = References(arguments.as_paths(reference))
         self._album = Album(arguments.as_settings(embedding), publisher, self._references.compose)
@@ -150,6 +151,7 @@ class InfoGeometryMonitor(Hooks):
         self._loaded: dict[str, Any] = {}
         self._dtype = torch.float32
         self._broken = False
+        self._resumed = False
 
     @property
     @override
@@ -165,6 +167,7 @@ class InfoGeometryMonitor(Hooks):
         return {
             "planner": self._planner.state_dict(),
             "trajectories": self._journal.state_dict(),
+            "undelivered": self._journal.undelivered(),
             "watch": self._journal.watch.state_dict(),
             "recorder": self._loaded if self._recorder is None else self._recorder.state_dict(),
             "album": self._album.state_dict(),
@@ -174,15 +177,18 @@ class InfoGeometryMonitor(Hooks):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._planner.load_state_dict(state_dict["planner"])
-        self._journal.load_state_dict(state_dict["trajectories"])
-        self._journal.watch.load_state_dict(state_dict["watch"])
-        self._loaded = state_dict["recorder"]
-        self._album.load_state_dict(state_dict["album"])
-        self._archivist.load_state_dict(state_dict.get("archive", {}))
-        self._neurons.load_state_dict(state_dict.get("neurons", {}))
-        if self._recorder is not None:
-            self._recorder.load_state_dict(self._loaded)
+        self._resumed = True
+        with resumable(self.state_key):
+            self._planner.load_state_dict(state_dict["planner"])
+            self._journal.load_state_dict(state_dict["trajectories"])
+            self._journal.load_undelivered(state_dict.get("undelivered", []))
+            self._journal.watch.load_state_dict(state_dict["watch"])
+            self._loaded = state_dict["recorder"]
+            self._album.load_state_dict(state_dict["album"])
+            self._archivist.load_state_dict(state_dict.get("archive", {}))
+            self._neurons.load_state_dict(state_dict.get("neurons", {}))
+            if self._recorder is not None:
+                self._recorder.load_state_dict(self._loaded)
 
     @override
     def _new_recorder(self, trainer: pl.Trainer) -> Recorder:

@@ -1,4 +1,4 @@
-"""What a model raises when it is called in a way that it is not made for, as advice."""
+"""What a model raises when it is called in a way that it is not made for, and a state that is none, as advice."""
 
 from __future__ import annotations
 
@@ -23,4 +23,21 @@ def explained(module: pl.LightningModule, action: str) -> Iterator[None]:
             f"{error}. By default it is called as module(inputs), inputs being the first element of a batch, or a "
             "mapping without its labels; give logits_fn=lambda module, inputs: ... to call it otherwise, or other "
             "samples by probes=Probe(inputs, labels)."
+        ) from error
+
+
+@contextmanager
+def resumable(key: str, loaded: bool = True) -> Iterator[None]:
+    """Turns whatever the block raises, where it goes on from a loaded state, into a ``ConfigurationError``."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        if not loaded:
+            raise
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor`: the state in the checkpoint is damaged or of another version "
+            f"({type(error).__name__}: {error}). To resume with a trajectory that begins here, take it out: "
+            f"del checkpoint['callbacks'][{key!r}]."
         ) from error

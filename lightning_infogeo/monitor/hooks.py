@@ -13,6 +13,7 @@ from typing_extensions import override
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.clock import read_clock
+from lightning_infogeo.monitor.explained import resumable
 from lightning_infogeo.monitor.herald import Herald
 from lightning_infogeo.monitor.neurons import foreseen
 from lightning_infogeo.monitor.planner import Planner
@@ -35,6 +36,7 @@ class Hooks(Readings, pl.Callback):
     _loaded: dict[str, Any]
     _dtype: torch.dtype
     _broken: bool
+    _resumed: bool
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -43,25 +45,9 @@ class Hooks(Readings, pl.Callback):
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        arguments.check_same_training(self._planner.recorded, trainer.global_step)
-        self._broken = False
-        prepare = partial(self._prepare, trainer, pl_module)
-        self._archivist.locate(trainer)
-        precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
-        arguments.check_follows(self._journal.trajectories, quantities)
-        for name, names in quantities.items():
-            made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
-            arguments.check_continues(self._journal.trajectories.setdefault(name, made), made)
-            if self._recorder is not None and self._album.max_records and name in self._recorder.chosen:
-                self._journal.trajectories[name].keep(partial(self._recorder.history, name))
-        first_process_decides(trainer, partial(self._open_archive, trainer, pl_module))
-        self._journal.watch.begin(self._journal.trajectories, sizes)
-        self._journal.begin(trainer, self._dtype, pl_module.device)
-        self._album.begin()
-        if self._planner.recorded < 0:
-            clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
-            self._record(trainer, pl_module, clock, x=None)
-        self._planner.wake = 0
+        with resumable(self.state_key, self._resumed):
+            self._begin(trainer, pl_module)
+        self._resumed = False
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -85,7 +71,8 @@ class Hooks(Readings, pl.Callback):
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._deliver(trainer)
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:  # not before training, nor beside it
+            self._deliver(trainer)
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -123,6 +110,27 @@ class Hooks(Readings, pl.Callback):
         """Returns a recorder of probes chosen for this training."""
         raise NotImplementedError
 
+    def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        arguments.check_same_training(self._planner.recorded, trainer.global_step)
+        self._broken = False
+        prepare = partial(self._prepare, trainer, pl_module)
+        self._archivist.locate(trainer)
+        precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
+        arguments.check_follows(self._journal.trajectories, quantities)
+        for name, names in quantities.items():
+            made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
+            arguments.check_continues(self._journal.trajectories.setdefault(name, made), made)
+            if self._recorder is not None and self._album.max_records and name in self._recorder.chosen:
+                self._journal.trajectories[name].keep(partial(self._recorder.history, name))
+        first_process_decides(trainer, partial(self._open_archive, trainer, pl_module))
+        self._journal.watch.begin(self._journal.trajectories, sizes)
+        self._journal.begin(trainer, self._dtype, pl_module.device)
+        self._album.begin()
+        if self._planner.recorded < 0:
+            clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
+            self._record(trainer, pl_module, clock, x=None)
+        self._planner.wake = 0
+
     def _prepare(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
         """Chooses probes where there are none yet and tries them; in the first process only."""
         if self._recorder is None:
@@ -156,7 +164,12 @@ class Hooks(Readings, pl.Callback):
             self._herald.announce(trainer, event)
 
     def _record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock, x: int | None) -> None:
-        decision = self._planner.observe(clock)
+        try:
+            decision = self._planner.observe(clock)
+        except Exception as raised:  # by a schedule of the user's own, and so in every process
+            self._journal.failed = True
+            self._fail(clock.step, raised)
+            return
         values, error, pictures = None, None, None
         if self._recorder is not None and not self._broken and (decision.record or decision.keep):
             try:

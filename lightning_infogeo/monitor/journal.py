@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
@@ -135,6 +135,21 @@ class Journal:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off."""
         self.trajectories = {name: Trajectory.from_state_dict(saved) for name, saved in state.items()}
+
+    def undelivered(self) -> list[list[Any]]:
+        """Returns, as plain values, what is known and not told yet: a checkpoint is made before the hook that tells."""
+        self.receive()
+        return [
+            [step, x, rows, [[list(key), value] for key, value in markers.items()], [list(event) for event in events]]
+            for step, x, rows, markers, events in self._unpublished
+        ]
+
+    def load_undelivered(self, entries: Sequence[Any]) -> None:
+        """Tells at the next hook what the session that made a checkpoint may not have lived to tell."""
+        self._unpublished = [
+            Entry(step, x, rows, {tuple(key): value for key, value in markers}, [Event(*fields) for fields in events])
+            for step, x, rows, markers, events in entries
+        ]
 
     def _report_nan(self, step: int, probes: list[str]) -> None:
         on = [name for name in probes if "/" not in name]

@@ -15,7 +15,7 @@ from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
 from lightning_infogeo.monitor.budget import Budget, allotted, exact_from
 from lightning_infogeo.observation import Observation, blank, fill, of_piece
 from lightning_infogeo.pieces import size
-from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, are_probabilities, check_values
+from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, are_probabilities, check_values, out_of_memory
 from lightning_infogeo.sketches import Sketch
 
 
@@ -68,7 +68,7 @@ class Outputs:
         try:
             classes, self._dtype = self._look(trainer, module, inputs, probes)
         except RuntimeError as error:
-            if self.evaluator.precision == "training":
+            if self.evaluator.precision == "training" or out_of_memory(error):
                 raise
             self.evaluator.precision = "training"
             try:

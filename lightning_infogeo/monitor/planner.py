@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from lightning_infogeo.schedules import Clock, Schedule
+from lightning_infogeo.schedules import Clock, Schedule, is_int
 
 
 class Decision(NamedTuple):
@@ -81,6 +81,9 @@ class Planner:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off."""
+        numbers = [state["recorded"], state["stride"], *state["observed"], *state["kept"]]
+        if not all(is_int(number) for number in numbers) or state["stride"] < 1:
+            raise ValueError(f"no steps: {state}")
         self.recorded, self.stride = state["recorded"], state["stride"]
         self.observed, self.kept = tuple(state["observed"]), tuple(state["kept"])
         self.wake = 0

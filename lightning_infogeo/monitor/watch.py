@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 
 from lightning_infogeo.markers import Event, OverfittingOnset, Verdict, packed, unpacked
 from lightning_infogeo.monitor.weights import NETWORK, ROOM
@@ -30,15 +32,18 @@ class Watch:
 
     Args:
         markers: each of another name.
+        strict: whether one that raises stops training; otherwise it is warned of once and watches no more.
 
     Attributes:
         markers: as given.
         events: so far, in the order in which they became known.
     """
 
-    def __init__(self, markers: Sequence[Any]) -> None:
+    def __init__(self, markers: Sequence[Any], strict: bool = False) -> None:
         self.markers = {marker.name: marker for marker in markers}
         self.events: list[Event] = []
+        self._strict = strict
+        self._failed: set[str] = set()
         self._samples: dict[str, int] = {}
         self._on_rows: list[tuple[str, str]] = []
         self._on_samples: list[tuple[str, str]] = []
@@ -84,19 +89,14 @@ class Watch:
             rows: the quantities of each probe.
             tail: the readings of markers of samples.
         """
-        new = []
+        new: list[Event] = []
         for name, probe in self._on_rows:
-            marker = self.markers[name]
-            values = [self._value(quantity, probe, rows) for quantity in marker.observes]
-            state = marker.extend(self._states[name, probe], step, torch.tensor(values, dtype=torch.float64))
-            self._states[name, probe] = state
-            found = self._news(name, probe, state.firing.vector().tolist())
-            new += [] if _only_noise(rows[probe]) else found
+            new += self._attempt(name, partial(self._see, name, probe, step, rows))
         rest = list(tail)
         for name, probe in self._on_samples:
             reading, rest = rest[: self.markers[name].width], rest[self.markers[name].width :]
             self._readings[name, probe] = reading
-            new += self._news(name, probe, reading)
+            new += self._attempt(name, partial(self._news, name, probe, reading))
         self.events += new
         return new
 
@@ -139,6 +139,30 @@ class Watch:
             for name, probe, saved in state["states"]
             if name in self.markers
         }
+
+    def _see(self, name: str, probe: str, step: int, rows: Mapping[str, Mapping[str, float]]) -> list[Event]:
+        marker = self.markers[name]
+        values = [self._value(quantity, probe, rows) for quantity in marker.observes]
+        state = marker.extend(self._states[name, probe], step, torch.tensor(values, dtype=torch.float64))
+        self._states[name, probe] = state
+        found = self._news(name, probe, state.firing.vector().tolist())
+        return [] if _only_noise(rows[probe]) else found
+
+    def _attempt(self, name: str, look: Callable[[], list[Event]]) -> list[Event]:
+        """Returns what a marker says, and nothing any more once it has raised; the same in every process."""
+        if name in self._failed:
+            return []
+        try:
+            return look()
+        except Exception as error:
+            if self._strict:
+                raise
+            self._failed.add(name)
+            rank_zero_warn(
+                f"`InfoGeometryMonitor(markers=...)`: {name!r} raised {type(error).__name__}: {error}. It watches no "
+                "more; training and curves go on."
+            )
+            return []
 
     def _observable(self, name: str, probe: str, trajectory: Trajectory) -> bool:
         observes = self.markers[name].observes

@@ -8,6 +8,7 @@ from lightning_infogeo.probe.discovery import discover as discover
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
 from lightning_infogeo.probe.evaluation import are_probabilities as are_probabilities
 from lightning_infogeo.probe.evaluation import check_values as check_values
+from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory
 from lightning_infogeo.probe.placement import place as place
 from lightning_infogeo.probe.sampling import Chosen as Chosen
 from lightning_infogeo.probe.sampling import training_batch_size as training_batch_size

@@ -25,19 +25,31 @@ def discover(probes: Any, trainer: pl.Trainer, size: int) -> dict[str, Chosen]:
         ConfigurationError: where there is nothing to follow or it cannot be understood.
     """
     if isinstance(probes, Mapping):
-        return {name: choose(source, size) for name, source in probes.items()}
+        return {name: _chosen(name, source, size) for name, source in probes.items()}
     if not isinstance(probes, str):
-        return {"probe": choose(probes, size)}
+        return {"probe": _chosen("probe", probes, size)}
     train = trainer.train_dataloader
     if isinstance(train, (list, tuple, Mapping)):
         raise ConfigurationError(
             f'`InfoGeometryMonitor(probes="auto")`: training reads {len(train)} loaders at once, so it cannot be told '
             "what the model is called with; give the samples yourself: probes=Probe(inputs, labels)."
         )
-    found = {"train": choose(train, size, read=trainer.num_training_batches)}
+    found = {"train": _chosen("train", train, size, read=trainer.num_training_batches)}
     for index, (name, loader) in enumerate(_validation_loaders(trainer)):
-        found[name] = choose(loader, size, dataloader_idx=index)
+        found[name] = _chosen(name, loader, size, dataloader_idx=index)
     return found
+
+
+def _chosen(name: str, source: Any, size: int, **options: Any) -> Chosen:
+    try:
+        return choose(source, size, **options)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor(probes=...)`: taking samples for probe {name!r} from `{type(source).__name__}` "
+            f"raised {type(error).__name__}: {error}. Give samples that can be read: probes=Probe(inputs, labels)."
+        ) from error
 
 
 def _validation_loaders(trainer: pl.Trainer) -> Iterator[tuple[str, Any]]:

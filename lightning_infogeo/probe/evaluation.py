@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from lightning_infogeo.distributions import Categorical, Distribution, Selection
@@ -30,6 +31,8 @@ class Evaluator:
     all global random streams are in a fixed state, gradients are off, compiled modules run eagerly, ``self.log`` does
     nothing, and parameters and buffers that the forward writes are put back. Attributes of other kinds that a forward
     changes, such as Python counters, are the one trace that cannot be seen.
+
+    Where memory runs out, the evaluation is made once more in calls of half as many samples, and so are those to come.
 
     Args:
         logits_fn: f(pl_module, inputs) -> logits; None for ``pl_module(inputs)``.
@@ -96,9 +99,33 @@ class Evaluator:
     ) -> list[Read]:
         """Returns what ``read`` makes of each call's outputs, given the first and (exclusively) the last input.
 
+        Where memory runs out ``read`` is given all outputs again.
+
         Raises:
             ConfigurationError: where the output does not fit the distribution.
         """
+        try:
+            return self._calls(trainer, module, inputs, size, read)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error) or min(self.chunk, size) == 1:
+                raise
+        # Not above, where the error holds on to what the calls had in memory.
+        self.chunk = -(-min(self.chunk, size) // 2)
+        if module.device.type != "cpu":
+            torch.get_device_module(module.device).empty_cache()
+        rank_zero_info(
+            f"`InfoGeometryMonitor`: memory ran out on a probe; trying again, {self.chunk} samples at a time."
+        )
+        return self._calls(trainer, module, inputs, size, read)
+
+    def _calls(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        inputs: Any,
+        size: int,
+        read: Callable[[Tensor, int, int], Read],
+    ) -> list[Read]:
         with ExitStack() as stack:
             stack.enter_context(fixed_randomness(module.device))
             stack.enter_context(in_evaluation_mode(module))
@@ -131,6 +158,18 @@ def in_evaluation_mode(module: nn.Module) -> Iterator[None]:
     finally:
         for submodule in training:
             submodule.training = True
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Returns whether an error says that there was no memory left, on an accelerator or the host.
+
+    Example:
+        >>> out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.")), out_of_memory(RuntimeError(""))
+        (True, False)
+    """
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    said = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    return said or isinstance(error, (MemoryError, torch.OutOfMemoryError))
 
 
 def are_probabilities(logits: Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group
@@ -11,11 +12,23 @@ from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.trajectory import Trajectory, of_probes
 
+_MARKUP = re.compile(r"[&<>|`*\[\]\\]")
+
+
+def cell(text: str) -> str:
+    r"""Returns a text as one cell of a Markdown table, where it is text alone: no markup, no link, no HTML, one line.
+
+    Example:
+        >>> cell("a|b <i>\n[c](d)")
+        'a&#124;b &#60;i&#62; &#91;c&#93;(d)'
+    """
+    return " ".join(_MARKUP.sub(lambda found: f"&#{ord(found[0])};", text).split())
+
 
 def event_list(events: Sequence[Event]) -> str:
     """Returns a Markdown table of all events."""
     rows = [
-        f"| {name} | {probe} | {step} | {known} | {strength:.3g} | {message} |"
+        f"| {cell(name)} | {cell(probe)} | {step} | {known} | {strength:.3g} | {cell(message)} |"
         for name, probe, step, known, strength, message in events
     ]
     head = ["| event | probe | at step | known at step | strength | what it means |", "|---|---|---|---|---|---|"]

@@ -1,12 +1,16 @@
 """The archive of a real training: complete, resumed without gaps or doubles, and never in the way."""
 
+import multiprocessing
+import warnings
+
 import pytest
 import torch
+from filelock import FileLock
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_infogeo import ArchiveSettings, ConfigurationError, InfoGeometryMonitor, Probe, Trajectory, amplitudes
-from lightning_infogeo.archive import Archive, ArchiveWriter, Folder
+from lightning_infogeo.archive import Archive, ArchiveWriter, Folder, find_archives
 from tests.classifiers import IMAGES, LABELS, Classifier, digest, fit, random_streams
 from tests.monitor.test_resume import ByStep, Interrupt, pytestmark, saved  # noqa: F401
 
@@ -236,3 +240,62 @@ def test_a_checkpoint_never_knows_of_more_than_its_archive(tmp_path):
         enable_checkpointing=True,
     )
     assert checked == [True] * 12
+
+
+def test_eight_trainings_in_eight_processes_write_to_one_root(tmp_path):
+    """Begun at once by forks of one process, whose memory all share."""
+    context = multiprocessing.get_context("fork")
+    gate = context.Barrier(8)
+    processes = [context.Process(target=_beside_others, args=(tmp_path, seed, gate)) for seed in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 8
+    found = find_archives(tmp_path)
+    assert len(found) == 16
+    assert len({Archive(path).run for path in found}) == 16
+    for seed in range(8):
+        fit(monitor(tmp_path / "alone" / f"{seed}.zarr"), tmp_path, seed=seed)
+        for path in (tmp_path / "archives" / f"{seed}.zarr", tmp_path / "shared" / f"run{seed}" / "infogeo.zarr"):
+            same_archives(path, tmp_path / "alone" / f"{seed}.zarr")
+
+
+def _beside_others(folder, seed, gate):
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    gate.wait()
+    logger = CSVLogger(folder, name="shared", version=f"run{seed}")
+    fit(monitor(), folder, seed=seed, logger=logger)
+    fit(monitor(folder / "archives" / f"{seed}.zarr"), folder, seed=seed)
+
+
+def test_processes_that_want_the_same_place_get_one_each(tmp_path):
+    """Without a logger all of them are beside ``default_root_dir``."""
+    context = multiprocessing.get_context("fork")
+    gate = context.Barrier(4)
+    processes = [context.Process(target=_at_the_same_place, args=(tmp_path, seed, gate)) for seed in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    found = sorted(tmp_path.glob("infogeo*.zarr"))
+    assert len(found) == len({Archive(path).run for path in found}) == 4
+    assert all(len(Trajectory.open(path)) == 7 for path in found)
+
+
+def test_a_place_beside_the_logs_that_another_has_taken_since_is_left_to_it(tmp_path):
+    """The other has its lock, and has not written yet."""
+    other = FileLock(f"{tmp_path / 'infogeo.zarr'}.lock")
+    other.acquire()
+    fit(monitor(), tmp_path)
+    other.release()
+    assert [path.name for path in tmp_path.glob("*.zarr")] == ["infogeo_1.zarr"]
+
+
+def _at_the_same_place(folder, seed, gate):
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    gate.wait()
+    fit(monitor(), folder, seed=seed)
