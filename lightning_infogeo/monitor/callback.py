@@ -70,8 +70,8 @@ class InfoGeometryMonitor(Hooks):
         precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
             "training" in the trainer's own precision.
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
-        distributed: under DDP with "rank_zero", which is "auto", the first process evaluates the model; with "shard" each
-            process evaluates and keeps a part of every probe.
+        distributed: under DDP with "rank_zero", which is "auto", the first process evaluates the model; with "shard"
+            each process evaluates and keeps a part of every probe.
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training when overfitting is flagged, in all processes at once.
         strict: whether a failing record or logger, or logits that are not finite, raise instead of warning.

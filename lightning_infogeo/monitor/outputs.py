@@ -76,6 +76,11 @@ class Outputs:
         """Returns where the samples of this process, or of another, stand among all N of a probe."""
         return self.selections[name].rows(*(shard or self.shard).bounds(self._sizes[name]))
 
+    def labels(self, name: str) -> Tensor | None:
+        """Returns the labels of the samples of this process."""
+        labels = self.selections[name].labels
+        return None if labels is None else labels[self.rows(name)]
+
     def mine(self, inputs: Any, size: int) -> Any:
         """Returns the inputs of this process, of ``size``; of a probe that has none for it, none."""
         start, stop = self.shard.bounds(size)

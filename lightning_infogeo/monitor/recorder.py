@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor
-from torch.nn.parameter import is_lazy
 
 from lightning_infogeo import history
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import AGAINST, landscape
 from lightning_infogeo.monitor.arguments import check_same_output, check_same_probes
-from lightning_infogeo.monitor.explained import explained
+from lightning_infogeo.monitor.explained import check_initialised, explained
 from lightning_infogeo.monitor.kept import Kept
 from lightning_infogeo.monitor.milestones import room_for, sums_of
 from lightning_infogeo.monitor.outputs import Outputs
@@ -26,7 +24,7 @@ from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.shards import WHOLE, Measured, Pool, Room, Shard, join_state
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.observation import Observation, observe
-from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, place
+from lightning_infogeo.probe import Chosen, Evaluator, place
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, arcs_of, extend
 
 
@@ -115,25 +113,21 @@ class Recorder:
         Raises:
             ConfigurationError: where the model cannot be followed on these probes.
         """
-        tensors = itertools.chain(module.named_parameters(), module.named_buffers())
-        lazy = [name for name, tensor in tensors if is_lazy(tensor)]
-        if lazy:
-            raise ConfigurationError(
-                f"`InfoGeometryMonitor`: `{type(module).__name__}` has uninitialised lazy parameters, {lazy}, and the "
-                "first call would draw random numbers; call the model once in `configure_model`."
-            )
+        check_initialised(module)
         with explained(module, "passing a probe through the batch-transfer hooks of"):
             inputs = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
         probes = {name: chosen.probe for name, chosen in self.chosen.items()}
         with explained(module, "calling"):
             dtype = self._outputs.prepare(trainer, module, inputs, probes)
-        labelled = {name: selection.labels for name, selection in self._outputs.selections.items()}
         self._placed = {
-            name: (self._outputs.mine(inputs[name], len(probe)), _part(labelled[name], self._outputs.rows(name)))
+            name: (self._outputs.mine(inputs[name], len(probe)), self._outputs.labels(name))
             for name, probe in probes.items()
         }
         budget = self._outputs.budget
-        self._take_in()
+        if self._loaded is not None:  # of all samples, of which a process takes its own
+            mine = {name: (self.sizes[name], self._outputs.rows(name)) for name in self.chosen}
+            self._kept.load(self._loaded, mine if self.pool.active else None, self._max_records > 0)
+            self._loaded = None
         for name, (_, labels) in self._placed.items():
             like, shape = torch.zeros((), dtype=dtype, device=module.device), self._outputs.shape(name)
             self._kept.prepare(name, like, shape)
@@ -176,8 +170,8 @@ class Recorder:
             measured = self.pool.gather(measured)
         if error is not None:
             raise error
-        record = None if measured is None else self._record(step, points, measured, decision.before)
         self._latest = points
+        record = None if measured is None else self._record(step, points, measured, decision.before)
         self._kept.keep(step, points if decision.keep else None, keep)
         return record
 
@@ -188,9 +182,8 @@ class Recorder:
 
     def mark(self, name: str, step: int) -> None:
         """Keeps the record nearest to ``step`` in the history of a probe."""
-        histories = self._kept.histories
-        if name in histories:
-            histories[name] = history.mark(histories[name], step)
+        if name in self._kept.histories:
+            self._kept.histories[name] = history.mark(self._kept.histories[name], step)
 
     def history(self, name: str) -> HistoryState:
         """Returns what is kept of one probe, in the order of time and on the CPU; waits for the device."""
@@ -201,10 +194,10 @@ class Recorder:
         """Returns what a picture of each group of probes needs, as a matrix: see ``landscape``."""
         made = {}
         for name, members in groups.items():
-            kept = [self._kept.histories[member] for member in members]
             if self.pool.active:
-                made[name] = self._kept.milestones.landscape(members[0], kept[0])
+                made[name] = self._kept.milestones.landscape(name, self._kept.histories[name])
                 continue
+            kept = [self._kept.histories[member] for member in members]
             labels, sketch = self._outputs.selections[members[0]].labels, self._outputs.sketch(members[0])
             used = min(self._kept.made, len(kept[0].steps))
             made[name] = landscape(kept, labels, used, sketch)
@@ -258,13 +251,6 @@ class Recorder:
             parts = {name: [self._outputs.rows(name, part) for part in self.pool.shard.all] for name in self.chosen}
             join_state(state, parts, self.pool.shard, device)
 
-    def _take_in(self) -> None:
-        """Goes on from what was loaded, of which a process takes its own samples."""
-        if self._loaded is not None:
-            mine = {name: (self.sizes[name], self._outputs.rows(name)) for name in self.chosen}
-            self._kept.load(self._loaded, mine if self.pool.active else None, self._max_records > 0)
-            self._loaded = None
-
     @torch.no_grad()
     def _measured(
         self, points: dict[str, Tensor], seen: dict[str, Observation | None], before: int | None
@@ -292,26 +278,22 @@ class Recorder:
         records: dict[str, Tensor] = {}
         distances: dict[str, Tensor] = {}
         for name in self._placed:
-            observation = measured[name].observation
+            seen = measured[name].observation
             kept.states[name], records[name] = extend(
                 kept.states[name],
                 step,
                 points[name],
                 before=kept.before(name, before),
                 chord=self._chord,
-                observation=observation,
+                observation=seen,
                 arcs=measured[name].arcs,
             )
             records[name] = self._references.extend(name, step, points[name], records[name])
-            if observation.distances is not None:
-                distances[name] = observation.distances
+            if seen.distances is not None:
+                distances[name] = seen.distances
             if name in kept.histories:
                 point = self._outputs.point(name, points[name])
                 kept.extend(name, step, point, self._outputs.floor, measured[name], self.pool.active)
         kept.made += 1
         weights = self._weights.extend(step, next(iter(records.values())))
         return torch.cat([*records.values(), *weights, *self._markers.extend(step, distances, records)])
-
-
-def _part(labels: Tensor | None, rows: slice) -> Tensor | None:
-    return None if labels is None else labels[rows]
