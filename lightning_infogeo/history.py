@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR, bhattacharyya
+from lightning_infogeo.distances.paired import Reduction
 
 _SCRATCH = 2**24
 """Bytes of working memory for one row of distances."""
@@ -46,7 +47,15 @@ def start(like: Tensor, capacity: int) -> HistoryState:
     )
 
 
-def extend(state: HistoryState, step: int, amplitudes: Tensor, made: int, floor: float = OVERLAP_FLOOR) -> HistoryState:
+def extend(
+    state: HistoryState,
+    step: int,
+    amplitudes: Tensor,
+    made: int,
+    floor: float = OVERLAP_FLOOR,
+    row: Tensor | None = None,
+    finite: Tensor | None = None,
+) -> HistoryState:
     """Adds a record; reads nothing back from the device.
 
     Costs one pass over the history: one row of distances, by chords, so that records close to each other keep their
@@ -60,13 +69,12 @@ def extend(state: HistoryState, step: int, amplitudes: Tensor, made: int, floor:
         amplitudes: shape (N, C). Where they are not finite the history stays as it is.
         made: calls before this one, known on the host: no more slots are in use, and those beyond need no distance.
         floor: overlaps below it count as it; of sketches, ``Sketch.floor``.
+        row: distances to the slots, shape (K,), where ``amplitudes`` are some samples of a probe only.
+        finite: whether all amplitudes of the probe are, scalar bool, in the same case.
     """
     capacity = len(state.steps)
-    finite = amplitudes.isfinite().all()
-    reach = min(made, capacity)
-    row = torch.zeros_like(state.weights)
-    if reach:
-        row[:reach] = distances_to(state.amplitudes[:reach], amplitudes, floor)
+    finite = amplitudes.isfinite().all() if finite is None else finite
+    row = row_of(state, amplitudes, made, floor) if row is None else row
     row = torch.where(state.steps >= 0, row, 0)
     full = state.used == capacity
 
@@ -115,11 +123,24 @@ def restored(state: HistoryState) -> HistoryState:
     return state._replace(amplitudes=torch.cat([state.amplitudes, free]))
 
 
-def distances_to(history: Tensor, amplitudes: Tensor, floor: float = OVERLAP_FLOOR) -> Tensor:
+def row_of(
+    state: HistoryState, amplitudes: Tensor, made: int, floor: float = OVERLAP_FLOOR, reduction: Reduction = "mean"
+) -> Tensor:
+    """Returns the distances of a prediction (N, C) to all slots, shape (K,); 0 to those beyond the first ``made``."""
+    reach = min(made, len(state.steps))
+    row = torch.zeros_like(state.weights)
+    if reach:
+        row[:reach] = distances_to(state.amplitudes[:reach], amplitudes, floor, reduction)
+    return row
+
+
+def distances_to(
+    history: Tensor, amplitudes: Tensor, floor: float = OVERLAP_FLOOR, reduction: Reduction = "mean"
+) -> Tensor:
     """Returns the Bhattacharyya distances of a prediction (N, C) to those of a history (K, N, C), shape (K,)."""
-    rows = max(1, _SCRATCH // (8 * amplitudes.numel()))
+    rows = max(1, _SCRATCH // (8 * max(amplitudes.numel(), 1)))
     here = amplitudes.float()
-    return torch.cat([bhattacharyya(part, here, floor=floor) for part in torch.split(history, rows)])
+    return torch.cat([bhattacharyya(part, here, reduction, floor) for part in torch.split(history, rows)])
 
 
 def in_order(state: HistoryState) -> HistoryState:

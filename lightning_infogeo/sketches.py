@@ -81,16 +81,16 @@ class Sketch:
         sketch[:, : self._classes - whole] += signed[:, whole:]
         return sketch
 
-    def of_logits(self, logits: Tensor) -> Tensor:
-        """Returns sketches (N, m) of the amplitudes of all samples, from logits (N, C), a few samples at a time."""
+    def of_logits(self, logits: Tensor, first: int = 0) -> Tensor:
+        """Returns sketches (k, m) of samples ``first`` and after, from logits (k, C), a few samples at a time."""
         sketches = self.blank(logits)
-        for rows in pieces(self._samples, self._classes):
-            sketches[rows] = self(amplitudes(logits[rows]), rows.start)
+        for rows in pieces(len(logits), self._classes):
+            sketches[rows] = self(amplitudes(logits[rows]), first + rows.start)
         return sketches
 
     def blank(self, like: Tensor) -> Tensor:
-        """Returns room for the sketches of all samples, shape (N, m), of the type and device of logits ``like``."""
-        return torch.zeros(self._samples, self.width, dtype=precise(like[:0]).dtype, device=like.device)
+        """Returns room for the sketches of the samples of logits ``like``, shape (k, m), of their type and device."""
+        return torch.zeros(len(like), self.width, dtype=precise(like[:0]).dtype, device=like.device)
 
     def geodesic(self, labels: Tensor | None, positions: Tensor) -> Tensor:
         """Returns sketches of points on the geodesic from ignorance to truth, or without labels of ignorance alone.
@@ -102,14 +102,19 @@ class Sketch:
         Returns:
             Shape (K, N, m), or (1, N, m).
         """
-        uniform = torch.full((1, self._classes), self._classes**-0.5, device=positions.device)
-        rows = [self(uniform.expand(r.stop - r.start, -1), r.start) for r in pieces(self._samples, self._classes)]
-        ignorance = torch.cat(rows)
+        ignorance = self.ignorance(0, self._samples, positions.device)
         if labels is None:
             return ignorance[None]
         arc = math.acos(self._classes**-0.5)
         start, end = (((1 - positions) * arc).sin() / math.sin(arc), (positions * arc).sin() / math.sin(arc))
         return start[:, None, None] * ignorance + end[:, None, None] * self._certainty(labels)
+
+    def ignorance(self, first: int, last: int, device: torch.device) -> Tensor:
+        """Returns sketches of ignorance for samples ``first`` to ``last`` (exclusive), shape (k, m)."""
+        uniform = torch.full((1, self._classes), self._classes**-0.5, device=device)
+        parts = pieces(last - first, self._classes)
+        rows = [self(uniform.expand(r.stop - r.start, -1), first + r.start) for r in parts]
+        return torch.cat([uniform.new_zeros(0, self.width), *rows])
 
     def _certainty(self, labels: Tensor) -> Tensor:
         """Sketches of certainty in labels: one sign each, in the bucket of the class."""

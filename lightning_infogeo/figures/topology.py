@@ -157,7 +157,7 @@ def sheets(surfaces: Mapping[str, LearningSurface], steps: Any) -> Figure:
 
 
 def _draw_tree(axes: Axes, one: LearningGraph, norm: Any) -> None:
-    places, tree = _tree_layout(one.graph)
+    places, tree = tree_layout(one.graph)
     for a, b in one.graph.edges:
         closes = (a, b) not in tree and (b, a) not in tree
         style: dict[str, Any] = {"color": COLOURS[1], "linestyle": "--"} if closes else {"color": "0.7"}
@@ -169,7 +169,7 @@ def _draw_tree(axes: Axes, one: LearningGraph, norm: Any) -> None:
         axes.scatter(x, y, c=steps, s=areas, norm=norm, cmap="viridis", zorder=3, edgecolors="white", linewidths=0.3)
 
 
-def _tree_layout(graph: Any) -> tuple[dict[int, tuple[float, float]], set[tuple[int, int]]]:
+def tree_layout(graph: Any) -> tuple[dict[int, tuple[float, float]], set[tuple[int, int]]]:
     """Returns where to draw nodes, by hops from the earliest of their component, and the edges of the tree spanned.
 
     A leaf has a line of its own, any other node is amid its children; a breadth-first tree, so that no edge of it is

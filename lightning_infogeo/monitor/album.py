@@ -33,7 +33,9 @@ AGAINST = " against references"
 """What the names of landscapes on the axes of references end with; no probe's name does by chance."""
 
 COMPONENTS = 3
-_MILESTONES = 11
+MILESTONES = 11
+"""Points of the geodesic from ignorance to truth that a picture shows."""
+
 _BASE = 2**20
 
 
@@ -52,7 +54,7 @@ def landscape(
         sketch: how the amplitudes kept are sketched; None where they are not.
     """
     like = histories[0].amplitudes[0]
-    positions = torch.linspace(0, 1, _MILESTONES, device=like.device)
+    positions = torch.linspace(0, 1, MILESTONES, device=like.device)
     if sketch is not None:
         milestones = sketch.geodesic(labels, positions)
     elif labels is not None:

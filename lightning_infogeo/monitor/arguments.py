@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 
 from lightning_infogeo.archive import Archive, ArchiveError, Folder
 from lightning_infogeo.distributions import Bernoulli, Categorical, Distribution, Tokens
@@ -43,6 +44,7 @@ def check_all(monitor: Any) -> None:
     for argument, choices in (("precision", ("full", "training")), ("on_overfitting", ("flag", "stop"))):
         value = getattr(monitor, argument)
         check(value in choices, argument, value, f'must be "{choices[0]}" or "{choices[1]}"')
+    check_distributed(monitor)
     bytes_of(monitor.memory)
     check(isinstance(monitor.strict, bool), "strict", monitor.strict, "must be True or False")
     check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
@@ -206,6 +208,31 @@ def check_follows(recorded: Iterable[str], names: Mapping[str, Any]) -> None:
     """Raises ``ConfigurationError`` where something recorded so far is not followed any more."""
     lost = [name for name in recorded if name not in names]
     check(not lost, "parameters", False, f"the checkpoint follows {lost}; resume with the same settings")
+
+
+def check_shape(name: str, kept: Tensor, shape: tuple[int, ...]) -> None:
+    """Raises ``ConfigurationError`` unless what is kept of a probe has the shape of what there is now."""
+    if kept.shape != shape:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor`: probe {name!r} has logits of shape {shape}, its trajectory so far of shape "
+            f"{tuple(kept.shape)}; follow another model with a new monitor (and resume with the same memory)."
+        )
+
+
+def check_distributed(monitor: Any) -> None:
+    """Raises ``ConfigurationError`` where the processes are to share what only one of them can do."""
+    choices = ("auto", "rank_zero", "shard")
+    check(monitor.distributed in choices, "distributed", monitor.distributed, 'must be "auto", "rank_zero" or "shard"')
+    if monitor.distributed != "shard":
+        return
+    joint = isinstance(monitor.embedding, EmbeddingSettings) and monitor.embedding.joint
+    for given, argument in ((monitor.archive, "archive"), (monitor.reference, "reference"), (joint, "embedding")):
+        if given:
+            what = "EmbeddingSettings(joint=...)" if joint is given else f"{argument}="
+            raise ConfigurationError(
+                f'`InfoGeometryMonitor(distributed="shard", {argument}={getattr(monitor, argument)!r})`: no process '
+                f'has all samples of a probe then, and {what} needs them; use distributed="rank_zero", or leave it out.'
+            )
 
 
 def check_joint(names: Sequence[str], probes: Mapping[str, Probe]) -> None:

@@ -29,7 +29,7 @@ from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSetting
 from lightning_infogeo.monitor.watch import Watch
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.parameters import ParameterDensity
-from lightning_infogeo.probe import Evaluator, Probe, discover, training_batch_size
+from lightning_infogeo.probe import Chosen, Evaluator, Probe, discover, training_batch_size
 from lightning_infogeo.report import Publisher
 from lightning_infogeo.schedules import Schedule
 from lightning_infogeo.topology import NeuronSettings
@@ -71,6 +71,8 @@ class InfoGeometryMonitor(Hooks):
         precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
             "training" in the trainer's own precision.
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
+        distributed: under DDP with "rank_zero", which is "auto", the first process evaluates the model; with "shard"
+            each process evaluates and keeps a part of every probe.
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training when overfitting is flagged, in all processes at once.
         strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
@@ -90,7 +92,7 @@ class InfoGeometryMonitor(Hooks):
 
     .. tip:: Several monitors in one Trainer need a ``prefix`` each, which also names their state in checkpoints.
 
-    .. note:: Several processes: DDP. The first evaluates the module and sends a small vector to the others.
+    .. note:: Several processes: DDP. All have the same trajectories and events; ``distributed`` says who does what.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class InfoGeometryMonitor(Hooks):
         reference: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         precision: Literal["full", "training"] = "full",
         memory: int | str = "256MB",
+        distributed: Literal["auto", "rank_zero", "shard"] = "auto",
         on_event: Callable[[Event], object] | None = None,
         on_overfitting: Literal["flag", "stop"] = "flag",
         strict: bool = False,
@@ -134,6 +137,7 @@ class InfoGeometryMonitor(Hooks):
         self.reference = reference
         self.precision = precision
         self.memory = memory
+        self.distributed = distributed
         self.on_event = on_event
         self.on_overfitting = on_overfitting
         self.strict = strict
@@ -191,14 +195,18 @@ class InfoGeometryMonitor(Hooks):
                 self._recorder.load_state_dict(self._loaded)
 
     @override
-    def _new_recorder(self, trainer: pl.Trainer) -> Recorder:
-        chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
+    def _choose(self, trainer: pl.Trainer) -> dict[str, Chosen]:
         chosen = {}
         if self.probes != "auto" or not self.reference:
             chosen = discover(self.probes, trainer, self.probe_size)
         if self.reference:
             given = {name: found.probe for name, found in chosen.items()}
             chosen = {**discover(self._references.load(given or None), trainer, self.probe_size), **chosen}
+        return chosen
+
+    @override
+    def _new_recorder(self, trainer: pl.Trainer, chosen: dict[str, Chosen]) -> Recorder:
+        chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
         recorder = Recorder(
             chosen,
             Evaluator(self.logits_fn, self.precision, chunk, arguments.as_distribution(self.output)),
@@ -208,6 +216,7 @@ class InfoGeometryMonitor(Hooks):
             markers=SampleMarkers(self._journal.watch.sample_markers),
             weights=Weights(arguments.as_density(self.parameters)),
             references=self._references,
+            shard=self._shard(trainer),
         )
         if self._loaded:
             recorder.load_state_dict(self._loaded)

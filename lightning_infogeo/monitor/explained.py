@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import lightning.pytorch as pl
+from torch.nn.parameter import is_lazy
 
 from lightning_infogeo.probe import ConfigurationError
 
@@ -41,3 +43,14 @@ def resumable(key: str, loaded: bool = True) -> Iterator[None]:
             f"({type(error).__name__}: {error}). To resume with a trajectory that begins here, take it out: "
             f"del checkpoint['callbacks'][{key!r}]."
         ) from error
+
+
+def check_initialised(module: pl.LightningModule) -> None:
+    """Raises ``ConfigurationError`` where a first call of the model would make its parameters."""
+    tensors = itertools.chain(module.named_parameters(), module.named_buffers())
+    lazy = [name for name, tensor in tensors if is_lazy(tensor)]
+    if lazy:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor`: `{type(module).__name__}` has uninitialised lazy parameters, {lazy}, and the "
+            "first call would draw random numbers; call the model once in `configure_model`."
+        )

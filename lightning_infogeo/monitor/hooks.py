@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any
 
@@ -17,9 +18,11 @@ from lightning_infogeo.monitor.explained import resumable
 from lightning_infogeo.monitor.herald import Herald
 from lightning_infogeo.monitor.neurons import foreseen
 from lightning_infogeo.monitor.planner import Planner
-from lightning_infogeo.monitor.processes import first_process_decides, refuse_sharded, share
+from lightning_infogeo.monitor.processes import all_decide, first_process_decides, refuse_sharded, share
 from lightning_infogeo.monitor.readings import Readings
 from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.monitor.shards import WHOLE, Shard
+from lightning_infogeo.probe import Chosen
 from lightning_infogeo.report import takes_figures
 from lightning_infogeo.schedules import Clock
 from lightning_infogeo.trajectory import Trajectory
@@ -30,6 +33,7 @@ class Hooks(Readings, pl.Callback):
 
     lag: int
     strict: bool
+    distributed: str
     _planner: Planner
     _herald: Herald
     _archivist: Archivist
@@ -106,8 +110,26 @@ class Hooks(Readings, pl.Callback):
         self._neurons.release()
         self._archivist.close()
 
-    def _new_recorder(self, trainer: pl.Trainer) -> Recorder:
-        """Returns a recorder of probes chosen for this training."""
+    @override
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        # Here and not in `state_dict`, since a checkpoint is made by all processes, and this asks all of them.
+        state = checkpoint.get("callbacks", {}).get(self.state_key)
+        if self._recorder is not None and state:
+            self._recorder.join(state["recorder"], trainer.strategy.root_device)
+
+    def _shard(self, trainer: pl.Trainer) -> Shard:
+        """Returns the part of this process in every probe."""
+        shared = self.distributed == "shard" and trainer.world_size > 1
+        return Shard(trainer.global_rank, trainer.world_size) if shared else WHOLE
+
+    def _choose(self, trainer: pl.Trainer) -> dict[str, Chosen]:
+        """Returns probes chosen for this training."""
+        raise NotImplementedError
+
+    def _new_recorder(self, trainer: pl.Trainer, chosen: dict[str, Chosen]) -> Recorder:
+        """Returns a recorder of these probes."""
         raise NotImplementedError
 
     def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -115,7 +137,14 @@ class Hooks(Readings, pl.Callback):
         self._broken = False
         prepare = partial(self._prepare, trainer, pl_module)
         self._archivist.locate(trainer)
-        precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
+        if self._shard(trainer) is WHOLE:
+            precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
+        else:
+            if self._recorder is None:
+                # Every process has a loader of its own: the samples are those that the first one would follow.
+                chosen = first_process_decides(trainer, partial(self._choose, trainer))
+                self._recorder = self._new_recorder(trainer, chosen)
+            precision, self._dtype, quantities, sizes = all_decide(trainer, prepare)
         arguments.check_follows(self._journal.trajectories, quantities)
         for name, names in quantities.items():
             made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
@@ -132,14 +161,15 @@ class Hooks(Readings, pl.Callback):
         self._planner.wake = 0
 
     def _prepare(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
-        """Chooses probes where there are none yet and tries them; in the first process only."""
+        """Chooses probes where there are none yet and tries them; in every process that is to evaluate any."""
         if self._recorder is None:
-            self._recorder = self._new_recorder(trainer)
+            self._recorder = self._new_recorder(trainer, self._choose(trainer))
         recorder = self._recorder
         arguments.check_joint(self._album.joint, self.followed)
         precision = recorder.prepare(trainer, pl_module)
         clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
-        self._neurons.prepare(pl_module, foreseen(self._planner.schedule, clock))
+        if trainer.is_global_zero:
+            self._neurons.prepare(pl_module, foreseen(self._planner.schedule, clock))
         return precision, recorder.dtype, recorder.quantities, recorder.sizes
 
     def _open_archive(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -162,6 +192,12 @@ class Hooks(Readings, pl.Callback):
             if self._recorder is not None:
                 self._recorder.mark(event.probe, event.step)
             self._herald.announce(trainer, event)
+        if self._journal.failed and not self._broken and self._shard(trainer) is not WHOLE:
+            self._broken = True
+            rank_zero_warn(
+                "`InfoGeometryMonitor`: recording failed in another process, which says why. Training goes on without "
+                "this monitor; what was recorded is kept."
+            )
 
     def _record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock, x: int | None) -> None:
         try:
@@ -182,8 +218,11 @@ class Hooks(Readings, pl.Callback):
                     pictures = self._recorder.pictures(self._album.groups(self._recorder.chosen))
             except Exception as raised:
                 error = raised
+        elif self._recorder is not None and decision.record:
+            self._recorder.absent()
         if decision.record:
-            vector = share(trainer, values, self._journal.size, self._dtype, pl_module.device)
+            made = 1.0 if self._recorder is None else self._recorder.pool.agreed
+            vector = share(trainer, values, self._journal.size, self._dtype, pl_module.device, made)
             self._journal.post(trainer, clock.step, x, vector)
         if pictures is not None and x is not None:
             self._album.post(clock.step, x, pictures)
@@ -195,7 +234,8 @@ class Hooks(Readings, pl.Callback):
         if self.strict:
             raise error
         self._broken = True
-        rank_zero_warn(
+        warnings.warn(  # not of the first process alone: this may be another
             f"`InfoGeometryMonitor`: recording at step {step} raised {type(error).__name__}: {error}. Training goes on "
-            "without this monitor; what was recorded is kept."
+            "without this monitor; what was recorded is kept.",
+            stacklevel=2,
         )

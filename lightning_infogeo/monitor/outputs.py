@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,9 +14,19 @@ from torch import Tensor
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
 from lightning_infogeo.monitor.budget import Budget, allotted, exact_from
+from lightning_infogeo.monitor.shards import WHOLE, Shard
 from lightning_infogeo.observation import Observation, blank, fill, of_piece
 from lightning_infogeo.pieces import size
-from lightning_infogeo.probe import ConfigurationError, Evaluator, Probe, are_probabilities, check_values, out_of_memory
+from lightning_infogeo.probe import (
+    ConfigurationError,
+    Evaluator,
+    Probe,
+    are_probabilities,
+    check_values,
+    cut,
+    map_leaves,
+    out_of_memory,
+)
 from lightning_infogeo.sketches import Sketch
 
 
@@ -26,17 +37,21 @@ class Outputs:
         evaluator: how the model is evaluated.
         max_records: to be kept of each probe.
         memory: bytes on the device for all that is kept.
+        shard: the part of this process in every probe.
 
     Attributes:
         evaluator: as given.
+        shard: as given.
         budget: what is kept; known after ``prepare``.
         selections: which samples of each probe are followed.
     """
 
-    def __init__(self, evaluator: Evaluator, max_records: int, memory: int) -> None:
+    def __init__(self, evaluator: Evaluator, max_records: int, memory: int, shard: Shard = WHOLE) -> None:
         self.evaluator = evaluator
+        self.shard = shard
         self.budget = Budget(0, None, True)
         self.selections: dict[str, Selection] = {}
+        self._sizes: dict[str, int] = {}
         self._max_records = max_records
         self._memory = memory
         self._sketches: dict[str, Sketch] = {}
@@ -55,7 +70,23 @@ class Outputs:
     def shape(self, name: str, history: bool = False) -> tuple[int, int]:
         """Returns the shape in which a prediction is kept for the next record, or in the history."""
         width = self.budget.width if history or not self.budget.exact else None
-        return len(self.selections[name]), width or self._classes
+        mine = self.rows(name)
+        return mine.stop - mine.start, width or self._classes
+
+    def rows(self, name: str, shard: Shard | None = None) -> slice:
+        """Returns where the samples of this process, or of another, stand among all N of a probe."""
+        return self.selections[name].rows(*(shard or self.shard).bounds(self._sizes[name]))
+
+    def labels(self, name: str) -> Tensor | None:
+        """Returns the labels of the samples of this process."""
+        labels = self.selections[name].labels
+        return None if labels is None else labels[self.rows(name)]
+
+    def mine(self, inputs: Any, size: int) -> Any:
+        """Returns the inputs of this process, of ``size``; of a probe that has none for it, none."""
+        start, stop = self.shard.bounds(size)
+        whole = stop - start == size
+        return inputs if whole else map_leaves(_own, cut(inputs, start, stop))
 
     def prepare(
         self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Mapping[str, Any], probes: Mapping[str, Probe]
@@ -85,7 +116,7 @@ class Outputs:
                 "such probes with a monitor each (and a prefix each)."
             )
         self._classes = next(iter(classes.values()))
-        samples = sum(len(selection) for selection in self.selections.values())
+        samples = sum(max(_length(self.rows(name, s)) for s in self.shard.all) for name in self.selections)
         distribution = self.evaluator.distribution
         self.budget = allotted(samples, self._classes, self._memory, self._max_records, distribution.sketch_dim)
         if not self.budget.exact:
@@ -111,21 +142,33 @@ class Outputs:
             Logits (N, C), or sketches (N, m) where the budget has no room for logits; and for these, if ``whole``, the
             observation of this prediction, since the logits are gone.
         """
-        selection = self.selections[name]
-        if self.budget.exact:
+        selection, mine = self.selections[name], self.rows(name)
+        first, last = self.shard.bounds(inputs_count)
+        if self.budget.exact and self.shard.ranks == 1:
             return self.evaluator(trainer, module, inputs, inputs_count, selection), None
-        sketch, labels = self._sketches[name], selection.labels
-        like = torch.empty(len(selection), 0, dtype=self._dtype, device=module.device)
+        labels = selection.labels
+        like = torch.empty(mine.stop - mine.start, 0, dtype=self._dtype, device=module.device)
+        if self.budget.exact:
+            found = like.new_empty(len(like), self._classes)
+
+            def collect(outputs: Tensor, start: int, stop: int) -> None:
+                rows = selection.rows(first + start, first + stop)
+                found[_shifted(rows, mine.start)] = selection.take(outputs, first + start, first + stop)
+
+            self.evaluator.calls(trainer, module, inputs, last - first, collect)
+            return found, None
+        sketch = self._sketches[name]
         points, seen = sketch.blank(like), blank(like, labels is not None)
 
         def condense(outputs: Tensor, start: int, stop: int) -> None:
             with torch.autocast(outputs.device.type, enabled=False):
-                for rows, logits in selection.parts(outputs, start, stop, size(self._classes)):
-                    points[rows] = sketch(amplitudes(logits), rows.start)
+                for rows, logits in selection.parts(outputs, first + start, first + stop, size(self._classes)):
+                    own = _shifted(rows, mine.start)
+                    points[own] = sketch(amplitudes(logits), rows.start)
                     if whole:
-                        fill(seen, rows, of_piece(logits, None if labels is None else labels[rows]))
+                        fill(seen, own, of_piece(logits, None if labels is None else labels[rows]))
 
-        self.evaluator.calls(trainer, module, inputs, inputs_count, condense)
+        self.evaluator.calls(trainer, module, inputs, last - first, condense)
         return points, seen if whole else None
 
     def point(self, name: str, kept: Tensor) -> Tensor:
@@ -133,7 +176,7 @@ class Outputs:
         if not self.budget.exact:
             return kept
         sketch = self._sketches.get(name)
-        return amplitudes(kept) if sketch is None else sketch.of_logits(kept)
+        return amplitudes(kept) if sketch is None else sketch.of_logits(kept, self.rows(name).start)
 
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
@@ -159,7 +202,12 @@ class Outputs:
                 )
             selection = self.selections[name] = Selection(distribution, len(probe), probe.labels)
             look = _Look(selection, name)
-            self.evaluator.calls(trainer, module, inputs[name], len(probe), look)
+            self._sizes[name] = len(probe)
+            start, stop = self.shard.bounds(len(probe))
+            if start == stop:  # nothing of it is for this process, but what the outputs are like it must know
+                start, stop = 0, 1
+            own = inputs[name] if stop - start == len(probe) else cut(inputs[name], start, stop)
+            self.evaluator.calls(trainer, module, own, stop - start, partial(look, first=start))
             labels = None if selection.labels is None else selection.labels.cpu()
             check_values(softmax and look.probabilities, labels, look.classes, name)
             if not softmax and look.chances and len(selection) >= _SUSPICIOUS:
@@ -171,6 +219,18 @@ class Outputs:
             classes[name] = look.classes
             dtypes.append(look.dtype)
         return classes, dtypes[0]
+
+
+def _own(leaf: Any) -> Any:
+    return leaf.clone() if isinstance(leaf, Tensor) else leaf
+
+
+def _length(rows: slice) -> int:
+    return int(rows.stop - rows.start)
+
+
+def _shifted(rows: slice, by: int) -> slice:
+    return slice(rows.start - by, rows.stop - by)
 
 
 _SUSPICIOUS = 32
@@ -193,7 +253,8 @@ class _Look:
         self._selection = selection
         self._name = name
 
-    def __call__(self, outputs: Tensor, start: int, stop: int) -> None:
+    def __call__(self, outputs: Tensor, start: int, stop: int, first: int = 0) -> None:
+        start, stop = start + first, stop + first
         try:
             self._selection.settle(outputs)
         except ValueError as error:

@@ -49,7 +49,41 @@ def first_process_decides(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any
     return result
 
 
-def share(trainer: pl.Trainer, values: Tensor | None, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def all_decide(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:
+    """Calls ``decide`` in every process and returns its result, or raises an error of any of them, in all.
+
+    Raises:
+        ConfigurationError: where another process raised, with its message, or their results differ.
+    """
+    result, error = None, None
+    try:
+        result = decide()
+    except Exception as raised:
+        error = raised
+    if trainer.world_size > 1:
+        found: list[Any] = [None] * trainer.world_size
+        torch.distributed.all_gather_object(found, (result, None if error is None else str(error)))
+        messages = [message for _, message in found if message is not None]
+        if messages and error is None:
+            raise ConfigurationError(messages[0])
+        if not messages and any(other != found[0][0] for other, _ in found):
+            raise ConfigurationError(
+                f'`InfoGeometryMonitor(distributed="shard")`: the processes see different outputs, {found}; give '
+                'distributed="rank_zero".'
+            )
+    if error is not None:
+        raise error
+    return result
+
+
+def share(
+    trainer: pl.Trainer,
+    values: Tensor | None,
+    size: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    made: Tensor | float = 1.0,
+) -> Tensor:
     """Returns the first process's vector in every process, without a host synchronisation.
 
     Args:
@@ -58,13 +92,14 @@ def share(trainer: pl.Trainer, values: Tensor | None, size: int, dtype: torch.dt
         size: number of values.
         dtype: of the values.
         device: the model's device.
+        made: 1, or NaN where a process that had a part in the record has failed.
 
     Returns:
-        Shape (1 + size,): 1 and the values, or NaN throughout where the record failed.
+        Shape (1 + size,): ``made`` and the values, or NaN throughout where the record failed.
     """
     vector = torch.full((1 + size,), torch.nan, dtype=dtype, device=device)
     if values is not None:
-        vector[0] = 1
+        vector[0] = made
         vector[1:] = values
     if trainer.world_size > 1:
         torch.distributed.broadcast(vector, src=0)

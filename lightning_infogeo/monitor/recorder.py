@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor
-from torch.nn.parameter import is_lazy
 
 from lightning_infogeo import history
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import AGAINST, landscape
 from lightning_infogeo.monitor.arguments import check_same_output, check_same_probes
-from lightning_infogeo.monitor.explained import explained
+from lightning_infogeo.monitor.explained import check_initialised, explained
+from lightning_infogeo.monitor.kept import Kept
+from lightning_infogeo.monitor.milestones import room_for, sums_of
 from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
+from lightning_infogeo.monitor.shards import WHOLE, Measured, Pool, Room, Shard, join_state
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.observation import Observation, observe
-from lightning_infogeo.probe import Chosen, ConfigurationError, Evaluator, place
-from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, TrajectoryState, extend, start
+from lightning_infogeo.probe import Chosen, Evaluator, place
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, arcs_of, extend
 
 
 class Recorder:
@@ -39,10 +40,12 @@ class Recorder:
         markers: those that look at every sample.
         weights: the densities of the model's weights.
         references: finished runs to measure by.
+        shard: the part of this process in every probe.
 
     Attributes:
         chosen: as given.
         evaluator: as given.
+        pool: where processes bring together what they have measured.
     """
 
     def __init__(
@@ -55,26 +58,26 @@ class Recorder:
         markers: SampleMarkers | None = None,
         weights: Weights | None = None,
         references: References | None = None,
+        shard: Shard = WHOLE,
     ) -> None:
         self.chosen = chosen
         self.evaluator = evaluator
         self._chord = chord
         self._max_records = max_records
-        self._outputs = Outputs(evaluator, max_records, memory)
+        self._outputs = Outputs(evaluator, max_records, memory, shard)
+        self.pool = Pool(shard)
+        self._kept = Kept()
+        self._loaded: dict[str, Any] | None = None
         self._markers = markers or SampleMarkers(lambda probe: {})
         self._weights = weights or Weights(None)
         self._references = references or References()
-        self._made = 0
-        self._histories: dict[str, HistoryState] = {}
         self._placed: dict[str, tuple[Any, Tensor | None]] = {}
-        self._states: dict[str, TrajectoryState] = {}
-        self._kept: dict[int, dict[str, Tensor]] = {}
         self._latest: dict[str, Tensor] = {}
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the vector that ``step`` returns; known after ``prepare``."""
-        return next(iter(self._states.values())).length.dtype
+        return next(iter(self._kept.states.values())).length.dtype
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -110,36 +113,38 @@ class Recorder:
         Raises:
             ConfigurationError: where the model cannot be followed on these probes.
         """
-        tensors = itertools.chain(module.named_parameters(), module.named_buffers())
-        lazy = [name for name, tensor in tensors if is_lazy(tensor)]
-        if lazy:
-            raise ConfigurationError(
-                f"`InfoGeometryMonitor`: `{type(module).__name__}` has uninitialised lazy parameters, {lazy}, and the "
-                "first call would draw random numbers; call the model once in `configure_model`."
-            )
+        check_initialised(module)
         with explained(module, "passing a probe through the batch-transfer hooks of"):
             inputs = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
         probes = {name: chosen.probe for name, chosen in self.chosen.items()}
         with explained(module, "calling"):
             dtype = self._outputs.prepare(trainer, module, inputs, probes)
-        self._placed = {name: (inputs[name], self._outputs.selections[name].labels) for name in probes}
+        self._placed = {
+            name: (self._outputs.mine(inputs[name], len(probe)), self._outputs.labels(name))
+            for name, probe in probes.items()
+        }
         budget = self._outputs.budget
+        if self._loaded is not None:  # of all samples, of which a process takes its own
+            mine = {name: (self.sizes[name], self._outputs.rows(name)) for name in self.chosen}
+            self._kept.load(self._loaded, mine if self.pool.active else None, self._max_records > 0)
+            self._loaded = None
         for name, (_, labels) in self._placed.items():
             like, shape = torch.zeros((), dtype=dtype, device=module.device), self._outputs.shape(name)
-            if name not in self._states:
-                self._states[name] = start(like.expand(shape))
-            _check_shape(name, self._states[name].first, shape)
+            self._kept.prepare(name, like, shape)
             if self._max_records:
                 shape = self._outputs.shape(name, history=True)
-                if name not in self._histories:
-                    self._histories[name] = history.start(like.expand(shape), budget.records)
-                _check_shape(name, self._histories[name].amplitudes[0], shape)
+                self._kept.prepare_history(name, like, shape, budget.records, labels is not None)
             if labels is not None:
-                self._markers.prepare(name, self._states[name].length.new_zeros(shape[0]).to(module.device))
+                self._markers.prepare(name, like.to(self.dtype).new_zeros(self.sizes[name]))
             self._references.check_shape(name, self._outputs.shape(name, history=True))
         self._weights.prepare(module)
         self._references.to(module.device)
-        self._move(module.device)
+        self._kept.move(module.device)
+        rooms = {
+            n: Room(self.sizes[n], self._outputs.rows(n), labels is not None, room_for(self._kept.histories.get(n)))
+            for n, (_, labels) in self._placed.items()
+        }
+        self.pool.prepare(rooms, torch.zeros((), dtype=self.dtype, device=module.device))
         sketched = "" if budget.exact else f", sketched to {budget.width}"
         return f"{self.evaluator.precision} {str(dtype).removeprefix('torch.')}{sketched}"
 
@@ -151,34 +156,50 @@ class Recorder:
         Returns:
             The quantities of all probes and of the weights, one after the other, and the readings of markers; or None.
         """
-        points, seen = {}, {}
-        for name, (inputs, _) in self._placed.items():
-            size = len(self.chosen[name].probe)
-            points[name], seen[name] = self._outputs.observe(trainer, module, name, inputs, size, decision.record)
-        record = self._record(step, points, seen, decision.before) if decision.record else None
+        points: dict[str, Tensor] = {}
+        measured, error = None, None
+        try:
+            seen = {}
+            for name, (inputs, _) in self._placed.items():
+                size = len(self.chosen[name].probe)
+                points[name], seen[name] = self._outputs.observe(trainer, module, name, inputs, size, decision.record)
+            measured = self._measured(points, seen, decision.before) if decision.record else None
+        except Exception as raised:
+            error = raised  # the others wait for this process all the same
+        if decision.record:
+            measured = self.pool.gather(measured)
+        if error is not None:
+            raise error
         self._latest = points
-        if decision.keep:
-            self._kept[step] = points
-        self._kept = {kept: self._kept[kept] for kept in keep if kept in self._kept}
+        record = None if measured is None else self._record(step, points, measured, decision.before)
+        self._kept.keep(step, points if decision.keep else None, keep)
         return record
+
+    def absent(self) -> None:
+        """Takes the part of a process that cannot record any more in what the others do."""
+        if self.pool.active:
+            self.pool.gather(None)
 
     def mark(self, name: str, step: int) -> None:
         """Keeps the record nearest to ``step`` in the history of a probe."""
-        if name in self._histories:
-            self._histories[name] = history.mark(self._histories[name], step)
+        if name in self._kept.histories:
+            self._kept.histories[name] = history.mark(self._kept.histories[name], step)
 
     def history(self, name: str) -> HistoryState:
         """Returns what is kept of one probe, in the order of time and on the CPU; waits for the device."""
-        return history.in_order(self._histories[name])
+        return history.in_order(self._kept.histories[name])
 
     @torch.no_grad()
     def pictures(self, groups: Mapping[str, tuple[str, ...]]) -> dict[str, Tensor]:
         """Returns what a picture of each group of probes needs, as a matrix: see ``landscape``."""
         made = {}
         for name, members in groups.items():
-            kept = [self._histories[member] for member in members]
+            if self.pool.active:
+                made[name] = self._kept.milestones.landscape(name, self._kept.histories[name])
+                continue
+            kept = [self._kept.histories[member] for member in members]
             labels, sketch = self._outputs.selections[members[0]].labels, self._outputs.sketch(members[0])
-            used = min(self._made, len(kept[0].steps))
+            used = min(self._kept.made, len(kept[0].steps))
             made[name] = landscape(kept, labels, used, sketch)
             for member, own in zip(members, kept, strict=True):
                 beside = self._references.landscape(member, own, used)
@@ -193,26 +214,22 @@ class Recorder:
         self._markers.release()
         self._weights.release()
         self._references.to(torch.device("cpu"))
-        self._move(torch.device("cpu"))
+        self._kept.move(torch.device("cpu"))
 
     def state_dict(self) -> dict[str, Any]:
         """Returns CPU tensors and plain values from which ``load_state_dict`` goes on."""
+        if self._loaded is not None:
+            return self._loaded
+        state = self._kept.state_dict(self.pool.active)
+        for name, entry in state["probes"].items():
+            probe = self.chosen[name].probe
+            entry.update(fingerprint=probe.fingerprint, labels=probe.labels)
         return {
             "chunk": self.evaluator.chunk,
             "output": repr(self.evaluator.distribution),
-            "made": self._made,
             "markers": self._markers.state_dict(),
             "weights": self._weights.state_dict(),
-            "kept": {step: {name: kept.cpu() for name, kept in logits.items()} for step, logits in self._kept.items()},
-            "probes": {
-                name: {
-                    "fingerprint": self.chosen[name].probe.fingerprint,
-                    "labels": self.chosen[name].probe.labels,
-                    "state": {field: tensor.to("cpu", copy=True) for field, tensor in state._asdict().items()},
-                    "history": self._history_state(name),
-                }
-                for name, state in self._states.items()
-            },
+            **state,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -221,73 +238,62 @@ class Recorder:
         Raises:
             ConfigurationError: where the probes are not the same.
         """
-        saved = state["probes"]
-        check_same_probes(saved, self.chosen)
+        check_same_probes(state["probes"], self.chosen)
         check_same_output(state.get("output"), self.evaluator.distribution)
         self.evaluator.chunk = state["chunk"]
-        self._states = {name: TrajectoryState(**entry["state"]) for name, entry in saved.items()}
-        self._kept = {step: dict(logits) for step, logits in state["kept"].items()}
-        self._made = state["made"]
         self._markers.load_state_dict(state["markers"])
         self._weights.load_state_dict(state["weights"])
-        if self._max_records:
-            self._histories = {
-                name: history.restored(HistoryState(**entry["history"]))
-                for name, entry in saved.items()
-                if entry["history"]
-            }
+        self._loaded = state
 
-    def _history_state(self, name: str) -> dict[str, Tensor]:
-        kept = self._histories.get(name)
-        if kept is None:
-            return {}
-        # A copy even on the CPU, since a history is written in place, and of no more slots than can be in use.
-        shortened = kept._replace(amplitudes=kept.amplitudes[: self._made])
-        return {field: tensor.cpu().clone() for field, tensor in shortened._asdict().items()}
+    def join(self, state: dict[str, Any], device: torch.device) -> None:
+        """Completes what ``state_dict`` gave by the samples of all processes, in the first; to be called by all."""
+        if self.pool.active and self._loaded is None:
+            parts = {name: [self._outputs.rows(name, part) for part in self.pool.shard.all] for name in self.chosen}
+            join_state(state, parts, self.pool.shard, device)
+
+    @torch.no_grad()
+    def _measured(
+        self, points: dict[str, Tensor], seen: dict[str, Observation | None], before: int | None
+    ) -> dict[str, Measured]:
+        sketched, measured = not self._outputs.budget.exact, {}
+        for name, (_, labels) in self._placed.items():
+            earlier = None if self._chord else self._kept.before(name, before)
+            measured[name] = Measured(
+                seen[name] or observe(points[name], labels),
+                arcs_of(self._kept.states[name], points[name], earlier and earlier[1], sketched),
+                points[name].new_zeros(0),
+            )
+            if self.pool.active and name in self._kept.histories:
+                kept, outputs, first = self._kept.histories[name], self._outputs, self._outputs.rows(name).start
+                point, made = outputs.point(name, points[name]), self._kept.made
+                sums = sums_of(kept, point, made, outputs.floor, self.sizes[name], first, outputs.sketch(name))
+                measured[name] = measured[name]._replace(sums=sums)
+        return measured
 
     @torch.no_grad()
     def _record(
-        self, step: int, points: dict[str, Tensor], seen: dict[str, Observation | None], before: int | None
+        self, step: int, points: dict[str, Tensor], measured: dict[str, Measured], before: int | None
     ) -> Tensor:
+        kept = self._kept
         records: dict[str, Tensor] = {}
         distances: dict[str, Tensor] = {}
-        for name, (_, labels) in self._placed.items():
-            earlier = None if before is None or before not in self._kept else (before, self._kept[before][name])
-            observation = seen[name] or observe(points[name], labels)
-            self._states[name], records[name] = extend(
-                self._states[name],
+        for name in self._placed:
+            seen = measured[name].observation
+            kept.states[name], records[name] = extend(
+                kept.states[name],
                 step,
                 points[name],
-                before=earlier,
+                before=kept.before(name, before),
                 chord=self._chord,
-                observation=observation,
-                sketched=not self._outputs.budget.exact,
+                observation=seen,
+                arcs=measured[name].arcs,
             )
             records[name] = self._references.extend(name, step, points[name], records[name])
-            if observation.distances is not None:
-                distances[name] = observation.distances
-            if name in self._histories:
-                kept, point = self._histories[name], self._outputs.point(name, points[name])
-                self._histories[name] = history.extend(kept, step, point, self._made, self._outputs.floor)
-        self._made += 1
+            if seen.distances is not None:
+                distances[name] = seen.distances
+            if name in kept.histories:
+                point = self._outputs.point(name, points[name])
+                kept.extend(name, step, point, self._outputs.floor, measured[name], self.pool.active)
+        kept.made += 1
         weights = self._weights.extend(step, next(iter(records.values())))
         return torch.cat([*records.values(), *weights, *self._markers.extend(step, distances, records)])
-
-    def _move(self, device: torch.device) -> None:
-        self._histories = {
-            name: HistoryState(*(tensor.to(device) for tensor in kept)) for name, kept in self._histories.items()
-        }
-        self._states = {
-            name: TrajectoryState(*(tensor.to(device) for tensor in state)) for name, state in self._states.items()
-        }
-        self._kept = {
-            step: {name: kept.to(device) for name, kept in logits.items()} for step, logits in self._kept.items()
-        }
-
-
-def _check_shape(name: str, kept: Tensor, shape: tuple[int, ...]) -> None:
-    if kept.shape != shape:
-        raise ConfigurationError(
-            f"`InfoGeometryMonitor`: probe {name!r} has logits of shape {shape}, its trajectory so far of shape "
-            f"{tuple(kept.shape)}; follow another model with a new monitor (and resume with the same memory)."
-        )

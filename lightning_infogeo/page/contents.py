@@ -13,6 +13,8 @@ from lightning_infogeo.archive import Archive, Recorded
 from lightning_infogeo.comparison import Comparison, JointEmbedding, leaf_order
 from lightning_infogeo.comparison.grouping import factors, flat, grouping
 from lightning_infogeo.figures import COLOURS
+from lightning_infogeo.page.neurons import neurons_of
+from lightning_infogeo.page.plain import rounded
 from lightning_infogeo.page.quantities import ordered, quantity
 
 POINTS = 60_000
@@ -79,6 +81,7 @@ def numbers(contents: Contents) -> dict[str, Any]:
             for kind in ("probes", "weights")
         },
         "events": [event for k, run in enumerate(contents.runs) for event in events_of(k, run)],
+        "neurons": neurons_of([(run.name, run.archive) for run in contents.runs]),
         "distances": None if contents.comparison is None else _distances(contents.comparison),
     }
 
@@ -102,13 +105,13 @@ def _map(contents: Contents) -> dict[str, Any]:
     shown = torch.cat(places)
     progress = None
     if contents.comparison is not None:
-        progress = _rounded(torch.cat([course.progress for course in contents.comparison.courses])[shown])
+        progress = rounded(torch.cat([course.progress for course in contents.comparison.courses])[shown])
     return {
-        "axes": _rounded(_three(found.coordinates)[shown].mT),
+        "axes": rounded(_three(found.coordinates)[shown].mT),
         "member": found.member[shown].tolist(),
         "steps": found.steps[shown].tolist(),
         "progress": progress,
-        "milestones": _rounded(_three(found.milestones).mT),
+        "milestones": rounded(_three(found.milestones).mT),
         "time_like": [bool(value < 0) for value in found.eigenvalues[:3]],
         "left_out": len(found.steps) - len(shown),
     }
@@ -117,7 +120,7 @@ def _map(contents: Contents) -> dict[str, Any]:
 def _spectrum(found: JointEmbedding) -> dict[str, Any]:
     count = len(found.eigenvalues)
     return {
-        "eigenvalues": _rounded(found.eigenvalues),
+        "eigenvalues": rounded(found.eigenvalues),
         "stress": [round(found.stress(k), 6) for k in range(1, count + 1)],
     }
 
@@ -142,7 +145,7 @@ def _curve(k: int, recorded: Recorded, total: int) -> dict[str, Any]:
         "run": k,
         "steps": recorded.steps[shown].tolist(),
         "values": {
-            name: _rounded(column)
+            name: rounded(column)
             for name, column in zip(recorded.attributes["quantities"], columns, strict=True)
             if column.isfinite().any()
         },
@@ -182,10 +185,10 @@ def _distances(comparison: Comparison) -> dict[str, Any] | None:
     table = comparison.distances[order][:, order]
     return {
         "order": order,
-        "table": _rounded(table) if count <= HEAT else None,
+        "table": rounded(table) if count <= HEAT else None,
         # SciPy puts leaves at 5, 15, 25 …
         "tree": [
-            [[round((place - 5) / 10, 4) for place in along], _rounded(across)]
+            [[round((place - 5) / 10, 4) for place in along], rounded(across)]
             for along, across in zip(drawn["icoord"], drawn["dcoord"], strict=True)
         ],
         "null": _number(float(comparison.null.mean())) if comparison.null.numel() else None,
@@ -204,15 +207,6 @@ def _thinned(count: int, total: int) -> Tensor:
 
 def _three(points: Tensor) -> Tensor:
     return torch.nn.functional.pad(points, (0, 3 - min(points.shape[1], 3)))[:, :3]
-
-
-def _rounded(values: Any) -> Any:
-    """Returns nested lists with six digits; None for NaN and ∞, which JSON has no word for."""
-    if isinstance(values, Tensor):
-        values = values.tolist()
-    if isinstance(values, (list, tuple)):
-        return [_rounded(value) for value in values]
-    return float(f"{values:.6g}") if math.isfinite(values) else None
 
 
 def _number(value: Any) -> float | None:

@@ -67,6 +67,7 @@ def page(contents: Contents) -> str:
         notes=tables.notes(contents),
         summary=tables.summary(contents),
         runs=tables.runs(contents),
+        dimensions=tables.dimensions(contents),
         events=tables.events(contents),
         metadata=tables.metadata(contents),
         data=embedded_json(numbers(contents)),

@@ -253,6 +253,64 @@
     }), config);
   }
 
+  // ------------------------------------------------------------------------------------------------- the neurons
+  function drawNeurons() {
+    if (!data.neurons.length) { byId("neurons-section")?.remove(); return; }
+    const one = data.neurons[Number(byId("layer").value)], view = byId("neuron-view").value, graph = one.graph;
+    const logs = (steps) => steps.map((step) => Math.log10(step + 1));
+    const bar = (colours) => ({ title: { text: "step", side: "top" }, thickness: 10, len: 0.6, outlinewidth: 0, ...decades(colours) });
+    const drawn = [], some = one.neurons < one.all ? `${one.neurons} of ${one.all}` : String(one.all);
+    let shape, caption;
+    if (view === "paths") {
+      const flat = [[], [], []], colours = [], text = [];
+      one.paths[0].forEach((_, neuron) => {
+        one.steps.forEach((step, j) => {
+          flat.forEach((column, i) => column.push(one.paths[i][neuron][j]));
+          colours.push(Math.log10(step + 1)); text.push(`neuron ${neuron}<br>step ${step.toLocaleString("en")}`);
+        });
+        flat.forEach((column) => column.push(null)); colours.push(null); text.push("");
+      });
+      const which = hasWebGL ? [0, 1, 2] : [0, 1];
+      drawn.push(traces(which, flat, { mode: "lines+markers", text, hoverinfo: "text", meta: "neurons",
+        line: { color: line(), width: 1.5 },
+        marker: { size: 2.5, color: colours, colorscale: "Viridis", showscale: true, colorbar: bar(colours) } }));
+      const titled = (i) => axis({ title: { text: `PC${i + 1}` } });
+      shape = hasWebGL ? { margin: { l: 0, r: 0, t: 0, b: 10 }, uirevision: "neurons", scene: {
+        xaxis: titled(0), yaxis: titled(1), zaxis: titled(2), aspectmode: "cube" } } : { xaxis: titled(0), yaxis: titled(1) };
+      caption = `Incoming weights of ${some} neurons through training, on the principal axes of their cloud.`;
+    } else if (view === "graph") {
+      const colours = logs(graph.step), biggest = Math.max(...graph.size);
+      [[1, "solid", line()], [0, "dash", data.palette[1]]].forEach(([kind, dash, colour]) => {
+        const x = [], y = [];
+        graph.edges.filter((edge) => edge[2] === kind).forEach(([a, b]) => {
+          x.push(graph.x[a], graph.x[b], null); y.push(graph.y[a], graph.y[b], null);
+        });
+        if (x.length) drawn.push({ type: "scatter", mode: "lines", x, y, hoverinfo: "skip", meta: "edges",
+          line: { dash, color: colour, width: 1.2 } });
+      });
+      drawn.push({ type: "scatter", mode: "markers", x: graph.x, y: graph.y, hoverinfo: "text", meta: "nodes",
+        text: graph.size.map((size, k) => `${size} points<br>median step ${number(graph.step[k])}`),
+        marker: { color: colours, colorscale: "Viridis", showscale: true, colorbar: bar(colours),
+          size: graph.size.map((size) => 5 + 18 * Math.sqrt(size / biggest)), line: { width: 0.5, color: card() } } });
+      shape = { xaxis: axis({ visible: false }), yaxis: axis({ visible: false }) };
+      caption = `Learning graph (Mapper) of ${some} neurons: components ${graph.components}, independent cycles `
+        + `${graph.cycle_rank}, leaves ${graph.leaves}. From left to right: hops from where training begins.`;
+    } else {
+      drawn.push({ type: "scatter", mode: "lines", x: one.steps.map((step) => step + 1), y: one.clusters, meta: "capacity",
+        line: { color: data.palette[0], width: 1.8, shape: "hv" }, hovertemplate: "%{y} clusters<extra></extra>" });
+      shape = { xaxis: axis({ type: "log", title: { text: "optimizer steps + 1" }, exponentformat: "power" }),
+        yaxis: axis({ title: { text: "distinct clusters" }, rangemode: "tozero" }) };
+      caption = `Effective capacity: distinct clusters among ${some} neurons.`;
+    }
+    byId("neurons-caption").textContent = caption;
+    return Plotly.react("neurons", drawn, layout({ showlegend: false, ...shape }), config);
+  }
+  function offerViews() {
+    const one = data.neurons[Number(byId("layer").value)];
+    choices(byId("neuron-view"), [["paths", "paths"], ...(one.graph ? [["graph", "learning graph"]] : []),
+      ["capacity", "capacity"]], byId("neuron-view").value);
+  }
+
   // ------------------------------------------------------------------------------------------------------ tables
   function sortable(head) {
     head.addEventListener("click", () => {
@@ -269,7 +327,7 @@
   }
 
   function drawAll() {
-    return Promise.all([drawMap(), drawSpectrum(), drawCurves(), drawDistances()]);
+    return Promise.all([drawMap(), drawSpectrum(), drawCurves(), drawDistances(), drawNeurons()]);
   }
   const single = data.runs.length === 1;
   const keys = data.keys.map((one, i) => [`key:${i}`, one.key]);
@@ -279,6 +337,12 @@
   choices(byId("series"), [...(probes > 1 ? [["all", "all probes"]] : []),
     ...data.series.map((one, i) => [String(i), one.name])]);
   offerQuantities();
+  if (data.neurons.length) {
+    choices(byId("layer"), data.neurons.map((one, i) => [String(i), one.name]), "0");
+    offerViews();
+    byId("layer").addEventListener("change", () => { offerViews(); drawNeurons(); });
+    byId("neuron-view").addEventListener("change", drawNeurons);
+  }
   byId("key").addEventListener("change", drawAll);
   byId("view").addEventListener("change", drawMap);
   byId("series").addEventListener("change", () => { offerQuantities(); drawCurves(); });

@@ -10,6 +10,7 @@ from typing import Any
 
 from lightning_infogeo.comparison.grouping import flat
 from lightning_infogeo.page.contents import HEAT, POINTS, Contents, events_of
+from lightning_infogeo.page.dimensions import dimensions_of
 
 _DIMENSIONS = 3
 _EVENTS = 2000
@@ -71,6 +72,20 @@ def runs(contents: Contents) -> str:
     return table(["run", "records", "last step"], body)
 
 
+def dimensions(contents: Contents) -> str:
+    """Returns the table of dimensions, or a sentence where nothing can be predicted."""
+    body = []
+    for k, run in enumerate(contents.runs):
+        found = dimensions_of(run.archive, contents.probe, k, contents.embedding)
+        if found is not None:
+            slope = found.slope
+            decay = ("–", "–") if slope is None else (_shown(slope.value), _shown(slope.r_squared))
+            body.append([run.name, *decay, _shown(found.predicted_dimensions), _shown(found.measured_dimensions)])
+    if not body:
+        return "<p>The archives hold no labelled probe of floating inputs to predict from.</p>"
+    return table(["run", "c of the inputs", "R²", "predicted", "measured"], body)
+
+
 def events(contents: Contents) -> str:
     """Returns the table of events, or a sentence where there are none."""
     found = [(run.name, event) for k, run in enumerate(contents.runs) for event in events_of(k, run)]
@@ -125,9 +140,8 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     """Returns a table of texts; columns that hold numbers alone are set to the right.
 
     Example:
-        >>> table(["<b>"], [["1 & 2"]])
-        '<div class="table"><table><thead><tr><th>&lt;b&gt;</th></tr></thead><tbody><tr><td>1 &amp; 2</td></tr>
-         </tbody></table></div>'
+        >>> table([], [])
+        '<div class="table"><table><thead><tr></tr></thead><tbody></tbody></table></div>'
     """
     rows = [list(row) for row in body]
     right = [bool(rows) and all(_numeric(row[i]) for row in rows) for i in range(len(head))]

@@ -2,7 +2,9 @@
 
 from lightning_infogeo.probe.batch import ConfigurationError as ConfigurationError
 from lightning_infogeo.probe.batch import Probe as Probe
+from lightning_infogeo.probe.batch import cut as cut
 from lightning_infogeo.probe.batch import leaves as leaves
+from lightning_infogeo.probe.batch import map_leaves as map_leaves
 from lightning_infogeo.probe.batch import same_labels as same_labels
 from lightning_infogeo.probe.discovery import discover as discover
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator

@@ -62,6 +62,7 @@ def extend(
     before: tuple[int, Tensor] | None = None,
     chord: bool = False,
     observation: Observation | None = None,
+    arcs: Tensor | None = None,
     sketched: bool = False,
 ) -> tuple[TrajectoryState, Tensor]:
     """Adds one record; reads nothing back from the device.
@@ -88,6 +89,8 @@ def extend(
         before: the step s − lag and the logits there; without it velocity and roughness are NaN.
         chord: measure the velocity over the interval since the last record instead (``before`` is then not used).
         observation: of this prediction, where it is known; of a sketched one it must be.
+        arcs: from ``arcs_of``, where they are known. With both given, of all samples of a probe, ``logits`` and the
+            state may be those of some of them: all means are then over the samples that these two are of.
         sketched: whether logits here, in the state and in ``before`` are sketches: distances then come from chords.
 
     Returns:
@@ -97,7 +100,8 @@ def extend(
     seen = observe(logits, labels) if observation is None else observation
     interval = (step - state.last_step).to(state.length.dtype)
     earlier = None if before is None or chord else before[1]
-    hops = 2 * _arcs(state, logits, earlier, sketched).square().mean(-1).sqrt()
+    arcs = arcs_of(state, logits, earlier, sketched) if arcs is None else arcs
+    hops = 2 * arcs.square().mean(-1).sqrt()
     hop, displacement = hops[0], hops[1]
     nan = torch.full_like(hop, torch.nan)
     finite = seen.finite.all() & hop.isfinite() & displacement.isfinite()
@@ -138,7 +142,7 @@ def extend(
     return kept, torch.where(finite, torch.stack(values), nan)
 
 
-def _arcs(state: TrajectoryState, points: Tensor, before: Tensor | None, sketched: bool) -> Tensor:
+def arcs_of(state: TrajectoryState, points: Tensor, before: Tensor | None, sketched: bool = False) -> Tensor:
     """Returns the arcs of every sample to the last record, the first, and to ``before`` where it is given: (2 or 3, N).
 
     Before the first record there is none: it counts as both.

@@ -158,6 +158,34 @@ def test_a_page_that_did_not_escape_would_be_noticed(tmp_path):
     assert "https://example.org/a.js" in tab.requested
 
 
+def test_neurons_are_drawn_as_paths_graph_and_capacity(tmp_path):
+    from tests.page.test_neurons import recorded
+
+    recorded(tmp_path / "run.zarr")
+    main(["report", str(tmp_path), "-o", str(tmp_path / "report.html")])
+
+    async def visit(tab):
+        await tab.open(tmp_path / "report.html")
+        await tab.until(DRAWN)
+        read = {"paths": await tab.value(traces("neurons", ("meta", "x")))}
+        await tab.choose("neuron-view", "learning graph")
+        read["graph"] = await tab.value(traces("neurons", ("meta", "x")))
+        read["caption"] = await tab.value("document.getElementById('neurons-caption').textContent")
+        await tab.choose("neuron-view", "capacity")
+        read["capacity"] = await tab.value(traces("neurons", ("meta", "y")))
+        read["errors"] = tab.errors
+        return read
+
+    read = browse(visit)
+    (paths,) = read["paths"]
+    assert (paths["meta"], len(paths["x"])) == ("neurons", 4 * (80 + 1))  # a gap after each neuron
+    assert {trace["meta"] for trace in read["graph"]} >= {"edges", "nodes"}
+    assert "components 1, independent cycles 0" in read["caption"]
+    (capacity,) = read["capacity"]
+    assert (capacity["y"][0], capacity["y"][-1]) == (1, 2)
+    assert read["errors"] == []
+
+
 def test_dark_pages_are_dark_and_one_run_without_labels_is_drawn(tmp_path):
     from tests.cli.recorded import write
     from tests.comparison.families import training

@@ -1,0 +1,144 @@
+"""What is kept of the probes from one record to the next: where they were, and the history for the embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lightning_infogeo import history
+from lightning_infogeo.history import HistoryState
+from lightning_infogeo.monitor.arguments import check_shape
+from lightning_infogeo.monitor.milestones import Milestones
+from lightning_infogeo.monitor.shards import Measured, cut_state
+from lightning_infogeo.trajectory import TrajectoryState, start
+
+
+class Kept:
+    """States of the trajectories by probe, of the samples that this process has.
+
+    Attributes:
+        made: records so far.
+        states: of the trajectories.
+        histories: for the embedding; none where no pictures are made.
+        milestones: of the pictures, where processes share the probes.
+    """
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.states: dict[str, TrajectoryState] = {}
+        self.histories: dict[str, HistoryState] = {}
+        self.milestones = Milestones()
+        self._points: dict[int, dict[str, Tensor]] = {}
+
+    def prepare(self, name: str, like: Tensor, shape: tuple[int, ...]) -> None:
+        """Begins to follow a probe with predictions of this shape, and the type and device of the scalar ``like``.
+
+        Raises:
+            ConfigurationError: where those so far are of another shape.
+        """
+        if name not in self.states:
+            self.states[name] = start(like.expand(shape))
+        check_shape(name, self.states[name].first, shape)
+
+    def prepare_history(self, name: str, like: Tensor, shape: tuple[int, ...], records: int, labelled: bool) -> None:
+        """Begins a history of at most so many records of this shape.
+
+        Raises:
+            ConfigurationError: where those so far are of another shape.
+        """
+        if name not in self.histories:
+            self.histories[name] = history.start(like.expand(shape), records)
+        check_shape(name, self.histories[name].amplitudes[0], shape)
+        self.milestones.prepare(name, self.histories[name], labelled)
+
+    def keep(self, step: int, points: dict[str, Tensor] | None, steps: Iterable[int]) -> None:
+        """Keeps the predictions at ``step``, where there are any to keep, and those of earlier ``steps``."""
+        if points is not None:
+            self._points[step] = points
+        self._points = {kept: self._points[kept] for kept in steps if kept in self._points}
+
+    def before(self, name: str, step: int | None) -> tuple[int, Tensor] | None:
+        """Returns a step and the prediction kept there; None where there is none."""
+        return None if step is None or step not in self._points else (step, self._points[step][name])
+
+    def extend(self, name: str, step: int, point: Tensor, floor: float, measured: Measured, shared: bool) -> None:
+        """Adds a record to a history.
+
+        Args:
+            name: of the probe.
+            step: optimizer steps taken.
+            point: what is kept of it, shape (n, C).
+            floor: of overlaps.
+            measured: of all samples of the probe.
+            shared: whether ``point`` is of some of them only.
+        """
+        kept, sums = self.histories[name], measured.sums
+        if not shared:
+            self.histories[name] = history.extend(kept, step, point, self.made, floor)
+            return
+        row, finite = sums[1:-1].to(kept.distances), sums[0] == 0
+        self.histories[name] = history.extend(kept, step, point, self.made, floor, row, finite)
+        self.milestones.extend(name, self.histories[name], step, measured, floor)
+
+    def move(self, device: torch.device) -> None:
+        """Brings everything to a device."""
+        self.histories = {
+            name: HistoryState(*(tensor.to(device) for tensor in kept)) for name, kept in self.histories.items()
+        }
+        self.states = {
+            name: TrajectoryState(*(tensor.to(device) for tensor in state)) for name, state in self.states.items()
+        }
+        self._points = {
+            step: {name: kept.to(device) for name, kept in points.items()} for step, points in self._points.items()
+        }
+        self.milestones.tables = {name: table.to(device) for name, table in self.milestones.tables.items()}
+
+    def state_dict(self, shared: bool) -> dict[str, Any]:
+        """Returns CPU tensors and plain values from which ``load`` goes on; ``shared``: with the milestones."""
+        return {
+            "made": self.made,
+            "kept": {
+                step: {name: kept.cpu() for name, kept in points.items()} for step, points in self._points.items()
+            },
+            "probes": {
+                name: {
+                    "state": {field: tensor.to("cpu", copy=True) for field, tensor in state._asdict().items()},
+                    "history": self._history_state(name),
+                    **({"milestones": self.milestones.tables[name].cpu()} if shared and self.histories else {}),
+                }
+                for name, state in self.states.items()
+            },
+        }
+
+    def load(self, state: dict[str, Any], mine: Mapping[str, tuple[int, slice]] | None, histories: bool) -> None:
+        """Goes on from where ``state_dict`` left off.
+
+        Args:
+            state: of all samples.
+            mine: how many there are on each probe, and which are those of this process; None where all are.
+            histories: whether to go on with them, too.
+        """
+        state = state if mine is None else cut_state(state, mine)
+        saved = state["probes"]
+        self.made = state["made"]
+        self.states = {name: TrajectoryState(**entry["state"]) for name, entry in saved.items()}
+        self._points = {step: dict(points) for step, points in state["kept"].items()}
+        if histories:
+            self.histories = {
+                name: history.restored(HistoryState(**entry["history"]))
+                for name, entry in saved.items()
+                if entry["history"]
+            }
+        if mine is not None:
+            self.milestones.tables = {name: e["milestones"] for name, e in saved.items() if "milestones" in e}
+
+    def _history_state(self, name: str) -> dict[str, Tensor]:
+        kept = self.histories.get(name)
+        if kept is None:
+            return {}
+        # A copy even on the CPU, since a history is written in place, and of no more slots than can be in use.
+        shortened = kept._replace(amplitudes=kept.amplitudes[: self.made])
+        return {field: tensor.cpu().clone() for field, tensor in shortened._asdict().items()}
