@@ -10,6 +10,8 @@ import signal
 import sys
 import warnings
 from pathlib import Path
+from typing import ClassVar
+from unittest.mock import patch
 
 import lightning.pytorch as pl
 import torch
@@ -33,6 +35,7 @@ from lightning_infogeo import (
 )
 from tests.classifiers import IMAGES, LABELS, Classifier, digest, fit, noisy_net, train_loader
 from tests.monitor.test_events import At
+from tests.monitor.test_no_sync import Sentry
 from tests.monitor.test_resume import ByStep, saved
 
 MARKERS = (OverfittingOnset(), MemorisationOnset(), LateGeneralisation(), LogLogKnee(), VelocityChange())
@@ -48,9 +51,9 @@ def probes():
     }
 
 
-def monitor(**options):
+def monitor(cls=InfoGeometryMonitor, **options):
     settings = {"schedule": 2, "probes": probes(), "markers": [*MARKERS, At(4)], "distributed": "shard"}
-    return InfoGeometryMonitor(**{**settings, **options})
+    return cls(**{**settings, **options})
 
 
 def rank():
@@ -97,6 +100,35 @@ def pictures(folder):
     groups = made._album.groups(made.followed)
     found["landscapes"] = {n: m.nan_to_num(-1.0).tolist() for n, m in made._recorder.pictures(groups).items()}
     return found
+
+
+class Counting(Sentry):
+    """A record reads nothing back, and consists of so many collective operations."""
+
+    sent: ClassVar = []
+
+    def _record(self, *args, **kwargs):
+        count = [0, 0]
+
+        def counted(place, function):
+            def call(*args, **kwargs):
+                count[place] += 1
+                return function(*args, **kwargs)
+
+            return call
+
+        with (
+            patch.object(torch.distributed, "all_reduce", counted(0, torch.distributed.all_reduce)),
+            patch.object(torch.distributed, "broadcast", counted(1, torch.distributed.broadcast)),
+        ):
+            super()._record(*args, **kwargs)
+        self.sent.append(count)
+
+
+def audited(folder):
+    made = monitor(cls=Counting, strict=True)
+    made.sent.clear()
+    return {**seen(made, train(made, folder)), "sent": list(made.sent)}
 
 
 def chord(folder):
@@ -249,7 +281,7 @@ class Since(pl.Callback):
         self.step = trainer.global_step
 
 
-SAME = (curves, pictures, chord, tokens, sketches, little_memory, not_finite)
+SAME = (curves, pictures, audited, chord, tokens, sketches, little_memory, not_finite)
 ALL = (*SAME, resumed, unchanged, failures)
 
 

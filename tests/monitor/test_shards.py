@@ -87,6 +87,14 @@ def test_the_cases_are_what_they_are_said_to_be(ranks, alone):
 
 
 @pytest.mark.parametrize("processes", PROCESSES)
+def test_a_record_is_one_sum_over_processes_and_one_broadcast_and_reads_nothing(processes, ranks, alone):
+    for rank in ranks(processes)[1]:
+        sent = [count for count in rank["audited"]["sent"] if any(count)]
+        assert sent == [[1, 1]] * len(rank["audited"]["steps"]["val"])
+    assert not any(map(any, alone("audited")["sent"]))
+
+
+@pytest.mark.parametrize("processes", PROCESSES)
 def test_the_first_process_draws_what_one_does(processes, ranks, alone):
     found, expected = ranks(processes)[1][0]["pictures"], alone("pictures")
     for name, landscape in expected["landscapes"].items():
