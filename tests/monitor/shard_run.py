@@ -136,6 +136,11 @@ def chord(folder):
     return seen(made, train(made, folder))
 
 
+def double(folder):
+    made = monitor(lag=3)
+    return seen(made, train(made, folder, precision="64-true"))
+
+
 def tokens(folder):
     labels = torch.stack([LABELS[:9], LABELS[9:18], LABELS[18:27]], 1)
     labels[::2, 1] = -100
@@ -281,7 +286,7 @@ class Since(pl.Callback):
         self.step = trainer.global_step
 
 
-SAME = (curves, pictures, audited, chord, tokens, sketches, little_memory, not_finite)
+SAME = (curves, pictures, audited, chord, double, tokens, sketches, little_memory, not_finite)
 ALL = (*SAME, resumed, unchanged, failures)
 
 
