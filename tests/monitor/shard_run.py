@@ -237,7 +237,9 @@ def failures(folder):
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
-                found[model.__name__] = seen(made, train(made, folder, model))
+                saving = saved(folder / model.__name__, every_n_train_steps=1)
+                trainer = train([made, saving], folder, model, enable_checkpointing=True)
+                found[model.__name__] = seen(made, trainer)
             except ConfigurationError as error:
                 found[model.__name__] = str(error)
         found[f"{model.__name__} warns"] = [str(w.message) for w in warned if "InfoGeometryMonitor" in str(w.message)]
@@ -247,7 +249,8 @@ def failures(folder):
         made._references.extend = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found["afterwards"] = seen(made, train(made, folder))
+        saving = saved(folder / "afterwards", every_n_train_steps=1)
+        found["afterwards"] = seen(made, train([made, saving], folder, enable_checkpointing=True))
     return found
 
 
