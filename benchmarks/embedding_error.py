@@ -39,7 +39,7 @@ class Everything(InfoGeometryMonitor):
         before = self._planner.recorded
         super()._record(*args, **kwargs)
         if self._planner.recorded > before:
-            self.logits.append(self._recorder._states["val"].last.clone())
+            self.logits.append(self._recorder._kept.states["val"].last.clone())
 
 
 def procrustes(a: Tensor, b: Tensor, weights: Tensor) -> float:

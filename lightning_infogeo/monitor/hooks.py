@@ -117,7 +117,9 @@ class Hooks(Readings, pl.Callback):
         # Here and not in `state_dict`, since a checkpoint is made by all processes, and this asks all of them.
         state = checkpoint.get("callbacks", {}).get(self.state_key)
         if self._recorder is not None and state:
-            self._recorder.join(state["recorder"], trainer.strategy.root_device)
+            joined = self._recorder.join(state["recorder"], trainer.strategy.root_device)
+            if not joined:  # a process has lost its part of the last record: there is nothing to go on from
+                del checkpoint["callbacks"][self.state_key]
 
     def _shard(self, trainer: pl.Trainer) -> Shard:
         """Returns the part of this process in every probe."""

@@ -27,7 +27,7 @@ class Milestones:
 
         Records kept before there was a table (by a single process) have NaN in it: they are drawn, milestones are not.
         """
-        unknown = torch.full_like(kept.distances[:, : MILESTONES if labelled else 1], torch.nan)
+        unknown = kept.distances.new_full((len(kept.steps), MILESTONES if labelled else 1), torch.nan)
         self.tables[name] = self.tables.get(name, unknown).to(kept.distances.device)
 
     def extend(self, name: str, kept: HistoryState, step: int, measured: Measured, floor: float) -> None:

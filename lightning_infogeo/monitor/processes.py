@@ -14,7 +14,10 @@ from lightning_infogeo.probe import ConfigurationError
 
 
 def refuse_sharded(trainer: pl.Trainer) -> None:
-    """Raises where the model is not whole in the first process.
+    """Raises where the model is not whole in every process.
+
+    FSDP2 could be evaluated by all processes at once, but a model that raises in one of them would leave the others
+    waiting inside its forward.
 
     Raises:
         ConfigurationError: for FSDP, DeepSpeed, model parallelism, and several processes otherwise than by DDP.
@@ -24,7 +27,7 @@ def refuse_sharded(trainer: pl.Trainer) -> None:
     if sharded or (trainer.world_size > 1 and not isinstance(strategy, DDPStrategy)):
         raise ConfigurationError(
             f"`InfoGeometryMonitor`: `{type(strategy).__name__}` is not supported: the monitor needs the whole model "
-            'in one process; use strategy="ddp" or a single device, or remove the callback.'
+            'in a process; use strategy="ddp" or a single device, or remove the callback.'
         )
 
 

@@ -129,14 +129,13 @@ class Recorder:
             self._kept.load(self._loaded, mine if self.pool.active else None, self._max_records > 0)
             self._loaded = None
         for name, (_, labels) in self._placed.items():
-            like, shape = torch.zeros((), dtype=dtype, device=module.device), self._outputs.shape(name)
-            self._kept.prepare(name, like, shape)
+            like, shape = torch.zeros((), dtype=dtype, device=module.device), self._outputs.shape(name, history=True)
+            self._kept.prepare(name, like, self._outputs.shape(name))
             if self._max_records:
-                shape = self._outputs.shape(name, history=True)
                 self._kept.prepare_history(name, like, shape, budget.records, labels is not None)
             if labels is not None:
                 self._markers.prepare(name, like.to(self.dtype).new_zeros(self.sizes[name]))
-            self._references.check_shape(name, self._outputs.shape(name, history=True))
+            self._references.check_shape(name, shape)
         self._weights.prepare(module)
         self._references.to(module.device)
         self._kept.move(module.device)
@@ -157,9 +156,8 @@ class Recorder:
             The quantities of all probes and of the weights, one after the other, and the readings of markers; or None.
         """
         points: dict[str, Tensor] = {}
-        measured, error = None, None
+        seen, measured, error = {}, None, None
         try:
-            seen = {}
             for name, (inputs, _) in self._placed.items():
                 size = len(self.chosen[name].probe)
                 points[name], seen[name] = self._outputs.observe(trainer, module, name, inputs, size, decision.record)
@@ -169,6 +167,7 @@ class Recorder:
         if decision.record:
             measured = self.pool.gather(measured)
         if error is not None:
+            self._kept.made += decision.record and self.pool.active  # as in the others
             raise error
         self._latest = points
         record = None if measured is None else self._record(step, points, measured, decision.before)
@@ -179,6 +178,7 @@ class Recorder:
         """Takes the part of a process that cannot record any more in what the others do."""
         if self.pool.active:
             self.pool.gather(None)
+            self._kept.made += 1
 
     def mark(self, name: str, step: int) -> None:
         """Keeps the record nearest to ``step`` in the history of a probe."""
@@ -198,9 +198,8 @@ class Recorder:
                 made[name] = self._kept.milestones.landscape(name, self._kept.histories[name])
                 continue
             kept = [self._kept.histories[member] for member in members]
-            labels, sketch = self._outputs.selections[members[0]].labels, self._outputs.sketch(members[0])
-            used = min(self._kept.made, len(kept[0].steps))
-            made[name] = landscape(kept, labels, used, sketch)
+            labels, used = self._outputs.selections[members[0]].labels, min(self._kept.made, len(kept[0].steps))
+            made[name] = landscape(kept, labels, used, self._outputs.sketch(members[0]))
             for member, own in zip(members, kept, strict=True):
                 beside = self._references.landscape(member, own, used)
                 made.update({} if beside is None else {f"{member}{AGAINST}": beside})
@@ -245,11 +244,13 @@ class Recorder:
         self._weights.load_state_dict(state["weights"])
         self._loaded = state
 
-    def join(self, state: dict[str, Any], device: torch.device) -> None:
+    def join(self, state: dict[str, Any], device: torch.device) -> bool:
         """Completes what ``state_dict`` gave by the samples of all processes, in the first; to be called by all."""
-        if self.pool.active and self._loaded is None:
-            parts = {name: [self._outputs.rows(name, part) for part in self.pool.shard.all] for name in self.chosen}
-            join_state(state, parts, self.pool.shard, device)
+        if not self.pool.active or self._loaded is not None:
+            return True
+        shard, rows = self.pool.shard, self._outputs.rows
+        parts = {name: [rows(name, part) for part in shard.all] for name in state["probes"]}
+        return join_state(state, parts, shard, device)
 
     @torch.no_grad()
     def _measured(

@@ -156,15 +156,30 @@ def cut_state(state: dict[str, Any], mine: Mapping[str, tuple[int, slice]]) -> d
     return state
 
 
-def join_state(state: dict[str, Any], all_mine: Mapping[str, list[slice]], shard: Shard, device: torch.device) -> None:
+def join_state(state: dict[str, Any], all_mine: Mapping[str, list[slice]], shard: Shard, device: torch.device) -> bool:
     """Completes a recorder's state, in place, by the samples of all processes; to be called by all.
+
+    A process that has failed may lack what others have kept since: that is then left out.
 
     Args:
         state: as this process has it; complete afterwards in the first process, which writes checkpoints.
         all_mine: where the samples of each process stand, by probe.
         shard: of this process.
         device: over which processes can send.
+
+    Returns:
+        Whether that was possible: not where a process has failed within the last record.
     """
+    found: list[Any] = [None] * shard.ranks
+    reached = [
+        [entry["state"]["last_step"].item(), *(entry["history"]["steps"].tolist() if entry["history"] else [])]
+        for _, entry in sorted(state["probes"].items())
+    ]
+    so_far = (state["made"], reached)
+    torch.distributed.all_gather_object(found, (so_far, sorted(state["kept"])))
+    state["kept"] = {step: state["kept"][step] for step in state["kept"] if all(step in kept for _, kept in found)}
+    if any(other != so_far for other, _ in found):
+        return False
     for holder, key, name, dim in _sampled(state):
         own = holder[key]
         if shard.rank:
@@ -180,6 +195,7 @@ def join_state(state: dict[str, Any], all_mine: Mapping[str, list[slice]], shard
                 torch.distributed.recv(part, rank)
             parts.append(part.cpu())
         holder[key] = torch.cat(parts, dim)
+    return True
 
 
 def _copied(state: Any) -> Any:

@@ -10,6 +10,8 @@ import signal
 import sys
 import warnings
 from pathlib import Path
+from typing import ClassVar
+from unittest.mock import patch
 
 import lightning.pytorch as pl
 import torch
@@ -33,6 +35,7 @@ from lightning_infogeo import (
 )
 from tests.classifiers import IMAGES, LABELS, Classifier, digest, fit, noisy_net, train_loader
 from tests.monitor.test_events import At
+from tests.monitor.test_no_sync import Sentry
 from tests.monitor.test_resume import ByStep, saved
 
 MARKERS = (OverfittingOnset(), MemorisationOnset(), LateGeneralisation(), LogLogKnee(), VelocityChange())
@@ -48,9 +51,9 @@ def probes():
     }
 
 
-def monitor(**options):
+def monitor(cls=InfoGeometryMonitor, **options):
     settings = {"schedule": 2, "probes": probes(), "markers": [*MARKERS, At(4)], "distributed": "shard"}
-    return InfoGeometryMonitor(**{**settings, **options})
+    return cls(**{**settings, **options})
 
 
 def rank():
@@ -99,9 +102,43 @@ def pictures(folder):
     return found
 
 
+class Counting(Sentry):
+    """A record reads nothing back, and consists of so many collective operations."""
+
+    sent: ClassVar = []
+
+    def _record(self, *args, **kwargs):
+        count = [0, 0]
+
+        def counted(place, function):
+            def call(*args, **kwargs):
+                count[place] += 1
+                return function(*args, **kwargs)
+
+            return call
+
+        with (
+            patch.object(torch.distributed, "all_reduce", counted(0, torch.distributed.all_reduce)),
+            patch.object(torch.distributed, "broadcast", counted(1, torch.distributed.broadcast)),
+        ):
+            super()._record(*args, **kwargs)
+        self.sent.append(count)
+
+
+def audited(folder):
+    made = monitor(cls=Counting, strict=True)
+    made.sent.clear()
+    return {**seen(made, train(made, folder)), "sent": list(made.sent)}
+
+
 def chord(folder):
     made = monitor(lag=0, embedding=False, markers=())
     return seen(made, train(made, folder))
+
+
+def double(folder):
+    made = monitor(lag=3)
+    return seen(made, train(made, folder, precision="64-true"))
 
 
 def tokens(folder):
@@ -200,7 +237,9 @@ def failures(folder):
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
-                found[model.__name__] = seen(made, train(made, folder, model))
+                saving = saved(folder / model.__name__, every_n_train_steps=1)
+                trainer = train([made, saving], folder, model, enable_checkpointing=True)
+                found[model.__name__] = seen(made, trainer)
             except ConfigurationError as error:
                 found[model.__name__] = str(error)
         found[f"{model.__name__} warns"] = [str(w.message) for w in warned if "InfoGeometryMonitor" in str(w.message)]
@@ -210,7 +249,8 @@ def failures(folder):
         made._references.extend = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found["afterwards"] = seen(made, train(made, folder))
+        saving = saved(folder / "afterwards", every_n_train_steps=1)
+        found["afterwards"] = seen(made, train([made, saving], folder, enable_checkpointing=True))
     return found
 
 
@@ -249,7 +289,7 @@ class Since(pl.Callback):
         self.step = trainer.global_step
 
 
-SAME = (curves, pictures, chord, tokens, sketches, little_memory, not_finite)
+SAME = (curves, pictures, audited, chord, double, tokens, sketches, little_memory, not_finite)
 ALL = (*SAME, resumed, unchanged, failures)
 
 

@@ -5,7 +5,7 @@ from unittest.mock import Mock
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.strategies import FSDPStrategy
+from lightning.pytorch.strategies import FSDPStrategy, ModelParallelStrategy
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -201,11 +201,14 @@ def test_several_training_loaders(tmp_path):
     refused("reads 2 loaders", tmp_path, model=Both, train={"a": train_loader(), "b": train_loader()})
 
 
-def test_a_sharded_strategy_is_refused_in_setup(tmp_path):
-    sharded = Mock(strategy=FSDPStrategy(), world_size=1)
-    with pytest.raises(ConfigurationError, match=r'FSDPStrategy` is not supported.*strategy="ddp"'):
-        InfoGeometryMonitor().setup(sharded, Mock(), "fit")
-    InfoGeometryMonitor().setup(sharded, Mock(), "test")  # other stages are none of its business
+@pytest.mark.parametrize("distributed", ["auto", "rank_zero", "shard"])
+@pytest.mark.parametrize("strategy", [FSDPStrategy, ModelParallelStrategy])
+def test_a_sharded_strategy_is_refused_in_setup(strategy, distributed):
+    sharded = Mock(strategy=strategy(), world_size=1)
+    monitor = InfoGeometryMonitor(distributed=distributed)
+    with pytest.raises(ConfigurationError, match=rf'{strategy.__name__}` is not supported.*strategy="ddp"'):
+        monitor.setup(sharded, Mock(), "fit")
+    monitor.setup(sharded, Mock(), "test")  # other stages are none of its business
 
 
 def test_a_monitor_cannot_be_used_for_a_second_training(tmp_path):

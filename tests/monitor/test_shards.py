@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from lightning_infogeo import ConfigurationError, EmbeddingSettings, InfoGeometryMonitor
+from lightning_infogeo.distances import fisher_rao_from_logits
 from lightning_infogeo.monitor.shards import Shard
 from tests.classifiers import fit
 from tests.monitor import shard_run
@@ -84,6 +85,14 @@ def test_the_cases_are_what_they_are_said_to_be(ranks, alone):
     assert alone("curves")["events"]
     first = ranks(4)[1][0]
     assert first["curves"]["samples"] == {"train": 5, "val": 10, "single": 0, "unlabelled": 0}
+
+
+@pytest.mark.parametrize("processes", PROCESSES)
+def test_a_record_is_one_sum_over_processes_and_one_broadcast_and_reads_nothing(processes, ranks, alone):
+    for rank in ranks(processes)[1]:
+        sent = [count for count in rank["audited"]["sent"] if any(count)]
+        assert sent == [[1, 1]] * len(rank["audited"]["steps"]["val"])
+    assert not any(map(any, alone("audited")["sent"]))
 
 
 @pytest.mark.parametrize("processes", PROCESSES)
@@ -167,6 +176,26 @@ def test_a_failure_in_one_process_leaves_nobody_waiting(case, processes, ranks):
         assert "failed in another process" in said[0][0]
         assert "no room" in said[1][0]
         assert [len(warnings) for warnings in said] == [1, 1, 0, 0][:processes]
+
+
+@pytest.mark.parametrize("processes", PROCESSES)
+def test_checkpoints_after_a_failure_hold_what_all_processes_have(processes, ranks, tmp_path):
+    """Or nothing of the monitor, where one has lost its part of a record."""
+    folder, _ = ranks(processes)
+    for case in ("Fails", "FailsBetween"):
+        again = shard_run.monitor()
+        fit(again, tmp_path, max_steps=8, ckpt_path=folder / case / "step=4.ckpt")
+        assert again.trajectories["val"].steps.tolist() == [0, 2, 6, 8]
+    saved = torch.load(folder / "afterwards" / "step=4.ckpt", weights_only=True)
+    assert not any("InfoGeometryMonitor" in key for key in saved["callbacks"])
+
+
+def test_averaging_the_roots_of_parts_would_not_do():
+    """Negative control: what two halves of a probe say on their own does not add up to what the whole says."""
+    whole = torch.randn(2, 40, 10, generator=torch.Generator().manual_seed(0))
+    whole[1, 20:] = whole[0, 20:] + 0.01
+    halves = torch.stack([fisher_rao_from_logits(*whole[:, rows]) for rows in (slice(0, 20), slice(20, 40))])
+    assert (halves.mean() - fisher_rao_from_logits(*whole)).abs() > 0.1
 
 
 @pytest.mark.parametrize("processes", PROCESSES)
