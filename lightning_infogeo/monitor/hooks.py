@@ -33,6 +33,7 @@ class Hooks(Readings, pl.Callback):
 
     lag: int
     strict: bool
+    neurons: Any
     distributed: str
     _planner: Planner
     _herald: Herald
@@ -169,8 +170,8 @@ class Hooks(Readings, pl.Callback):
         recorder = self._recorder
         arguments.check_joint(self._album.joint, self.followed)
         precision = recorder.prepare(trainer, pl_module)
-        clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and self.neurons:
+            clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
             self._neurons.prepare(pl_module, foreseen(self._planner.schedule, clock))
         return precision, recorder.dtype, recorder.quantities, recorder.sizes
 
