@@ -25,6 +25,9 @@ benchmarks: .venv/installed
 	$(BIN)/python benchmarks/input_spectrum.py
 	$(BIN)/python benchmarks/topology.py
 	$(BIN)/python benchmarks/sketch_error.py
+	$(BIN)/python benchmarks/ddp_overhead.py
+	$(BIN)/python benchmarks/endurance.py
+	$(BIN)/python benchmarks/fuzz.py --examples 10000
 	$(BIN)/python benchmarks/onset.py  # an hour the first time: it trains 216 networks
 	$(BIN)/python benchmarks/velocity_change.py
 
