@@ -84,7 +84,7 @@ def cell(method: str, checkpoints: int, samples: int, landmarks: int, memory: in
     return {"CPU seconds": seconds, "seconds": elapsed, "extra peak [MiB]": gained(), "error": found.error}
 
 
-def _peak_reset():  # type: ignore[no-untyped-def]
+def _peak_reset():
     """Returns a function for the growth of the process's peak memory since, in MiB; Linux."""
     Path("/proc/self/clear_refs").write_text("5")
 
@@ -103,7 +103,7 @@ def rates(samples: int, memory: int) -> dict[str, float]:
         points, labels = Checkpoints(given), given[0].labels
         numbers, found = checkpoints * samples * CLASSES, {}
 
-        def timed(name, units, function):  # type: ignore[no-untyped-def]
+        def timed(name, units, function):
             began = time.process_time()
             result = function()
             found[name] = 1e9 * (time.process_time() - began) / units

@@ -44,11 +44,11 @@ class Timed(InfoGeometryMonitor):
     """Says how long each record took."""
 
     def __init__(self, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
+        super().__init__(**options)
         self.times: list[float] = []
         self.busy: list[float] = []
 
-    def _record(self, trainer, pl_module, clock, x):  # type: ignore[no-untyped-def]
+    def _record(self, trainer, pl_module, clock, x):
         trainer.strategy.barrier()
         began, worked = time.perf_counter(), time.process_time()
         super()._record(trainer, pl_module, clock, x)

@@ -41,20 +41,24 @@ class Toy(pl.LightningModule):
         super().__init__()
         self.net = nn.Linear(16, 5)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: D102
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of five classes."""
         return self.net(x)
 
-    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> torch.Tensor:  # noqa: D102
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        """Cross-entropy."""
         return nn.functional.cross_entropy(self(batch[0]), batch[1])
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:  # noqa: D102
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Plain SGD."""
         return torch.optim.SGD(self.parameters(), lr=0.01)
 
 
 class Timed(InfoGeometryMonitor):
     """Keeps how long the hook of each batch took."""
 
-    def on_train_batch_end(self, *args) -> None:  # noqa: D102
+    def on_train_batch_end(self, *args) -> None:
+        """Times the monitor's hook."""
         began = time.perf_counter()
         super().on_train_batch_end(*args)
         self.times = [*getattr(self, "times", [])[1 - WINDOW :], 1e3 * (time.perf_counter() - began)]
@@ -77,7 +81,8 @@ class Marks(pl.Callback):
         self.monitor, self.rows = monitor, []
         self.marks = sorted({mark for mark in MARKS if mark < last} | {last - 1})
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *args) -> None:  # noqa: D102
+    def on_train_batch_end(self, trainer: pl.Trainer, *args) -> None:
+        """Takes the figures of a mark."""
         if trainer.global_step in self.marks:
             self.rows.append(
                 {

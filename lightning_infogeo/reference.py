@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -130,10 +130,10 @@ def chart(trajectories: Sequence[Trajectory], records: int = 128, n_components: 
     return Chart(whole, torch.tensor(member), embedding, embedding.transform(pairwise_bhattacharyya(way, whole)))
 
 
-def _parts(trajectory: Trajectory, records: Tensor) -> list[Tensor]:
+def _parts(trajectory: Trajectory, records: Tensor) -> Iterator[Tensor]:
     amplitudes = trajectory.amplitudes
     size = max(1, _BLOCK // (4 * amplitudes.shape[1] * amplitudes.shape[2]))
-    return [amplitudes[part].float() for part in torch.split(records, size)]
+    return (amplitudes[part].float() for part in torch.split(records, size))
 
 
 def _progress(amplitudes: Tensor, labels: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -40,13 +41,10 @@ class Folder:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        try:
-            import fsspec.core
-            import zarr  # noqa: F401
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                "archives need zarr (Python ≥ 3.11): pip install 'lightning-infogeo[archive]'"
-            ) from None
+        if not all(importlib.util.find_spec(library) for library in ("zarr", "fsspec")):
+            raise ModuleNotFoundError("archives need zarr (Python ≥ 3.11): pip install 'lightning-infogeo[archive]'")
+        import fsspec.core
+
         given = os.fspath(path).removeprefix("file://")
         self.local = _URL.match(given) is None
         self.path = os.path.abspath(given) if self.local else given.rstrip("/")
@@ -72,7 +70,7 @@ class Folder:
 
     def exists(self, name: str = "zarr.json") -> bool:
         """Returns whether there is a file of this name."""
-        return bool(self._files.exists(self._within(name)))
+        return bool(self._files.exists(self.within(name)))
 
     def read(self, name: str, longest: int = LONGEST_DOCUMENT) -> bytes:
         """Returns the contents of a file.
@@ -80,7 +78,7 @@ class Folder:
         Raises:
             ArchiveError: where it is missing, longer than ``longest`` bytes, or lies outside the folder.
         """
-        path = self._within(name)
+        path = self.within(name)
         try:
             size = self._files.size(path)
             if size is not None and size > longest:
@@ -108,7 +106,7 @@ class Folder:
 
     def replace(self, name: str, document: dict[str, Any]) -> None:
         """Writes a JSON object in the place of the one there."""
-        path, contents = self._within(name), json.dumps(document, allow_nan=False).encode()
+        path, contents = self.within(name), json.dumps(document, allow_nan=False).encode()
         if not self.local:
             self._files.pipe_file(path, contents)  # object stores replace whole objects
             return
@@ -123,12 +121,17 @@ class Folder:
         for source in other._files.find(prefix):
             if source.endswith(".partial"):
                 continue
-            target = self._within(source[len(prefix) :].lstrip("/"))
+            target = self.within(source[len(prefix) :].lstrip("/"))
             if self.local:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
             self._files.pipe_file(target, other._files.cat_file(source))
 
-    def _within(self, name: str) -> str:
+    def within(self, name: str) -> str:
+        """Returns the path of a file.
+
+        Raises:
+            ArchiveError: where it lies outside the folder.
+        """
         path = f"{self._root.rstrip('/')}/{name}"
         if not self.local:
             outside = ".." in name.split("/")

@@ -23,6 +23,7 @@ def guarded(folder: Folder, path: str, document: Mapping[str, Any]) -> Store:
     Its chunks are refused where they would decode to more or less than a chunk holds: a decoder trusts what a chunk
     says of itself. The document is the one that the root holds, which is written last.
     """
+    from zarr.abc.store import Store
     from zarr.core.buffer import default_buffer_prototype
     from zarr.storage import WrapperStore
 
@@ -30,12 +31,12 @@ def guarded(folder: Folder, path: str, document: Mapping[str, Any]) -> Store:
     compressed = any(codec["name"] == "blosc" for codec in document["codecs"])
     own = json.dumps(document).encode()
 
-    class Guarded(WrapperStore):  # type: ignore[type-arg]
+    class Guarded(WrapperStore[Store]):
         async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
             prototype = prototype or default_buffer_prototype()
             if key == f"{path}/zarr.json":
                 return prototype.buffer.from_bytes(own)
-            folder._within(key)
+            folder.within(key)
             value = await self._store.get(key, prototype, byte_range)
             if value is not None and "/c/" in f"/{key}":
                 length = len(value)

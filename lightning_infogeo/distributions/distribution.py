@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor
 
 
-class Distribution:
+class Distribution(ABC):
     """How a model's outputs and labels become N samples with logits of shape (N, C) and labels of shape (N,).
 
     A value: two that are equal select and arrange alike. An output of one input holds P *positions*, each of which is
@@ -30,25 +31,25 @@ class Distribution:
         """The most positions to follow where an input has several, all inputs together; None for all."""
         return None
 
+    @abstractmethod
     def expected(self, inputs: int) -> str:
         """Returns in words what the outputs for so many inputs must be."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Returns whether outputs of this shape, inputs first, can be understood."""
-        raise NotImplementedError
 
     def hint(self, shape: tuple[int, ...]) -> str:
         """Returns what outputs of a shape that does not fit may be, as a sentence with a blank before it, or ""."""
         return ""
 
+    @abstractmethod
     def positions(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Returns the shape that the labels of one input must have, for outputs of this shape."""
-        raise NotImplementedError
 
+    @abstractmethod
     def arranged(self, outputs: Tensor) -> Tensor:
         """Returns outputs as (inputs, P, R), a view of them wherever there is one."""
-        raise NotImplementedError
 
     def aligned(self, labels: Tensor) -> Tensor:
         """Returns labels with one entry for each position, inputs first."""

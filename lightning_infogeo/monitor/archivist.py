@@ -93,6 +93,7 @@ class Archivist:
         try:
             self._background = Background(self._opened(metadata_of(trainer, module, self.settings), recorded))
             self._add_all(self._background.writer, trajectories, probes, samples, exact)
+            self._neurons.archived = True
         except (ArchiveError, OSError) as error:
             self.close()
             raise ConfigurationError(f"`InfoGeometryMonitor(archive=...)`: {error}") from error
@@ -124,7 +125,7 @@ class Archivist:
         """Writes what is queued and lets others write."""
         if self._background is not None:
             self._attempt(lambda background: background.close())
-            self._background = None
+            self._background, self._neurons.archived = None, False
 
     def state_dict(self) -> dict[str, str]:
         """Returns where the archive is and whose run it holds."""
@@ -140,7 +141,7 @@ class Archivist:
         try:
             action(self._background)
         except Exception as error:
-            background, self._background = self._background, None
+            background, self._background, self._neurons.archived = self._background, None, False
             background.abandon()
             if self._strict:
                 raise

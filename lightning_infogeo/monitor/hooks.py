@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,7 @@ from lightning_infogeo.schedules import Clock
 from lightning_infogeo.trajectory import Trajectory
 
 
-class Hooks(Readings, pl.Callback):
+class Hooks(Readings, pl.Callback, ABC):
     """The acting side of ``InfoGeometryMonitor``, which fills in the parts."""
 
     lag: int
@@ -127,13 +128,13 @@ class Hooks(Readings, pl.Callback):
         shared = self.distributed == "shard" and trainer.world_size > 1
         return Shard(trainer.global_rank, trainer.world_size) if shared else WHOLE
 
+    @abstractmethod
     def _choose(self, trainer: pl.Trainer) -> dict[str, Chosen]:
         """Returns probes chosen for this training."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _new_recorder(self, trainer: pl.Trainer, chosen: dict[str, Chosen]) -> Recorder:
         """Returns a recorder of these probes."""
-        raise NotImplementedError
 
     def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         arguments.check_same_training(self._planner.recorded, trainer.global_step)

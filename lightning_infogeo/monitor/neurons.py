@@ -58,9 +58,13 @@ class Neurons:
     Args:
         settings: which layers, and how many bytes; None to follow none.
         publisher: to the loggers.
+
+    Attributes:
+        archived: whether an archive takes every record; only then are they kept for it.
     """
 
     def __init__(self, settings: NeuronSettings | None, publisher: Publisher) -> None:
+        self.archived = False
         self._settings = settings
         self._publisher = publisher
         self._recorder: NeuronRecorder | None = None
@@ -126,7 +130,8 @@ class Neurons:
         """Takes in what has reached the host; where that is more than the budget, every second record goes."""
         for layer, mailbox in self._mail.items():
             for step, _, vectors in mailbox.arrived():
-                self._fresh.setdefault(step, {})[layer] = vectors
+                if self.archived:
+                    self._fresh.setdefault(step, {})[layer] = vectors
                 self._kept.setdefault(step, {})[layer] = vectors
         if self._recorder is None or self._settings is None:
             return
