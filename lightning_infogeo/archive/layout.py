@@ -4,7 +4,7 @@
     run.zarr/val/zarr.json           of the probe: names of quantities, fingerprint, and the shapes of its arrays
     run.zarr/val/steps               (record,) int64
     run.zarr/val/quantities          (record, quantity) float64
-    run.zarr/val/amplitudes          (record, sample, class) float32 or float16, a chunk a record
+    run.zarr/val/amplitudes          (record, sample, class) float32 or float16, 64 KiB a chunk, or a record
     run.zarr/val/labels              (sample,) int64
     run.zarr/val/inputs/0            tensors of the probe's inputs, where they are stored
     run.zarr/parameters/network      the same for the weights, without amplitudes
@@ -28,6 +28,9 @@ KEY = "lightning_infogeo"
 ROWS = 512
 """Records in a chunk of steps and quantities."""
 
+SMALLEST_CHUNK = 2**16
+"""Bytes of a chunk that more than one record shares, at most: it is written again with each of them."""
+
 LARGEST_CHUNK = 2**27
 """Bytes of one chunk at most, decoded."""
 
@@ -49,15 +52,17 @@ def check_name(name: str) -> str:
 
 
 def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Returns the chunk of amplitudes: one record, cut along samples where it is larger than ``LARGEST_CHUNK`` / 4.
+    """Returns the chunk of amplitudes: records together to ``SMALLEST_CHUNK``, one cut along samples where it is large.
 
     Example:
-        >>> chunk_shape((512, 10), 4), chunk_shape((50_000, 1_000), 4)
-        ((1, 512, 10), (1, 8388, 1000))
+        >>> chunk_shape((64, 5), 4), chunk_shape((512, 100), 4), chunk_shape((50_000, 1_000), 4)
+        ((51, 64, 5), (1, 512, 100), (1, 8388, 1000))
     """
     samples, *rest = shape
-    fitting = LARGEST_CHUNK // 4 // max(1, itemsize * math.prod(rest))
-    return (1, max(1, min(samples, fitting)), *rest)
+    sample = max(1, itemsize * math.prod(rest))
+    fitting = LARGEST_CHUNK // 4 // sample
+    records = min(ROWS, max(1, SMALLEST_CHUNK // (sample * max(1, samples))))
+    return (records, max(1, min(samples, fitting)), *rest)
 
 
 def group_document(attributes: Mapping[str, Any], members: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

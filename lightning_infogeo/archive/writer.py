@@ -12,9 +12,11 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from lightning_infogeo.archive.folder import ArchiveError, ArchiveInUse, Folder
+from lightning_infogeo.archive.growing import Array, Growing
 from lightning_infogeo.archive.layout import FORMAT, KEY, ROWS, check_name, chunk_shape, group_document, members_of
 
-Array = np.ndarray[Any, Any]
+GROWING = ("steps", "quantities", "amplitudes", "vectors")
+"""Arrays of a trajectory to which every record adds."""
 
 
 class Row(NamedTuple):
@@ -54,8 +56,8 @@ class ArchiveWriter:
         }
         self._groups: dict[str, dict[str, Any]] = {}
         self._documents: dict[str, dict[str, Any]] = {}
-        self._arrays: dict[str, Any] = {}
-        self._records: dict[str, int] = {}
+        self._growing: dict[str, dict[str, Growing]] = {}
+        self._waiting: dict[str, list[tuple[int, Row]]] = {}
         try:
             if folder.exists():
                 self._resume()
@@ -71,7 +73,11 @@ class ArchiveWriter:
     @property
     def last_step(self) -> int:
         """Of all records there are; −1 without any."""
-        steps = [int(self._arrays[f"{name}/steps"][n - 1]) for name, n in self._records.items() if n]
+        steps = [
+            int(arrays["steps"][arrays["steps"].records - 1])
+            for arrays in self._growing.values()
+            if arrays["steps"].records
+        ]
         return max(steps, default=-1)
 
     def add(
@@ -111,26 +117,24 @@ class ArchiveWriter:
                 )
             return
         self._groups[name] = {**attributes, "quantities": list(quantities)}
-        self._records[name] = 0
-        self._make(f"{name}/steps", (0,), (ROWS,), "int64", -1, ("record",))
+        self._grow(name, "steps", (), (ROWS,), "int64", -1, ("record",))
         columns = len(quantities)
         if columns:
-            self._make(f"{name}/quantities", (0, columns), (ROWS, columns), "float64", None, ("record", "quantity"))
+            self._grow(name, "quantities", (columns,), (ROWS, columns), "float64", None, ("record", "quantity"))
         if shape is not None:
             chunk = chunk_shape(shape, np.dtype(dtype).itemsize)
             names = ("record", "sample", "class") if kind == "amplitudes" else ("record", "neuron", "input")
-            self._make(f"{name}/{kind}", (0, *shape), chunk, dtype, None, names)
+            self._grow(name, kind, shape, chunk, dtype, None, names)
         for key, array in (constants or {}).items():
             path = f"{name}/{check_name(key)}"
             axes = ("sample", *(f"{key}_{i}" for i in range(1, array.ndim)))[: array.ndim]
             chunk = chunk_shape(array.shape, array.itemsize)[1:] if array.ndim else ()
-            self._make(path, array.shape, chunk, array.dtype.name, None, axes)
-            self._arrays[path][...] = array
+            self._make(path, array.shape, chunk, array.dtype.name, None, axes)[...] = array
         if constants and any("/" in key for key in constants):
             self._groups.setdefault(f"{name}/inputs", {})
 
     def append(self, step: int, rows: Mapping[str, Row], events: Sequence[Mapping[str, Any]] | None = None) -> None:
-        """Adds one record to several trajectories; it is there for readers after ``commit``.
+        """Adds one record to several trajectories; it is written, and there for readers, after ``commit``.
 
         Args:
             step: optimizer steps taken.
@@ -138,36 +142,34 @@ class ArchiveWriter:
             events: all of them so far, in place of those before; None for no change.
         """
         for name, row in rows.items():
-            index = self._records[name]
-            self._reserve(name, index + 1)
-            for path in self._growing(name):
-                kind = path.rpartition("/")[2]
-                if kind == "quantities":
-                    self._arrays[path][index] = np.asarray(row.quantities, dtype=np.float64)
-                elif kind != "steps" and row.values is not None:
-                    self._arrays[path][index] = row.values
-            self._arrays[f"{name}/steps"][index] = step
-            self._records[name] = index + 1
+            self._waiting.setdefault(name, []).append((step, row))
         if events is not None:
             self._attributes["events"] = [dict(event) for event in events]
 
     def truncate(self, step: int) -> None:
         """Drops all records after a step, and the events known after it."""
-        for name in list(self._records):
-            steps = self._arrays[f"{name}/steps"][: self._records[name]]
-            self._records[name] = int((steps <= step).sum())
+        for arrays in self._growing.values():
+            steps = arrays["steps"][: arrays["steps"].records]
+            for array in arrays.values():
+                array.truncate(int((steps <= step).sum()))
         events = self._attributes["events"]
         self._attributes["events"] = [event for event in events if event.get("detected_at", 0) <= step]
         self.commit()
-        for name, records in self._records.items():
-            for path in self._growing(name):
-                self._resize(path, records)
+        for arrays in self._growing.values():
+            for array in arrays.values():
+                array.cut()
 
     def commit(self) -> None:
         """Makes what was appended visible to readers, all at once for the run."""
-        for name, records in self._records.items():
-            for path in self._growing(name):
-                self._documents[path]["shape"][0] = records
+        waiting, self._waiting = self._waiting, {}
+        for name, records in waiting.items():
+            for kind, array in self._growing[name].items():
+                if kind == "steps":
+                    array.extend([step for step, _ in records])
+                elif kind == "quantities":
+                    array.extend([row.quantities for _, row in records])
+                else:
+                    array.extend([row.values for _, row in records])
         members = {name: _group(attributes) for name, attributes in self._groups.items()}
         for parent in {parent for name in self._groups for parent in _parents(name)} - set(members):
             members[parent] = _group({})
@@ -192,8 +194,6 @@ class ArchiveWriter:
                 self._lock.release()
 
     def _resume(self) -> None:
-        import zarr
-
         document = self.folder.document("zarr.json")
         attributes = document.get("attributes")
         if not isinstance(attributes, dict) or not isinstance(attributes.get(KEY), dict):
@@ -205,12 +205,30 @@ class ArchiveWriter:
             if member["node_type"] == "array":
                 self._documents[path] = member
                 self.folder.replace(f"{path}/zarr.json", member)  # as committed, whatever a crash has left there
-                self._arrays[path] = zarr.open_array(self.folder.store(False), path=path, mode="r+")
+                self._open(path, member)
             elif "quantities" in member.get("attributes", {}) or path.endswith("/inputs"):
                 self._groups[path] = dict(member["attributes"])
-        for name, kept in self._groups.items():
-            if "quantities" in kept:
-                self._records[name] = self._documents[f"{name}/steps"]["shape"][0]
+
+    def _open(self, path: str, member: dict[str, Any]) -> None:
+        import zarr
+
+        name, _, kind = path.rpartition("/")
+        if kind in GROWING:
+            array = zarr.open_array(self.folder.store(False), path=path, mode="r+")
+            self._growing.setdefault(name, {})[kind] = Growing(array, member)
+
+    def _grow(
+        self,
+        name: str,
+        kind: str,
+        shape: tuple[int, ...],
+        chunk: tuple[int, ...],
+        dtype: str,
+        fill: Any,
+        names: tuple[str, ...],
+    ) -> None:
+        array = self._make(f"{name}/{kind}", (0, *shape), chunk, dtype, fill, names)
+        self._growing.setdefault(name, {})[kind] = Growing(array, self._documents[f"{name}/{kind}"])
 
     def _make(
         self,
@@ -220,14 +238,14 @@ class ArchiveWriter:
         dtype: str,
         fill: Any,
         names: tuple[str, ...],
-    ) -> None:
+    ) -> Any:
         import zarr
         from zarr.codecs import BloscCodec
 
         blosc = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle") if self._compression else None
         number = np.dtype(dtype)
         missing = fill if fill is not None else (np.nan if number.kind in "fc" else 0)
-        self._arrays[path] = zarr.create_array(
+        array = zarr.create_array(
             self.folder.store(False),
             name=path,
             shape=shape,
@@ -241,20 +259,7 @@ class ArchiveWriter:
             overwrite=True,
         )
         self._documents[path] = json.loads(self.folder.read(f"{path}/zarr.json"))
-
-    def _growing(self, name: str) -> list[str]:
-        kinds = ("steps", "quantities", "amplitudes", "vectors")
-        return [path for path in (f"{name}/{kind}" for kind in kinds) if path in self._arrays]
-
-    def _reserve(self, name: str, records: int) -> None:
-        for path in self._growing(name):
-            # zarr looks at every chunk when a shape changes, so it changes rarely; readers are told the true shape.
-            if self._arrays[path].shape[0] < records:
-                self._resize(path, max(64, 2 * records))
-
-    def _resize(self, path: str, records: int) -> None:
-        array = self._arrays[path]
-        array.resize((records, *array.shape[1:]))
+        return array
 
 
 def _group(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import xarray
 import zarr
 
 from lightning_infogeo.archive import Archive, ArchiveError, ArchiveWriter, Background, Folder, Row, to_arrays
+from lightning_infogeo.archive.background import FEWEST, MOST
 from lightning_infogeo.trajectory import Trajectory
 
 QUANTITIES = ["velocity", "length"]
@@ -81,13 +82,42 @@ def test_amplitudes_are_read_in_parts(key, written):
     np.testing.assert_array_equal(Trajectory.open(written).amplitudes[key], expected)
 
 
-def test_only_the_chunks_asked_for_are_read(written):
-    for record in (0, 1, 2, 3, 4, 6):
-        (written / "val" / "amplitudes" / "c" / str(record) / "0" / "0").write_bytes(b"broken")
-    opened = Trajectory.open(written)
-    np.testing.assert_array_equal(opened.amplitudes[5], predictions(15))
-    with pytest.raises(ArchiveError, match=r"c/4/0/0 is damaged"):
-        opened.amplitudes[4]
+def test_only_the_chunks_asked_for_are_read(tmp_path):
+    made = ArchiveWriter(Folder(tmp_path / "run.zarr"), {})
+    made.add("val", QUANTITIES, {}, (512, 10))  # three records a chunk
+    for step in range(7):
+        made.append(step, {"val": Row([0, 0], predictions(step, 512, 10))})
+    made.commit()
+    made.close()
+    for chunk in (0, 2):
+        (tmp_path / "run.zarr" / "val" / "amplitudes" / "c" / str(chunk) / "0" / "0").write_bytes(b"broken")
+    opened = Trajectory.open(tmp_path / "run.zarr")
+    np.testing.assert_array_equal(opened.amplitudes[3:6], np.stack([predictions(n, 512, 10) for n in (3, 4, 5)]))
+    with pytest.raises(ArchiveError, match=r"c/0/0/0 is damaged"):
+        opened.amplitudes[2]
+
+
+@pytest.mark.parametrize("batches", [[1] * 9, [9], [2, 1, 4, 2], [3, 3, 3], [4, 5]])
+@pytest.mark.parametrize("samples", [512, 2000])
+def test_batches_and_sessions_leave_the_same_archive(batches, samples, tmp_path):
+    """Records sharing chunks or not, committed alone or together, with or without closing in between."""
+    step, path = 0, tmp_path / "run.zarr"
+    for number, batch in enumerate(batches):
+        if number % 2 == 0:
+            made = ArchiveWriter(Folder(path), {})
+            made.add("val", QUANTITIES, {}, (samples, 10))
+        for _ in range(batch):
+            values = None if step == 4 else predictions(step, samples, 10)
+            made.append(step, {"val": Row([step, 2 * step], values)})
+            step += 1
+        made.commit()
+        opened = Trajectory.open(path)
+        assert opened.steps.tolist() == opened.velocity.tolist() == list(range(step))
+        if number % 2 or number == len(batches) - 1:
+            made.close()
+    expected = np.stack([predictions(n, samples, 10) if n != 4 else np.full((samples, 10), np.nan) for n in range(9)])
+    np.testing.assert_array_equal(Trajectory.open(path).amplitudes[:], expected)
+    assert zarr.open_array(path / "val" / "steps", mode="r").shape == (9,)
 
 
 def test_indices_outside_are_refused(written):
@@ -221,31 +251,49 @@ def test_inputs_that_would_need_pickle_are_not_stored():
     assert to_arrays([torch.zeros(2, dtype=torch.bfloat16)]) is None
 
 
+class Slow(ArchiveWriter):
+    """Notes how many records it is given at a time."""
+
+    def __init__(self, *args, **options):
+        self.batches = []
+        super().__init__(*args, **options)
+
+    def append(self, step, rows, events=None):
+        if step == 50:
+            raise OSError("disk full")
+        super().append(step, rows, events)
+
+    def commit(self):
+        self.batches.append(sum(len(records) for records in self._waiting.values()))
+        time.sleep(0.05)
+        super().commit()
+
+
 def test_the_background_waits_for_the_writer_and_says_what_failed(tmp_path):
-    class Slow(ArchiveWriter):
-        most, writing = 0, 0
-
-        def append(self, step, rows, events=None):
-            if step == 5:
-                raise OSError("disk full")
-            time.sleep(0.01)
-            super().append(step, rows, events)
-
     made = Slow(Folder(tmp_path / "run.zarr"), {})
     made.add("val", QUANTITIES, {}, (6, 4))
     background = Background(made)
-    waiting = []
 
     def write_all():
-        for step in range(20):
+        for step in range(10**6):
             background.append(step, {"val": row(step)["val"]}, None)
-            waiting.append(background._queue.qsize())
 
     with pytest.raises(OSError, match="disk full"):
         write_all()
-    assert max(waiting) <= 2
+    assert max(made.batches) == MOST  # what has waited is written together, and no more than that waits
     background.close()
-    assert Trajectory.open(tmp_path / "run.zarr").steps.tolist() == [0, 1, 2, 3, 4]
+    assert Trajectory.open(tmp_path / "run.zarr").steps.tolist() == list(range(50))
+
+
+def test_few_large_records_wait(tmp_path):
+    made = Slow(Folder(tmp_path / "run.zarr"), {}, compression=False)
+    made.add("val", QUANTITIES, {}, (1000, 3000))
+    background = Background(made)
+    for step in range(8):
+        background.append(step, {"val": Row([0, 0], np.full((1000, 3000), step, np.float32))}, None)
+    background.close()
+    assert max(made.batches) <= FEWEST
+    assert Trajectory.open(tmp_path / "run.zarr").amplitudes[:, 7, 7].tolist() == list(range(8))
 
 
 def _write_until_killed(path, written):
@@ -264,7 +312,7 @@ def test_killed_at_any_moment_it_holds_every_record_that_was_committed(tmp_path)
     for attempt in range(50):
         path = tmp_path / f"{attempt}.zarr"
         moments = random.Random(attempt)
-        written, at = context.Value("q", -1), moments.randint(0, 12)
+        written, at = context.Value("q", -1), moments.randint(0, 60)
         process = context.Process(target=_write_until_killed, args=(path, written))
         process.start()
         while written.value < at:
@@ -274,7 +322,7 @@ def test_killed_at_any_moment_it_holds_every_record_that_was_committed(tmp_path)
         process.join()
         opened = Trajectory.open(path)
         counts.append(len(opened))
-        assert len(opened) >= at - 2  # at most two were waiting
+        assert len(opened) >= at - 2 * MOST  # no more were waiting or being written
         assert opened.steps.tolist() == list(range(len(opened)))
         assert opened.velocity.tolist() == [step / 3 for step in range(len(opened))]
         if len(opened):
@@ -337,7 +385,7 @@ def test_more_records_than_there_are_chunks_is_damage_and_takes_no_memory(writte
 
 
 def test_a_chunk_that_claims_to_be_larger_is_not_decoded(written):
-    chunk = written / "val" / "amplitudes" / "c" / "3" / "0" / "0"
+    chunk = written / "val" / "amplitudes" / "c" / "0" / "0" / "0"
     contents = bytearray(chunk.read_bytes())
     contents[4:8] = (2**31 - 1).to_bytes(4, "little")
     chunk.write_bytes(bytes(contents))
@@ -348,7 +396,7 @@ def test_a_chunk_that_claims_to_be_larger_is_not_decoded(written):
 def test_a_link_out_of_the_archive_is_not_followed(written, tmp_path):
     secret = tmp_path / "secret"
     secret.write_bytes(b"x" * 100)
-    chunk = written / "val" / "amplitudes" / "c" / "3" / "0" / "0"
+    chunk = written / "val" / "amplitudes" / "c" / "0" / "0" / "0"
     chunk.unlink()
     chunk.symlink_to(secret)
     with pytest.raises(ArchiveError, match=r"lies outside"):
