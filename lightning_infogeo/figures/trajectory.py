@@ -86,8 +86,11 @@ def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.5, 4.3 * len(pictures) + 0.4), layout="constrained")
-    panels = figure.subplots(len(pictures), 2, squeeze=False)
+    # Drawn while training waits: finding a layout by trying would take twice as long as the drawing.
+    width, height = 9.5, 4.1 * len(pictures) + 1.1
+    figure = Figure(figsize=(width, height))
+    margins = {"left": 0.75 / width, "right": 1 - 1.2 / width, "bottom": 1.15 / height, "top": 1 - 0.7 / height}
+    panels = figure.subplots(len(pictures), 2, squeeze=False, gridspec_kw={**margins, "wspace": 0.28, "hspace": 0.25})
     norm = LogNorm(1, max(step + 1, 2))
     for row, (name, picture) in zip(panels, pictures.items(), strict=True):
         of = "stress of the references" if picture.references else "stress"
@@ -101,9 +104,9 @@ def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event
         for axes in panels[::-1, 0]
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=4, frameon=False)
-    mappable = panels[0][0].collections[0]
-    figure.colorbar(mappable, ax=list(panels.flatten()), label="optimizer steps + 1", shrink=0.6)
+    figure.legend(known.values(), known.keys(), loc="lower center", ncols=4, frameon=False)
+    beside = figure.add_axes((1 - 0.95 / width, 0.25, 0.2 / width, 0.5))
+    figure.colorbar(panels[0][0].collections[0], cax=beside, label="optimizer steps + 1")
     figure.suptitle(f"Predictions at step {step}, embedded by InPCA")
     return figure
 
@@ -117,8 +120,10 @@ def distances(pictures: Mapping[str, Picture], events: Sequence[Event] = ()) -> 
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.5, 4 * len(pictures)), layout="constrained")
-    panels = figure.subplots(len(pictures), 2, squeeze=False)
+    width, height = 9.5, 4.0 * len(pictures)
+    figure = Figure(figsize=(width, height))
+    margins = {"left": 0.7 / width, "right": 1 - 0.15 / width, "bottom": 0.7 / height, "top": 1 - 0.4 / height}
+    panels = figure.subplots(len(pictures), 2, squeeze=False, gridspec_kw={**margins, "wspace": 0.2, "hspace": 0.4})
     for (left, right), (name, picture) in zip(panels, pictures.items(), strict=True):
         image = left.imshow(picture.embedding.distances.numpy(), cmap="cividis", origin="lower")
         ticks = list(range(0, len(picture.steps), max(1, len(picture.steps) // 5)))

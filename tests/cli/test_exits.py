@@ -22,7 +22,7 @@ def run(seed=1, **options):
 def damaged(path):
     """An archive one of whose chunks of predictions is cut off."""
     write(path, run())
-    chunk = path / "val" / "amplitudes" / "c" / "2" / "0" / "0"
+    chunk = path / "val" / "amplitudes" / "c" / "0" / "0" / "0"
     chunk.write_bytes(chunk.read_bytes()[:20])
     return path
 
