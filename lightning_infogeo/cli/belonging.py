@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from lightning_infogeo.archive import ArchiveError
 from lightning_infogeo.cli.failure import Exit, Failure
 from lightning_infogeo.cli.runs import Run
 from lightning_infogeo.comparison.agreement import agreed
@@ -28,6 +29,8 @@ def check_together(runs: Sequence[Run], same_probe: bool) -> None:
     _one_kind(runs, lambda run: None if run.labels is None else tuple(run.labels.tolist()), "labels", "", show=False)
     try:
         agreed(runs, same_probe, "compare")
+    except ArchiveError as error:  # the first record is read for it
+        raise Failure(f"{error} --skip leaves damaged runs out.", Exit.DAMAGED) from None
     except ValueError as error:
         raise Failure(str(error), Exit.MIXED) from None
 
