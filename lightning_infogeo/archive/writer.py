@@ -6,7 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -14,6 +14,9 @@ from filelock import FileLock, Timeout
 from lightning_infogeo.archive.folder import ArchiveError, ArchiveInUse, Folder
 from lightning_infogeo.archive.growing import Array, Growing
 from lightning_infogeo.archive.layout import FORMAT, KEY, ROWS, check_name, chunk_shape, group_document, members_of
+
+if TYPE_CHECKING:
+    import zarr
 
 GROWING = ("steps", "quantities", "amplitudes", "vectors")
 """Arrays of a trajectory to which every record adds."""
@@ -117,14 +120,14 @@ class ArchiveWriter:
                 )
             return
         self._groups[name] = {**attributes, "quantities": list(quantities)}
-        self._grow(name, "steps", (), (ROWS,), "int64", -1, ("record",))
+        self._make(f"{name}/steps", (0,), (ROWS,), "int64", -1, ("record",))
         columns = len(quantities)
         if columns:
-            self._grow(name, "quantities", (columns,), (ROWS, columns), "float64", None, ("record", "quantity"))
+            self._make(f"{name}/quantities", (0, columns), (ROWS, columns), "float64", None, ("record", "quantity"))
         if shape is not None:
             chunk = chunk_shape(shape, np.dtype(dtype).itemsize)
             names = ("record", "sample", "class") if kind == "amplitudes" else ("record", "neuron", "input")
-            self._grow(name, kind, shape, chunk, dtype, None, names)
+            self._make(f"{name}/{kind}", (0, *shape), chunk, dtype, None, names)
         for key, array in (constants or {}).items():
             path = f"{name}/{check_name(key)}"
             axes = ("sample", *(f"{key}_{i}" for i in range(1, array.ndim)))[: array.ndim]
@@ -194,6 +197,8 @@ class ArchiveWriter:
                 self._lock.release()
 
     def _resume(self) -> None:
+        import zarr
+
         document = self.folder.document("zarr.json")
         attributes = document.get("attributes")
         if not isinstance(attributes, dict) or not isinstance(attributes.get(KEY), dict):
@@ -203,32 +208,16 @@ class ArchiveWriter:
         self._attributes = attributes
         for path, member in members_of(document, self.folder.path).items():
             if member["node_type"] == "array":
-                self._documents[path] = member
                 self.folder.replace(f"{path}/zarr.json", member)  # as committed, whatever a crash has left there
-                self._open(path, member)
+                self._keep(path, zarr.open_array(self.folder.store(False), path=path, mode="r+"), member)
             elif "quantities" in member.get("attributes", {}) or path.endswith("/inputs"):
                 self._groups[path] = dict(member["attributes"])
 
-    def _open(self, path: str, member: dict[str, Any]) -> None:
-        import zarr
-
+    def _keep(self, path: str, array: zarr.Array[Any], document: dict[str, Any]) -> None:
         name, _, kind = path.rpartition("/")
+        self._documents[path] = document
         if kind in GROWING:
-            array = zarr.open_array(self.folder.store(False), path=path, mode="r+")
-            self._growing.setdefault(name, {})[kind] = Growing(array, member)
-
-    def _grow(
-        self,
-        name: str,
-        kind: str,
-        shape: tuple[int, ...],
-        chunk: tuple[int, ...],
-        dtype: str,
-        fill: Any,
-        names: tuple[str, ...],
-    ) -> None:
-        array = self._make(f"{name}/{kind}", (0, *shape), chunk, dtype, fill, names)
-        self._growing.setdefault(name, {})[kind] = Growing(array, self._documents[f"{name}/{kind}"])
+            self._growing.setdefault(name, {})[kind] = Growing(array, document)
 
     def _make(
         self,
@@ -238,7 +227,7 @@ class ArchiveWriter:
         dtype: str,
         fill: Any,
         names: tuple[str, ...],
-    ) -> Any:
+    ) -> zarr.Array[Any]:
         import zarr
         from zarr.codecs import BloscCodec
 
@@ -258,7 +247,7 @@ class ArchiveWriter:
             zarr_format=3,
             overwrite=True,
         )
-        self._documents[path] = json.loads(self.folder.read(f"{path}/zarr.json"))
+        self._keep(path, array, json.loads(self.folder.read(f"{path}/zarr.json")))
         return array
 
 

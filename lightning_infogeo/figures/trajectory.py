@@ -89,7 +89,7 @@ def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event
     # Drawn while training waits: finding a layout by trying would take twice as long as the drawing.
     width, height = 9.5, 4.1 * len(pictures) + 1.1
     figure = Figure(figsize=(width, height))
-    margins = {"left": 0.75 / width, "right": 1 - 1.2 / width, "bottom": 1.15 / height, "top": 1 - 0.7 / height}
+    margins = {"left": 0.75 / width, "right": 1 - 1.2 / width, "top": 1 - 0.7 / height}
     panels = figure.subplots(len(pictures), 2, squeeze=False, gridspec_kw={**margins, "wspace": 0.28, "hspace": 0.25})
     norm = LogNorm(1, max(step + 1, 2))
     for row, (name, picture) in zip(panels, pictures.items(), strict=True):
@@ -104,6 +104,7 @@ def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event
         for axes in panels[::-1, 0]
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
+    figure.subplots_adjust(bottom=(0.6 + 0.25 * -(-len(known) // 4)) / height)
     figure.legend(known.values(), known.keys(), loc="lower center", ncols=4, frameon=False)
     beside = figure.add_axes((1 - 0.95 / width, 0.25, 0.2 / width, 0.5))
     figure.colorbar(panels[0][0].collections[0], cax=beside, label="optimizer steps + 1")

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import signal
+import threading
 import time
 
 import numpy as np
@@ -251,12 +252,12 @@ def test_inputs_that_would_need_pickle_are_not_stored():
     assert to_arrays([torch.zeros(2, dtype=torch.bfloat16)]) is None
 
 
-class Slow(ArchiveWriter):
-    """Notes how many records it is given at a time."""
+class Held(ArchiveWriter):
+    """Writes when it is let, and notes how many records it is given at a time."""
 
-    def __init__(self, *args, **options):
-        self.batches = []
-        super().__init__(*args, **options)
+    def hold(self):
+        self.batches, self.busy, self.free = [], threading.Event(), threading.Event()
+        return self
 
     def append(self, step, rows, events=None):
         if step == 50:
@@ -264,13 +265,41 @@ class Slow(ArchiveWriter):
         super().append(step, rows, events)
 
     def commit(self):
-        self.batches.append(sum(len(records) for records in self._waiting.values()))
-        time.sleep(0.05)
+        if waiting := sum(len(records) for records in self._waiting.values()):
+            self.batches.append(waiting)
+            self.busy.set()
+            assert self.free.wait(60)
         super().commit()
 
 
-def test_the_background_waits_for_the_writer_and_says_what_failed(tmp_path):
-    made = Slow(Folder(tmp_path / "run.zarr"), {})
+@pytest.mark.parametrize(("shape", "room"), [((6, 4), MOST), ((1000, 3000), FEWEST)])
+def test_what_waits_is_bounded_and_written_together(shape, room, tmp_path):
+    made = Held(Folder(tmp_path / "run.zarr"), {}, compression=False).hold()
+    made.add("val", QUANTITIES, {}, shape)
+    background = Background(made)
+
+    def hand_over(step):
+        background.append(step, {"val": Row([0, 0], np.full(shape, step, np.float32))}, None)
+
+    hand_over(0)
+    assert made.busy.wait(60)
+    for step in range(1, 1 + room):
+        hand_over(step)  # does not wait
+    further = threading.Thread(target=hand_over, args=(1 + room,))
+    further.start()
+    further.join(0.2)
+    assert further.is_alive()
+    made.free.set()
+    further.join(60)
+    background.flush()
+    background.close()
+    assert made.batches == [1, room, 1]
+    assert Trajectory.open(tmp_path / "run.zarr").amplitudes[:, -1, -1].tolist() == list(range(2 + room))
+
+
+def test_the_background_says_what_failed_and_keeps_what_came_before(tmp_path):
+    made = Held(Folder(tmp_path / "run.zarr"), {}).hold()
+    made.free.set()
     made.add("val", QUANTITIES, {}, (6, 4))
     background = Background(made)
 
@@ -280,20 +309,8 @@ def test_the_background_waits_for_the_writer_and_says_what_failed(tmp_path):
 
     with pytest.raises(OSError, match="disk full"):
         write_all()
-    assert max(made.batches) == MOST  # what has waited is written together, and no more than that waits
     background.close()
     assert Trajectory.open(tmp_path / "run.zarr").steps.tolist() == list(range(50))
-
-
-def test_few_large_records_wait(tmp_path):
-    made = Slow(Folder(tmp_path / "run.zarr"), {}, compression=False)
-    made.add("val", QUANTITIES, {}, (1000, 3000))
-    background = Background(made)
-    for step in range(8):
-        background.append(step, {"val": Row([0, 0], np.full((1000, 3000), step, np.float32))}, None)
-    background.close()
-    assert max(made.batches) <= FEWEST
-    assert Trajectory.open(tmp_path / "run.zarr").amplitudes[:, 7, 7].tolist() == list(range(8))
 
 
 def _write_until_killed(path, written):
