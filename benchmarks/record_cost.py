@@ -96,10 +96,11 @@ def record_rows(repeats: int) -> list[dict[str, object]]:
         monitor = next(c for c in trainer.callbacks if isinstance(c, InfoGeometryMonitor))
         recorder = monitor._recorder
         one = {"train": recorder.chosen["train"]}
-        recorder.chosen, recorder._placed = one, {}
+        recorder.chosen = recorder.outputs.chosen = one
+        recorder.outputs.place(trainer, module)
         recorder.prepare(trainer, module)
         recorder.step(trainer, module, 10**6, Decision(False, True, None), [10**6])
-        inputs, chunk = recorder._placed["train"][0], recorder.evaluator.chunk
+        inputs, chunk = recorder.outputs.inputs["train"], recorder.evaluator.chunk
         modules = [m for m in module.modules() if m.training]
 
         def bare(module=module, inputs=inputs, chunk=chunk, modules=modules) -> None:

@@ -139,8 +139,9 @@ def cost(tokens: int, vocabulary: int, memory: int, max_records: int) -> dict[st
         return {"kept": "bare forward", "records": 0, "processor time [s]": min(times), "peak [MB]": peak() - base}
     chosen = {"probe": Chosen(probe, (probe.inputs, probe.labels))}
     recorder = Recorder(chosen, evaluator, False, max_records, memory)
+    recorder.outputs.place(trainer, module)
     recorder.prepare(trainer, module)
-    budget, times = recorder._outputs.budget, []
+    budget, times = recorder.outputs.budget, []
     for step in range(3):
         for parameter in module.parameters():
             parameter.data.add_(1e-3 * torch.randn(parameter.shape, generator=generator))

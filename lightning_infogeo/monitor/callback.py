@@ -21,7 +21,9 @@ from lightning_infogeo.monitor.herald import Herald
 from lightning_infogeo.monitor.hooks import Hooks
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.neurons import Neurons
+from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Planner
+from lightning_infogeo.monitor.processes import agreement
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
@@ -152,6 +154,7 @@ class InfoGeometryMonitor(Hooks):
         self._references = References(arguments.as_paths(reference))
         self._album = Album(arguments.as_settings(embedding), publisher, self._references.compose)
         self._recorder: Recorder | None = None
+        self._outputs: Outputs | None = None
         self._loaded: dict[str, Any] = {}
         self._dtype = torch.float32
         self._broken = False
@@ -202,6 +205,7 @@ class InfoGeometryMonitor(Hooks):
         if self.reference:
             given = {name: found.probe for name, found in chosen.items()}
             chosen = {**discover(self._references.load(given or None), trainer, self.probe_size), **chosen}
+        arguments.check_joint(self._album.joint, {name: found.probe for name, found in chosen.items()})
         return chosen
 
     @override
@@ -209,7 +213,9 @@ class InfoGeometryMonitor(Hooks):
         chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
         recorder = Recorder(
             chosen,
-            Evaluator(self.logits_fn, self.precision, chunk, arguments.as_distribution(self.output)),
+            Evaluator(
+                self.logits_fn, self.precision, chunk, arguments.as_distribution(self.output), agreement(trainer)
+            ),
             chord=self.lag == 0,
             max_records=self._album.max_records,
             memory=bytes_of(self.memory) - self._references.nbytes,

@@ -18,8 +18,9 @@ from lightning_infogeo.monitor.clock import read_clock
 from lightning_infogeo.monitor.explained import resumable
 from lightning_infogeo.monitor.herald import Herald
 from lightning_infogeo.monitor.neurons import foreseen
+from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Planner
-from lightning_infogeo.monitor.processes import all_decide, first_process_decides, refuse_sharded, share
+from lightning_infogeo.monitor.processes import all_decide, check_strategy, first_process_decides, in_parts, share
 from lightning_infogeo.monitor.readings import Readings
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.monitor.shards import WHOLE, Shard
@@ -34,6 +35,7 @@ class Hooks(Readings, pl.Callback, ABC):
 
     lag: int
     strict: bool
+    parameters: Any
     neurons: Any
     distributed: str
     _planner: Planner
@@ -43,11 +45,12 @@ class Hooks(Readings, pl.Callback, ABC):
     _dtype: torch.dtype
     _broken: bool
     _resumed: bool
+    _outputs: Outputs | None
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
-            refuse_sharded(trainer)
+            check_strategy(trainer, self.distributed, parameters=self.parameters, neurons=self.neurons)
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -109,6 +112,8 @@ class Hooks(Readings, pl.Callback, ABC):
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._recorder is not None:
             self._recorder.release()
+        elif self._outputs is not None:
+            self._outputs.release()
         self._neurons.release()
         self._archivist.close()
 
@@ -139,16 +144,18 @@ class Hooks(Readings, pl.Callback, ABC):
     def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         arguments.check_same_training(self._planner.recorded, trainer.global_step)
         self._broken = False
-        prepare = partial(self._prepare, trainer, pl_module)
         self._archivist.locate(trainer)
-        if self._shard(trainer) is WHOLE:
-            precision, self._dtype, quantities, sizes = first_process_decides(trainer, prepare)
-        else:
-            if self._recorder is None:
+        all_call = in_parts(trainer) or self._shard(trainer) is not WHOLE
+        if all_call:
+            if self._outputs is None:
                 # Every process has a loader of its own: the samples are those that the first one would follow.
-                chosen = first_process_decides(trainer, partial(self._choose, trainer))
-                self._recorder = self._new_recorder(trainer, chosen)
-            precision, self._dtype, quantities, sizes = all_decide(trainer, prepare)
+                self._take(trainer, first_process_decides(trainer, partial(self._choose, trainer)))
+            assert self._outputs is not None
+            evaluator = self._outputs.evaluator
+            evaluator.chunk = first_process_decides(trainer, lambda: evaluator.chunk)
+        decide = all_decide if all_call else first_process_decides
+        decide(trainer, partial(self._place, trainer, pl_module))
+        precision, self._dtype, quantities, sizes = decide(trainer, partial(self._prepare, trainer, pl_module))
         arguments.check_follows(self._journal.trajectories, quantities)
         for name, names in quantities.items():
             made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
@@ -164,12 +171,27 @@ class Hooks(Readings, pl.Callback, ABC):
             self._record(trainer, pl_module, clock, x=None)
         self._planner.wake = 0
 
+    def _take(self, trainer: pl.Trainer, chosen: dict[str, Chosen]) -> None:
+        """Makes what this process needs to call the model on these probes and, unless another does that, record."""
+        recorder = self._new_recorder(trainer, chosen)
+        self._outputs = recorder.outputs
+        if trainer.is_global_zero or not in_parts(trainer):
+            self._recorder = recorder
+
+    def _place(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Brings the probes to the device, choosing them where there are none yet; in every process that is to call."""
+        if self._outputs is None:
+            self._take(trainer, self._choose(trainer))
+        assert self._outputs is not None
+        self._outputs.place(trainer, pl_module)
+
     def _prepare(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
-        """Chooses probes where there are none yet and tries them; in every process that is to evaluate any."""
+        """Tries the probes; in every process that is to call."""
         if self._recorder is None:
-            self._recorder = self._new_recorder(trainer, self._choose(trainer))
+            assert self._outputs is not None
+            self._outputs.prepare(trainer, pl_module)
+            return None
         recorder = self._recorder
-        arguments.check_joint(self._album.joint, self.followed)
         precision = recorder.prepare(trainer, pl_module)
         if trainer.is_global_zero and self.neurons:
             clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
@@ -211,7 +233,8 @@ class Hooks(Readings, pl.Callback, ABC):
             self._fail(clock.step, raised)
             return
         values, error, pictures = None, None, None
-        if self._recorder is not None and not self._broken and (decision.record or decision.keep):
+        due = decision.record or decision.keep
+        if self._recorder is not None and not self._broken and due:
             try:
                 values = self._recorder.step(trainer, pl_module, clock.step, decision, self._planner.kept)
                 if decision.record:
@@ -222,6 +245,11 @@ class Hooks(Readings, pl.Callback, ABC):
                     pictures = self._recorder.pictures(self._album.groups(self._recorder.chosen))
             except Exception as raised:
                 error = raised
+        elif self._outputs is not None and in_parts(trainer) and due:
+            try:
+                self._outputs.accompany(trainer, pl_module)
+            except Exception as raised:  # as in the first process, which says so
+                error = raised if self.strict else None
         elif self._recorder is not None and decision.record:
             self._recorder.absent()
         if decision.record:

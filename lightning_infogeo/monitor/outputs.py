@@ -14,18 +14,20 @@ from torch import Tensor
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
 from lightning_infogeo.monitor.budget import Budget, allotted, exact_from
+from lightning_infogeo.monitor.explained import check_initialised, explained
+from lightning_infogeo.monitor.look import SUSPICIOUS, Look
 from lightning_infogeo.monitor.shards import WHOLE, Shard
 from lightning_infogeo.observation import Observation, blank, fill, of_piece
 from lightning_infogeo.pieces import size
 from lightning_infogeo.probe import (
+    Chosen,
     ConfigurationError,
     Evaluator,
-    Probe,
-    are_probabilities,
     check_values,
     cut,
     map_leaves,
     out_of_memory,
+    place,
 )
 from lightning_infogeo.sketches import Sketch
 
@@ -34,21 +36,33 @@ class Outputs:
     """Evaluates a model on probes and reads its outputs.
 
     Args:
+        chosen: the probes by name.
         evaluator: how the model is evaluated.
         max_records: to be kept of each probe.
         memory: bytes on the device for all that is kept.
         shard: the part of this process in every probe.
 
     Attributes:
+        chosen: as given.
         evaluator: as given.
         shard: as given.
+        inputs: of this process, of each probe; on the model's device between ``place`` and ``release``.
         budget: what is kept; known after ``prepare``.
         selections: which samples of each probe are followed.
     """
 
-    def __init__(self, evaluator: Evaluator, max_records: int, memory: int, shard: Shard = WHOLE) -> None:
+    def __init__(
+        self,
+        chosen: Mapping[str, Chosen],
+        evaluator: Evaluator,
+        max_records: int,
+        memory: int,
+        shard: Shard = WHOLE,
+    ) -> None:
+        self.chosen = chosen
         self.evaluator = evaluator
         self.shard = shard
+        self.inputs: dict[str, Any] = {}
         self.budget = Budget(0, None, True)
         self.selections: dict[str, Selection] = {}
         self._sizes: dict[str, int] = {}
@@ -82,34 +96,25 @@ class Outputs:
         labels = self.selections[name].labels
         return None if labels is None else labels[self.rows(name)]
 
-    def mine(self, inputs: Any, size: int) -> Any:
-        """Returns the inputs of this process, of ``size``; of a probe that has none for it, none."""
-        start, stop = self.shard.bounds(size)
-        whole = stop - start == size
-        return inputs if whole else map_leaves(_own, cut(inputs, start, stop))
+    def place(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Brings the inputs to the model's device.
 
-    def prepare(
-        self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Mapping[str, Any], probes: Mapping[str, Probe]
-    ) -> torch.dtype:
+        Raises:
+            ConfigurationError: where the model has no parameters yet, or its hooks cannot read a probe.
+        """
+        check_initialised(module)
+        with explained(module, "passing a probe through the batch-transfer hooks of"):
+            self.inputs = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
+
+    def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> torch.dtype:
         """Calls the model once on every probe, decides what is followed and kept, and returns the logits' dtype.
 
         Raises:
-            ConfigurationError: where outputs and labels do not fit each other or the distribution, or memory is short.
+            ConfigurationError: where the model cannot be called, outputs and labels do not fit each other or the
+                distribution, or memory is short.
         """
-        try:
-            classes, self._dtype = self._look(trainer, module, inputs, probes)
-        except RuntimeError as error:
-            if self.evaluator.precision == "training" or out_of_memory(error):
-                raise
-            self.evaluator.precision = "training"
-            try:
-                classes, self._dtype = self._look(trainer, module, inputs, probes)
-            except Exception:
-                raise error from None
-            rank_zero_warn(
-                f'`InfoGeometryMonitor(precision="full")`: the model cannot run without autocast ({error}); evaluating '
-                'it in the precision of training instead. Say so yourself with precision="training".'
-            )
+        with explained(module, "calling"), self.evaluator.together():
+            classes = self._looked(trainer, module)
         if len(set(classes.values())) > 1:
             raise ConfigurationError(
                 f"`InfoGeometryMonitor(probes=...)`: the model returns different numbers of classes, {classes}; follow "
@@ -131,10 +136,20 @@ class Outputs:
             for name, selection in self.selections.items()
             if width is not None
         }
+        for name, inputs in self.inputs.items():
+            start, stop = self.shard.bounds(self._sizes[name])
+            if stop - start < self._sizes[name]:
+                self.inputs[name] = map_leaves(_own, cut(inputs, start, stop))
         return self._dtype
 
+    def accompany(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Calls the model as ``observe`` does on every probe, for processes that have the rest of it."""
+        with self.evaluator.together():
+            for name, inputs in self.inputs.items():
+                self.evaluator.calls(trainer, module, inputs, self._sizes[name], _ignore)
+
     def observe(
-        self, trainer: pl.Trainer, module: pl.LightningModule, name: str, inputs: Any, inputs_count: int, whole: bool
+        self, trainer: pl.Trainer, module: pl.LightningModule, name: str, whole: bool
     ) -> tuple[Tensor, Observation | None]:
         """Evaluates the model on a probe.
 
@@ -142,10 +157,10 @@ class Outputs:
             Logits (N, C), or sketches (N, m) where the budget has no room for logits; and for these, if ``whole``, the
             observation of this prediction, since the logits are gone.
         """
-        selection, mine = self.selections[name], self.rows(name)
-        first, last = self.shard.bounds(inputs_count)
+        selection, mine, inputs = self.selections[name], self.rows(name), self.inputs[name]
+        first, last = self.shard.bounds(self._sizes[name])
         if self.budget.exact and self.shard.ranks == 1:
-            return self.evaluator(trainer, module, inputs, inputs_count, selection), None
+            return self.evaluator(trainer, module, inputs, last, selection), None
         labels = selection.labels
         like = torch.empty(mine.stop - mine.start, 0, dtype=self._dtype, device=module.device)
         if self.budget.exact:
@@ -181,18 +196,35 @@ class Outputs:
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
         cpu = torch.device("cpu")
+        self.inputs = {}
         for selection in self.selections.values():
             selection.to(cpu)
         for sketch in self._sketches.values():
             sketch.to(cpu)
 
-    def _look(
-        self, trainer: pl.Trainer, module: pl.LightningModule, inputs: Mapping[str, Any], probes: Mapping[str, Probe]
-    ) -> tuple[dict[str, int], torch.dtype]:
-        """Returns the number of classes on each probe, and the logits' dtype; keeps no logits."""
+    def _looked(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, int]:
+        """Returns the number of classes on each probe; in the precision of training where there is no other."""
+        try:
+            return self._look(trainer, module)
+        except RuntimeError as error:
+            if self.evaluator.precision == "training" or out_of_memory(error):
+                raise
+            self.evaluator.precision = "training"
+            try:
+                classes = self._look(trainer, module)
+            except Exception:
+                raise error from None
+            rank_zero_warn(
+                f'`InfoGeometryMonitor(precision="full")`: the model cannot run without autocast ({error}); evaluating '
+                'it in the precision of training instead. Say so yourself with precision="training".'
+            )
+            return classes
+
+    def _look(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, int]:
+        """Returns the number of classes on each probe; keeps no logits."""
         distribution = self.evaluator.distribution
         classes, dtypes = {}, []
-        for name, probe in probes.items():
+        for name, (probe, *_) in self.chosen.items():
             softmax = distribution.name != Bernoulli.name
             if softmax and probe.binary:
                 raise ConfigurationError(
@@ -201,16 +233,17 @@ class Outputs:
                     "of a regression are not supported)."
                 )
             selection = self.selections[name] = Selection(distribution, len(probe), probe.labels)
-            look = _Look(selection, name)
+            look = Look(selection, name)
             self._sizes[name] = len(probe)
             start, stop = self.shard.bounds(len(probe))
             if start == stop:  # nothing of it is for this process, but what the outputs are like it must know
                 start, stop = 0, 1
-            own = inputs[name] if stop - start == len(probe) else cut(inputs[name], start, stop)
+            inputs = self.inputs[name]
+            own = inputs if stop - start == len(probe) else cut(inputs, start, stop)
             self.evaluator.calls(trainer, module, own, stop - start, partial(look, first=start))
             labels = None if selection.labels is None else selection.labels.cpu()
             check_values(softmax and look.probabilities, labels, look.classes, name)
-            if not softmax and look.chances and len(selection) >= _SUSPICIOUS:
+            if not softmax and look.chances and len(selection) >= SUSPICIOUS:
                 rank_zero_warn(
                     f'`InfoGeometryMonitor(output="bernoulli")`: all outputs on probe {name!r} lie between 0 and 1. '
                     "Logits are expected: if these are probabilities, leave the final sigmoid to the loss, or give "
@@ -218,7 +251,12 @@ class Outputs:
                 )
             classes[name] = look.classes
             dtypes.append(look.dtype)
-        return classes, dtypes[0]
+        self._dtype = dtypes[0]
+        return classes
+
+
+def _ignore(*_: object) -> None:
+    pass
 
 
 def _own(leaf: Any) -> Any:
@@ -231,37 +269,3 @@ def _length(rows: slice) -> int:
 
 def _shifted(rows: slice, by: int) -> slice:
     return slice(rows.start - by, rows.stop - by)
-
-
-_SUSPICIOUS = 32
-"""So many outputs between 0 and 1, and none outside, are hardly logits."""
-
-
-class _Look:
-    """Reads the outputs of a first evaluation, call by call, from the device.
-
-    Attributes:
-        classes: their number.
-        dtype: of the outputs.
-        probabilities: whether every row so far lies in [0, 1] and sums to 1.
-        chances: whether every logit of a second class so far lies in (0, 1).
-    """
-
-    def __init__(self, selection: Selection, name: str) -> None:
-        self.classes, self.dtype = 0, torch.float32
-        self.probabilities = self.chances = True
-        self._selection = selection
-        self._name = name
-
-    def __call__(self, outputs: Tensor, start: int, stop: int, first: int = 0) -> None:
-        start, stop = start + first, stop + first
-        try:
-            self._selection.settle(outputs)
-        except ValueError as error:
-            raise ConfigurationError(f"`Probe(labels=...)` of {self._name!r}: {error}.") from None
-        self.dtype = outputs.dtype
-        self.classes = self._selection.classes(outputs)
-        for _, logits in self._selection.parts(outputs, start, stop, size(self.classes)):
-            self.probabilities = self.probabilities and are_probabilities(logits)
-            second = logits[:, 1]
-            self.chances = self.chances and bool(((second > 0) & (second < 1)).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import lightning.pytorch as pl
@@ -10,25 +11,84 @@ import torch
 from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 from torch import Tensor
 
-from lightning_infogeo.probe import ConfigurationError
+from lightning_infogeo.probe import RECOVERS, ConfigurationError
+
+PATIENCE = timedelta(minutes=2)
+"""How long a process in which an evaluation has raised waits for the others to say that it has in them, too."""
 
 
-def refuse_sharded(trainer: pl.Trainer) -> None:
-    """Raises where the model is not whole in every process.
+class ProcessesApart(BaseException):
+    """Raised where others wait for this process in the middle of a forward: nothing that catches errors may go on."""
 
-    FSDP2 could be evaluated by all processes at once, but a model that raises in one of them would leave the others
-    waiting inside its forward.
+
+def check_strategy(trainer: pl.Trainer, distributed: str, **followed: object) -> None:
+    """Raises where processes hold the model in a way that the monitor cannot follow.
+
+    Args:
+        trainer: with its strategy.
+        distributed: argument of the monitor.
+        followed: arguments of the monitor that need the weights themselves, by name.
 
     Raises:
-        ConfigurationError: for FSDP, DeepSpeed, model parallelism, and several processes otherwise than by DDP.
+        ConfigurationError: for FSDP1, DeepSpeed, and several processes otherwise than by DDP or in parts; and in parts,
+            for what needs more of a process than to call the model.
     """
     strategy = trainer.strategy
-    sharded = isinstance(strategy, (FSDPStrategy, DeepSpeedStrategy, ModelParallelStrategy))
-    if sharded or (trainer.world_size > 1 and not isinstance(strategy, DDPStrategy)):
+    named = f"`{type(strategy).__name__}`"
+    if not isinstance(strategy, ModelParallelStrategy):
+        sharded = isinstance(strategy, (FSDPStrategy, DeepSpeedStrategy))
+        if sharded or (trainer.world_size > 1 and not isinstance(strategy, DDPStrategy)):
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor`: {named} is not supported; use `ModelParallelStrategy` (FSDP2, "
+                '`fully_shard` in `configure_model`), strategy="ddp" or a single device, or remove the callback.'
+            )
+        return
+    if not RECOVERS:
         raise ConfigurationError(
-            f"`InfoGeometryMonitor`: `{type(strategy).__name__}` is not supported: the monitor needs the whole model "
-            'in a process; use strategy="ddp" or a single device, or remove the callback.'
+            f"`InfoGeometryMonitor`: {named} needs a torch with `FSDPModule.reset_iter_state`, such as 2.13, so that "
+            f'training can go on where the model raises on a probe; this is {torch.__version__}; use strategy="ddp".'
         )
+    if distributed == "shard":
+        raise ConfigurationError(
+            f'`InfoGeometryMonitor(distributed="shard")`: under {named} all processes call the model together, with '
+            'the same samples; use distributed="auto".'
+        )
+    for argument, value in followed.items():
+        if value:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor({argument}={value!r})`: under {named} no process has the weights, of which "
+                f"each holds a part; leave {argument} out, what follows predictions needs it not."
+            )
+
+
+def in_parts(trainer: pl.Trainer) -> bool:
+    """Returns whether every process has but a part of the model, so that all of them have to call it together."""
+    return isinstance(trainer.strategy, ModelParallelStrategy) and trainer.world_size > 1
+
+
+def agreement(trainer: pl.Trainer) -> Callable[[bool], bool]:
+    """Returns what ``Evaluator`` takes to agree; to be called in every process that has a part of the model.
+
+    Only where something has raised do processes ask each other, and not over the group in which the others may be
+    waiting for a part of the model.
+    """
+    if not in_parts(trainer):
+        return bool
+    group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+
+    def agree(again: bool) -> bool:
+        found = [False] * trainer.world_size
+        try:
+            torch.distributed.all_gather_object(found, again, group=group)
+        except RuntimeError as error:
+            raise ProcessesApart(
+                "`InfoGeometryMonitor`: evaluating a probe raised in this process and not in all (see above). The "
+                "others wait for it inside the model's forward, so that training cannot go on; give a smaller "
+                "probe_size, or less memory, if it was memory that ran out."
+            ) from error
+        return all(found)
+
+    return agree
 
 
 def first_process_decides(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:
@@ -55,6 +115,8 @@ def first_process_decides(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any
 def all_decide(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:
     """Calls ``decide`` in every process and returns its result, or raises an error of any of them, in all.
 
+    A process in which it returns None leaves the result to the others.
+
     Raises:
         ConfigurationError: where another process raised, with its message, or their results differ.
     """
@@ -69,11 +131,13 @@ def all_decide(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:
         messages = [message for _, message in found if message is not None]
         if messages and error is None:
             raise ConfigurationError(messages[0])
-        if not messages and any(other != found[0][0] for other, _ in found):
+        results = [other for other, _ in found if other is not None]
+        if not messages and any(other != results[0] for other in results):
             raise ConfigurationError(
                 f'`InfoGeometryMonitor(distributed="shard")`: the processes see different outputs, {found}; give '
                 'distributed="rank_zero".'
             )
+        result = results[0] if results else None
     if error is not None:
         raise error
     return result

@@ -14,7 +14,6 @@ from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
 from lightning_infogeo.monitor.album import AGAINST, landscape
 from lightning_infogeo.monitor.arguments import check_same_output, check_same_probes
-from lightning_infogeo.monitor.explained import check_initialised, explained
 from lightning_infogeo.monitor.kept import Kept
 from lightning_infogeo.monitor.milestones import room_for, sums_of
 from lightning_infogeo.monitor.outputs import Outputs
@@ -24,7 +23,7 @@ from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.shards import WHOLE, Measured, Pool, Room, Shard, join_state
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.observation import Observation, observe
-from lightning_infogeo.probe import Chosen, Evaluator, place
+from lightning_infogeo.probe import Chosen, Evaluator
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, arcs_of, extend
 
 
@@ -45,6 +44,7 @@ class Recorder:
     Attributes:
         chosen: as given.
         evaluator: as given.
+        outputs: the model's, on the probes.
         pool: where processes bring together what they have measured.
     """
 
@@ -64,14 +64,14 @@ class Recorder:
         self.evaluator = evaluator
         self._chord = chord
         self._max_records = max_records
-        self._outputs = Outputs(evaluator, max_records, memory, shard)
+        self.outputs = Outputs(chosen, evaluator, max_records, memory, shard)
         self.pool = Pool(shard)
         self._kept = Kept()
         self._loaded: dict[str, Any] | None = None
         self._markers = markers or SampleMarkers(lambda probe: {})
         self._weights = weights or Weights(None)
         self._references = references or References()
-        self._placed: dict[str, tuple[Any, Tensor | None]] = {}
+        self._labels: dict[str, Tensor | None] = {}
         self._latest: dict[str, Tensor] = {}
 
     @property
@@ -82,7 +82,7 @@ class Recorder:
     @property
     def sizes(self) -> dict[str, int]:
         """The samples followed on each probe; known after ``prepare``."""
-        return {name: len(selection) for name, selection in self._outputs.selections.items()}
+        return {name: len(selection) for name, selection in self.outputs.selections.items()}
 
     @property
     def quantities(self) -> dict[str, tuple[str, ...]]:
@@ -96,7 +96,7 @@ class Recorder:
     @property
     def samples(self) -> dict[str, tuple[int, int, Tensor | None]]:
         """Number of samples and classes of each probe, and the samples' labels; known after ``prepare``."""
-        return {name: (*self._outputs.shape(name), labels) for name, (_, labels) in self._placed.items()}
+        return {name: (*self.outputs.shape(name), labels) for name, labels in self._labels.items()}
 
     def predictions(self) -> dict[str, Tensor]:
         """Returns the amplitudes of the last record, NaN where logits were not finite; none where they are sketched."""
@@ -105,32 +105,24 @@ class Recorder:
     @property
     def exact(self) -> bool:
         """Whether predictions are kept as they are, also in the history; known after ``prepare``."""
-        return self._outputs.budget.width is None
+        return self.outputs.budget.width is None
 
     def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> str:
-        """Brings everything to the model's device, checks what the model returns there, and returns its precision.
+        """Gets ready for what the model returns on the probes, which have been placed, and returns its precision.
 
         Raises:
             ConfigurationError: where the model cannot be followed on these probes.
         """
-        check_initialised(module)
-        with explained(module, "passing a probe through the batch-transfer hooks of"):
-            inputs = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
-        probes = {name: chosen.probe for name, chosen in self.chosen.items()}
-        with explained(module, "calling"):
-            dtype = self._outputs.prepare(trainer, module, inputs, probes)
-        self._placed = {
-            name: (self._outputs.mine(inputs[name], len(probe)), self._outputs.labels(name))
-            for name, probe in probes.items()
-        }
-        budget = self._outputs.budget
+        dtype = self.outputs.prepare(trainer, module)
+        self._labels = {name: self.outputs.labels(name) for name in self.chosen}
+        budget = self.outputs.budget
         if self._loaded is not None:  # of all samples, of which a process takes its own
-            mine = {name: (self.sizes[name], self._outputs.rows(name)) for name in self.chosen}
+            mine = {name: (self.sizes[name], self.outputs.rows(name)) for name in self.chosen}
             self._kept.load(self._loaded, mine if self.pool.active else None, self._max_records > 0)
             self._loaded = None
-        for name, (_, labels) in self._placed.items():
-            like, shape = torch.zeros((), dtype=dtype, device=module.device), self._outputs.shape(name, history=True)
-            self._kept.prepare(name, like, self._outputs.shape(name))
+        for name, labels in self._labels.items():
+            like, shape = torch.zeros((), dtype=dtype, device=module.device), self.outputs.shape(name, history=True)
+            self._kept.prepare(name, like, self.outputs.shape(name))
             if self._max_records:
                 self._kept.prepare_history(name, like, shape, budget.records, labels is not None)
             if labels is not None:
@@ -140,8 +132,8 @@ class Recorder:
         self._references.to(module.device)
         self._kept.move(module.device)
         rooms = {
-            n: Room(self.sizes[n], self._outputs.rows(n), labels is not None, room_for(self._kept.histories.get(n)))
-            for n, (_, labels) in self._placed.items()
+            n: Room(self.sizes[n], self.outputs.rows(n), labels is not None, room_for(self._kept.histories.get(n)))
+            for n, labels in self._labels.items()
         }
         self.pool.prepare(rooms, torch.zeros((), dtype=self.dtype, device=module.device))
         sketched = "" if budget.exact else f", sketched to {budget.width}"
@@ -158,9 +150,9 @@ class Recorder:
         points: dict[str, Tensor] = {}
         seen, measured, error = {}, None, None
         try:
-            for name, (inputs, _) in self._placed.items():
-                size = len(self.chosen[name].probe)
-                points[name], seen[name] = self._outputs.observe(trainer, module, name, inputs, size, decision.record)
+            with self.evaluator.together():
+                for name in self._labels:
+                    points[name], seen[name] = self.outputs.observe(trainer, module, name, decision.record)
             measured = self._measured(points, seen, decision.before) if decision.record else None
         except Exception as raised:
             error = raised  # the others wait for this process all the same
@@ -198,18 +190,18 @@ class Recorder:
                 made[name] = self._kept.milestones.landscape(name, self._kept.histories[name])
                 continue
             kept = [self._kept.histories[member] for member in members]
-            labels, used = self._outputs.selections[members[0]].labels, min(self._kept.made, len(kept[0].steps))
-            made[name] = landscape(kept, labels, used, self._outputs.sketch(members[0]))
+            labels, used = self.outputs.selections[members[0]].labels, min(self._kept.made, len(kept[0].steps))
+            made[name] = landscape(kept, labels, used, self.outputs.sketch(members[0]))
             for member, own in zip(members, kept, strict=True):
                 beside = self._references.landscape(member, own, used)
                 made.update({} if beside is None else {f"{member}{AGAINST}": beside})
         return made
 
     def release(self) -> None:
-        """Takes everything off the device; ``prepare`` brings it back."""
-        self._placed.clear()
+        """Takes everything off the device; ``outputs.place`` and ``prepare`` bring it back."""
+        self._labels.clear()
         self._latest = {}
-        self._outputs.release()
+        self.outputs.release()
         self._markers.release()
         self._weights.release()
         self._references.to(torch.device("cpu"))
@@ -248,7 +240,7 @@ class Recorder:
         """Completes what ``state_dict`` gave by the samples of all processes, in the first; to be called by all."""
         if not self.pool.active or self._loaded is not None:
             return True
-        shard, rows = self.pool.shard, self._outputs.rows
+        shard, rows = self.pool.shard, self.outputs.rows
         parts = {name: [rows(name, part) for part in shard.all] for name in state["probes"]}
         return join_state(state, parts, shard, device)
 
@@ -256,8 +248,8 @@ class Recorder:
     def _measured(
         self, points: dict[str, Tensor], seen: dict[str, Observation | None], before: int | None
     ) -> dict[str, Measured]:
-        sketched, measured = not self._outputs.budget.exact, {}
-        for name, (_, labels) in self._placed.items():
+        sketched, measured = not self.outputs.budget.exact, {}
+        for name, labels in self._labels.items():
             earlier = None if self._chord else self._kept.before(name, before)
             measured[name] = Measured(
                 seen[name] or observe(points[name], labels),
@@ -265,7 +257,7 @@ class Recorder:
                 points[name].new_zeros(0),
             )
             if self.pool.active and name in self._kept.histories:
-                kept, outputs, first = self._kept.histories[name], self._outputs, self._outputs.rows(name).start
+                kept, outputs, first = self._kept.histories[name], self.outputs, self.outputs.rows(name).start
                 point, made = outputs.point(name, points[name]), self._kept.made
                 sums = sums_of(kept, point, made, outputs.floor, self.sizes[name], first, outputs.sketch(name))
                 measured[name] = measured[name]._replace(sums=sums)
@@ -278,7 +270,7 @@ class Recorder:
         kept = self._kept
         records: dict[str, Tensor] = {}
         distances: dict[str, Tensor] = {}
-        for name in self._placed:
+        for name in self._labels:
             seen = measured[name].observation
             kept.states[name], records[name] = extend(
                 kept.states[name],
@@ -293,8 +285,8 @@ class Recorder:
             if seen.distances is not None:
                 distances[name] = seen.distances
             if name in kept.histories:
-                point = self._outputs.point(name, points[name])
-                kept.extend(name, step, point, self._outputs.floor, measured[name], self.pool.active)
+                point = self.outputs.point(name, points[name])
+                kept.extend(name, step, point, self.outputs.floor, measured[name], self.pool.active)
         kept.made += 1
         weights = self._weights.extend(step, next(iter(records.values())))
         return torch.cat([*records.values(), *weights, *self._markers.extend(step, distances, records)])

@@ -14,3 +14,4 @@ from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory
 from lightning_infogeo.probe.placement import place as place
 from lightning_infogeo.probe.sampling import Chosen as Chosen
 from lightning_infogeo.probe.sampling import training_batch_size as training_batch_size
+from lightning_infogeo.probe.sharding import RECOVERS as RECOVERS

@@ -16,6 +16,7 @@ from lightning_infogeo.pieces import pieces
 from lightning_infogeo.probe.batch import ConfigurationError, cut
 from lightning_infogeo.probe.guard import WriteGuard
 from lightning_infogeo.probe.randomness import fixed_randomness
+from lightning_infogeo.probe.sharding import joined, resharded
 
 Precision = Literal["full", "training"]
 Read = TypeVar("Read")
@@ -39,6 +40,8 @@ class Evaluator:
         precision: "full" (autocast off) or "training" (the trainer's own context).
         chunk: samples per call.
         distribution: what the model's outputs mean.
+        agree: told, where something has raised, whether calls could be made again in smaller ones, and returns whether
+            they shall be: processes that call one model together all have to do the same.
     """
 
     def __init__(
@@ -47,12 +50,23 @@ class Evaluator:
         precision: Precision,
         chunk: int,
         distribution: Distribution | None = None,
+        agree: Callable[[bool], bool] = bool,
     ) -> None:
         self.logits_fn = logits_fn
         self.precision = precision
         self.chunk = chunk
         self.distribution = distribution or Categorical()
+        self._agree = agree
         self._guard = WriteGuard()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Lets a block with calls be left by an error in all processes that call the model together, or in none."""
+        try:
+            yield
+        except Exception:
+            self._agree(False)
+            raise
 
     def __call__(
         self,
@@ -104,19 +118,34 @@ class Evaluator:
         Raises:
             ConfigurationError: where the output does not fit the distribution.
         """
-        try:
-            return self._calls(trainer, module, inputs, size, read)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error) or min(self.chunk, size) == 1:
-                raise
-        # Not above, where the error holds on to what the calls had in memory.
+        found = self._attempt(trainer, module, inputs, size, read, again=min(self.chunk, size) > 1)
+        if found is not None:
+            return found
+        # Not where it was raised, since the error holds on to what the calls had in memory.
         self.chunk = -(-min(self.chunk, size) // 2)
         if module.device.type != "cpu":
             torch.get_device_module(module.device).empty_cache()
         rank_zero_info(
             f"`InfoGeometryMonitor`: memory ran out on a probe; trying again, {self.chunk} samples at a time."
         )
-        return self._calls(trainer, module, inputs, size, read)
+        return self._attempt(trainer, module, inputs, size, read, again=False) or []
+
+    def _attempt(
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        inputs: Any,
+        size: int,
+        read: Callable[[Tensor, int, int], Read],
+        again: bool,
+    ) -> list[Read] | None:
+        """Returns what ``calls`` does; None where memory ran out and that may be tried ``again``."""
+        try:
+            return self._calls(trainer, module, inputs, size, read)
+        except Exception as error:
+            if not self._agree(again and out_of_memory(error)):
+                raise
+        return None
 
     def _calls(
         self,
@@ -136,6 +165,7 @@ class Evaluator:
             if self.precision == "full":
                 stack.enter_context(torch.autocast(module.device.type, enabled=False))
             stack.enter_context(torch.compiler.set_stance("force_eager"))
+            stack.enter_context(resharded(module))
             found = []
             for start in range(0, size, self.chunk):
                 stop = min(start + self.chunk, size)
@@ -216,7 +246,7 @@ def _outputs(output: Any, size: int, distribution: Distribution) -> Tensor:
     if not isinstance(output, Tensor):
         got = f"`{type(output).__name__}`"
     elif output.is_floating_point() and output.dim() and len(output) == size and distribution.fits(tuple(output.shape)):
-        return output.detach()
+        return joined(output.detach())
     else:
         got = f"a tensor of {output.dtype} and shape {tuple(output.shape)}"
         hint = distribution.hint(tuple(output.shape)) if output.is_floating_point() else ""

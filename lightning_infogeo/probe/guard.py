@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lightning_infogeo.probe.sharding import in_parts, part_here
+
 SMALL = 2**24
 """Bytes of buffers that are copied at every evaluation whether they were seen to be written or not."""
 
@@ -58,7 +60,7 @@ class WriteGuard:
 
 
 class _Held(NamedTuple):
-    """One parameter or buffer as it stands before a forward."""
+    """One parameter or buffer as it stands before a forward; of one in parts, the part in this process."""
 
     key: Key
     registry: dict[str, Any]
@@ -77,7 +79,7 @@ class _Held(NamedTuple):
         self.registry[self.key[1]] = self.tensor
         if self.tensor is None or self.data is None:
             return
-        if self.tensor.data_ptr() != self.data.data_ptr():
+        if not in_parts(self.tensor) and self.tensor.data_ptr() != self.data.data_ptr():
             self.tensor.data = self.data  # replaced by assignment to .data
         if copied is None:
             return
@@ -109,7 +111,7 @@ class _CopyOnWrite(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _save(self, target: Any) -> None:
         for tensor in target if isinstance(target, (list, tuple)) else [target]:
             if isinstance(tensor, Tensor) and tensor.layout == torch.strided:
-                for one in self._watched.pop(tensor.untyped_storage().data_ptr(), []):
+                for one in self._watched.pop(part_here(tensor).untyped_storage().data_ptr(), []):
                     assert one.data is not None
                     self._copies[one.key] = one.data.clone()
 
@@ -118,7 +120,7 @@ def _held(module: nn.Module) -> Iterator[_Held]:
     for path, owner in module.named_modules():
         for registry in (owner._parameters, owner._buffers):
             for name, tensor in registry.items():
-                data = None if tensor is None else tensor.data
+                data = None if tensor is None else part_here(tensor.data)
                 yield _Held((path, name), registry, tensor, data, -1 if tensor is None else _version(tensor))
 
 
