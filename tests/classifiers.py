@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 IMAGES, LABELS = (torch.tensor(values) for values in load_digits(return_X_y=True))
@@ -115,7 +116,7 @@ def fit(callbacks, tmp_path, model=None, train=None, val=None, ckpt_path=None, s
 
 
 def digest(trainer):
-    """A hash of weights, buffers and optimizer state."""
+    """A hash of weights, buffers and optimizer state; of a model in parts to be asked for in all processes."""
     sha = hashlib.sha256()
     states = [
         trainer.lightning_module.state_dict(),
@@ -123,6 +124,8 @@ def digest(trainer):
     ]
 
     def feed(value):
+        if isinstance(value, DTensor):
+            value = value.full_tensor()
         if isinstance(value, torch.Tensor):
             sha.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         elif isinstance(value, dict):

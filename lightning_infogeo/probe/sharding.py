@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 if torch.distributed.is_available():
+    from torch.distributed._functional_collectives import AsyncCollectiveTensor
     from torch.distributed.fsdp import FSDPModule
     from torch.distributed.tensor import DTensor
 else:
-    FSDPModule = DTensor = ()  # type: ignore[misc, assignment]  # nothing is an instance of it
+    AsyncCollectiveTensor = FSDPModule = DTensor = ()  # type: ignore[misc, assignment]  # nothing is an instance of it
 
 RECOVERS = hasattr(FSDPModule, "reset_iter_state")
 """Whether this torch can put FSDP2 back after a forward that raised."""
@@ -29,8 +30,9 @@ def part_here(tensor: Tensor) -> Tensor:
 
 
 def joined(tensor: Tensor) -> Tensor:
-    """Returns a tensor with the parts of all processes; to be called by all of them."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    """Returns a tensor with the parts of all processes, arrived; to be called by all of them."""
+    whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return whole.wait() if isinstance(whole, AsyncCollectiveTensor) else whole
 
 
 @contextmanager
