@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,8 @@ def resharded(module: nn.Module) -> Iterator[None]:
         yield
     except BaseException:
         for outermost in _outermost(module):
-            outermost.reset_iter_state()
+            with suppress(AttributeError):  # where it has not been called yet
+                outermost.reset_iter_state()
         raise
     for submodule in module.modules():
         if isinstance(submodule, FSDPModule):
