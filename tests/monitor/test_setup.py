@@ -5,11 +5,12 @@ from unittest.mock import Mock
 import lightning.pytorch as pl
 import pytest
 import torch
-from lightning.pytorch.strategies import FSDPStrategy, ModelParallelStrategy
+from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe
+from lightning_infogeo.monitor import processes
 from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, trainer, val_loader
 
 
@@ -202,13 +203,34 @@ def test_several_training_loaders(tmp_path):
 
 
 @pytest.mark.parametrize("distributed", ["auto", "rank_zero", "shard"])
-@pytest.mark.parametrize("strategy", [FSDPStrategy, ModelParallelStrategy])
+@pytest.mark.parametrize("strategy", [FSDPStrategy, DeepSpeedStrategy])
 def test_a_sharded_strategy_is_refused_in_setup(strategy, distributed):
-    sharded = Mock(strategy=strategy(), world_size=1)
+    sharded = Mock(strategy=object.__new__(strategy), world_size=1)  # without what DeepSpeed needs to be made
     monitor = InfoGeometryMonitor(distributed=distributed)
-    with pytest.raises(ConfigurationError, match=rf'{strategy.__name__}` is not supported.*strategy="ddp"'):
+    with pytest.raises(ConfigurationError, match=rf'{strategy.__name__}` is not supported.*FSDP2.*strategy="ddp"'):
         monitor.setup(sharded, Mock(), "fit")
     monitor.setup(sharded, Mock(), "test")  # other stages are none of its business
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"distributed": "shard"}, r'distributed="shard"\)`.*use distributed="auto"'),
+        ({"parameters": True}, r"parameters=True\)`.*no process has the weights.*leave parameters out"),
+        ({"neurons": ["net.0"]}, r"neurons=\['net.0'\]\)`.*no process has the weights.*leave neurons out"),
+    ],
+)
+def test_what_needs_more_than_a_part_of_the_model_is_refused_in_setup(options, message):
+    in_parts = Mock(strategy=ModelParallelStrategy(), world_size=2)
+    InfoGeometryMonitor().setup(in_parts, Mock(), "fit")
+    with pytest.raises(ConfigurationError, match=message):
+        InfoGeometryMonitor(**options).setup(in_parts, Mock(), "fit")
+
+
+def test_a_torch_that_cannot_put_fsdp2_back_after_an_error_is_refused_in_setup(monkeypatch):
+    monkeypatch.setattr(processes, "RECOVERS", False)
+    with pytest.raises(ConfigurationError, match=r"reset_iter_state.*this is \d"):
+        InfoGeometryMonitor().setup(Mock(strategy=ModelParallelStrategy(), world_size=2), Mock(), "fit")
 
 
 def test_a_monitor_cannot_be_used_for_a_second_training(tmp_path):
