@@ -74,7 +74,7 @@ class InfoGeometryMonitor(Hooks):
             "training" in the trainer's own precision.
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
         distributed: under DDP with "rank_zero", which is "auto", the first process evaluates the model; with "shard"
-            each process evaluates and keeps a part of every probe.
+            each process evaluates and keeps a part of every probe. Under FSDP2 all evaluate it, and the first records.
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training when overfitting is flagged, in all processes at once.
         strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
@@ -94,7 +94,7 @@ class InfoGeometryMonitor(Hooks):
 
     .. tip:: Several monitors in one Trainer need a ``prefix`` each, which also names their state in checkpoints.
 
-    .. note:: Several processes: DDP. All have the same trajectories and events; ``distributed`` says who does what.
+    .. note:: Several processes: DDP, FSDP2, tensor parallelism. All have the same trajectories and events; ``distributed`` says who does what.
     """
 
     def __init__(

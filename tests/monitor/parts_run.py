@@ -12,6 +12,7 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
+import torch.distributed
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
@@ -87,6 +88,15 @@ def gathered(folder):
         kept = Trajectory.open(folder / "gathered.zarr", "val")
         assert torch.equal(kept.length, made.trajectories["val"].length)
     return found
+
+
+def measured(folder):
+    """By a finished run, which the first process alone has read."""
+    train(monitor(archive=folder / "reference.zarr"), folder)
+    if SPREAD:
+        torch.distributed.barrier()
+    made = monitor(reference=folder / "reference.zarr")
+    return seen(made, train(made, folder, seed=8))
 
 
 def in_columns(folder):
@@ -236,7 +246,7 @@ def alone(folder):
     train(monitor(), folder, FailsAlone)
 
 
-SAME = (gathered, in_columns, tight, both)
+SAME = (gathered, measured, in_columns, tight, both)
 ALL = (*SAME, audited, unchanged, resumed, failures)
 
 
