@@ -94,7 +94,8 @@ class InfoGeometryMonitor(Hooks):
 
     .. tip:: Several monitors in one Trainer need a ``prefix`` each, which also names their state in checkpoints.
 
-    .. note:: Several processes: DDP, FSDP2, tensor parallelism. All have the same trajectories and events; ``distributed`` says who does what.
+    .. note:: Several processes: DDP, FSDP2, tensor parallelism. All have the same trajectories and events;
+        ``distributed`` says who does what.
     """
 
     def __init__(

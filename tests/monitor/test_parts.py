@@ -58,7 +58,7 @@ def close(found, expected, within):
     ("case", "within"), [("gathered", 1e-6), ("measured", 1e-6), ("tight", 1e-6), ("in_columns", 5e-6), ("both", 5e-6)]
 )
 def test_processes_that_hold_a_part_of_the_model_record_what_one_does(case, within, processes, ranks, alone):
-    """By FSDP2; also beside a reference, and in smaller calls once memory has run out; by columns of tensors; by both."""
+    """By FSDP2; beside a reference; in smaller calls once memory has run out; by columns of tensors; by both."""
     expected = alone(case)
     found = [rank[case] for rank in ranks(processes)[1]]
     for key in ("steps", "values", "events", "verdicts", "metrics", "weights", "skipped"):
