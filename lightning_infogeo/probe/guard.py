@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lightning_infogeo.probe.sharding import in_parts, part_here
+from lightning_infogeo.probe.sharding import part_here
 
 SMALL = 2**24
 """Bytes of buffers that are copied at every evaluation whether they were seen to be written or not."""
@@ -79,7 +79,8 @@ class _Held(NamedTuple):
         self.registry[self.key[1]] = self.tensor
         if self.tensor is None or self.data is None:
             return
-        if not in_parts(self.tensor) and self.tensor.data_ptr() != self.data.data_ptr():
+        whole = part_here(self.tensor) is self.tensor  # a part FSDP2 may move, for good, in its first forward
+        if whole and self.tensor.data_ptr() != self.data.data_ptr():
             self.tensor.data = self.data  # replaced by assignment to .data
         if copied is None:
             return

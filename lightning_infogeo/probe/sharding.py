@@ -19,11 +19,6 @@ RECOVERS = hasattr(FSDPModule, "reset_iter_state")
 """Whether this torch can put FSDP2 back after a forward that raised."""
 
 
-def in_parts(tensor: Tensor) -> bool:
-    """Returns whether processes hold a part of the tensor each."""
-    return isinstance(tensor, DTensor)
-
-
 def part_here(tensor: Tensor) -> Tensor:
     """Returns what this process holds of a tensor; the tensor itself where that is all of it."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
