@@ -103,8 +103,10 @@ def _tiled(
     floor: float = OVERLAP_FLOOR,
 ) -> Tensor:
     left, right = _checked(history, other)
+    if history.device.type == "mps":  # which has no float64
+        left, right = left.cpu(), right.cpu()
     samples = history.shape[1]
-    result = torch.zeros(len(left), len(right), dtype=torch.float64, device=history.device)
+    result = torch.zeros(len(left), len(right), dtype=torch.float64, device=left.device)
     # A sample needs the columns of all records, and for a pair of tiles its overlaps and a temporary of the same size.
     columns, overlap = 8 * (history.shape[2] + 2) * (len(left) + len(right)), 16 * _TILE * _TILE
     chunk = min(memory // (columns + overlap), _CACHE // overlap)

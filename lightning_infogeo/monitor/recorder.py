@@ -11,17 +11,17 @@ from torch import Tensor
 
 from lightning_infogeo import history
 from lightning_infogeo.distributions import amplitudes
-from lightning_infogeo.history import HistoryState
-from lightning_infogeo.monitor.album import AGAINST, landscape
+from lightning_infogeo.history import History
 from lightning_infogeo.monitor.arguments import check_same_output, check_same_probes
 from lightning_infogeo.monitor.explained import check_initialised, explained
 from lightning_infogeo.monitor.kept import Kept
-from lightning_infogeo.monitor.milestones import room_for, sums_of
+from lightning_infogeo.monitor.landscapes import AGAINST, landscape
 from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.shards import WHOLE, Measured, Pool, Room, Shard, join_state
+from lightning_infogeo.monitor.tables import room_for, sums_of
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.observation import Observation, observe
 from lightning_infogeo.probe import Chosen, Evaluator, place
@@ -126,7 +126,9 @@ class Recorder:
         budget = self._outputs.budget
         if self._loaded is not None:  # of all samples, of which a process takes its own
             mine = {name: (self.sizes[name], self._outputs.rows(name)) for name in self.chosen}
-            self._kept.load(self._loaded, mine if self.pool.active else None, self._max_records > 0)
+            self._kept.load(
+                self._loaded, mine if self.pool.active else None, self._max_records > 0, self._outputs.floor
+            )
             self._loaded = None
         for name, (_, labels) in self._placed.items():
             like, shape = torch.zeros((), dtype=dtype, device=module.device), self._outputs.shape(name, history=True)
@@ -185,9 +187,9 @@ class Recorder:
         if name in self._kept.histories:
             self._kept.histories[name] = history.mark(self._kept.histories[name], step)
 
-    def history(self, name: str) -> HistoryState:
+    def history(self, name: str) -> History:
         """Returns what is kept of one probe, in the order of time and on the CPU; waits for the device."""
-        return history.in_order(self._kept.histories[name])
+        return self._kept.history(name, self._outputs.floor, self.pool.active)
 
     @torch.no_grad()
     def pictures(self, groups: Mapping[str, tuple[str, ...]]) -> dict[str, Tensor]:
@@ -195,10 +197,10 @@ class Recorder:
         made = {}
         for name, members in groups.items():
             if self.pool.active:
-                made[name] = self._kept.milestones.landscape(name, self._kept.histories[name])
+                made[name] = self._kept.tables.landscape(name, self._kept.histories[name])
                 continue
             kept = [self._kept.histories[member] for member in members]
-            labels, used = self._outputs.selections[members[0]].labels, min(self._kept.made, len(kept[0].steps))
+            labels, used = self._outputs.selections[members[0]].labels, self._kept.used(members[0])
             made[name] = landscape(kept, labels, used, self._outputs.sketch(members[0]))
             for member, own in zip(members, kept, strict=True):
                 beside = self._references.landscape(member, own, used)
