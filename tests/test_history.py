@@ -46,6 +46,17 @@ def test_a_full_history_keeps_first_and_last_and_every_record_counts_once():
         torch.testing.assert_close(history.distances.double(), exact, rtol=1e-4, atol=1e-7)
 
 
+def test_gaps_are_the_distances_to_the_record_before():
+    """Of which the two that a record makes are all that is ever computed."""
+    path = walk()
+    state = start(path[0], 16)
+    for step, point in enumerate(path):
+        state = extend(state, step, point)
+        history, order = ordered(state), state.steps.argsort()[-min(step + 1, 16) :]
+        gaps = [0, *history.distances.diagonal(1).tolist()]
+        assert state.gaps[order].tolist() == pytest.approx(gaps, rel=1e-4, abs=1e-7)
+
+
 def test_marked_records_are_kept_up_to_a_quarter_of_the_slots():
     path = walk()
     state = start(path[0], 16)
@@ -104,7 +115,19 @@ def test_it_reads_nothing_back_from_the_device():
     state = start(point, 4)
     for made in range(6):
         state = extend(state, made, point)
-    assert all(tensor.is_meta for tensor in state)
+    assert all(tensor.is_meta for tensor in [*state, table(state, 4)])
+
+
+def test_a_table_of_two_histories_has_a_row_for_the_slots_of_the_first():
+    a, b = walk(8), walk(16)[8:]
+    one, other = start(a[0], 6), start(b[0], 6)
+    for step in range(4):
+        one, other = extend(one, step, a[step]), extend(other, step, b[step])
+    across = table(one, 4, other=other)
+    assert across.shape == (6, 6)
+    torch.testing.assert_close(across[:4, :4], pairwise_bhattacharyya(a[:4], b[:4]).float())
+    assert not across[4:].any()
+    assert not across[:, 4:].any()
 
 
 def test_the_capped_embedding_is_close_to_the_exact_one():

@@ -124,20 +124,18 @@ class Kept:
             },
         }
 
-    def load(
-        self, state: dict[str, Any], mine: Mapping[str, tuple[int, slice]] | None, histories: bool, floor: float
-    ) -> None:
+    def load(self, state: dict[str, Any], mine: Mapping[str, tuple[int, slice]], histories: bool, floor: float) -> None:
         """Goes on from where ``state_dict`` left off.
 
         Args:
             state: of all samples.
-            mine: how many there are on each probe, and which are those of this process; None where all are.
+            mine: how many there are on each probe, and which are those of this process; empty where all are.
             histories: whether to go on with them, too.
             floor: of overlaps.
         """
-        if mine is not None and histories:  # before this process takes its own samples
+        if mine and histories:  # before this process takes its own samples
             self.tables.load(state["probes"], floor)
-        state = state if mine is None else cut_state(state, mine)
+        state = cut_state(state, mine) if mine else state
         saved = state["probes"]
         self.made = state["made"]
         self.states = {name: TrajectoryState(**entry["state"]) for name, entry in saved.items()}

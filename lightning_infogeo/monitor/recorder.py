@@ -125,10 +125,8 @@ class Recorder:
         }
         budget = self._outputs.budget
         if self._loaded is not None:  # of all samples, of which a process takes its own
-            mine = {name: (self.sizes[name], self._outputs.rows(name)) for name in self.chosen}
-            self._kept.load(
-                self._loaded, mine if self.pool.active else None, self._max_records > 0, self._outputs.floor
-            )
+            mine = {name: (self.sizes[name], self._outputs.rows(name)) for name in self.chosen if self.pool.active}
+            self._kept.load(self._loaded, mine, self._max_records > 0, self._outputs.floor)
             self._loaded = None
         for name, (_, labels) in self._placed.items():
             like, shape = torch.zeros((), dtype=dtype, device=module.device), self._outputs.shape(name, history=True)
@@ -200,8 +198,8 @@ class Recorder:
                 made[name] = self._kept.tables.landscape(name, self._kept.histories[name])
                 continue
             kept = [self._kept.histories[member] for member in members]
-            labels, used = self._outputs.selections[members[0]].labels, self._kept.used(members[0])
-            made[name] = landscape(kept, labels, used, self._outputs.sketch(members[0]))
+            of, used = members[0], self._kept.used(members[0])
+            made[name] = landscape(kept, self._outputs.selections[of].labels, used, self._outputs.sketch(of))
             for member, own in zip(members, kept, strict=True):
                 beside = self._references.landscape(member, own, used)
                 made.update({} if beside is None else {f"{member}{AGAINST}": beside})
