@@ -88,7 +88,7 @@ def pairwise_arc(history: Tensor, other: Tensor | None = None, memory: int = 2**
 def _minus_log(overlaps: Tensor) -> Tensor:
     """Sums −ln over samples, shape (n, t, t') to (t, t'), with one logarithm for eight samples."""
     whole = len(overlaps) // _GROUP * _GROUP
-    products = overlaps[:whole].unflatten(0, (_GROUP, -1)).prod(0)
+    products = overlaps[:whole].reshape(_GROUP, whole // _GROUP, *overlaps.shape[1:]).prod(0)
     return -products.log_().sum(0) - overlaps[whole:].prod(0).log_()
 
 
