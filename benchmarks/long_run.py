@@ -39,7 +39,7 @@ def main() -> None:
             logits = logits + torch.randn(logits.shape, generator=generator) / (1 + step / 8)
             began = time.perf_counter()
             path, _ = trajectory.extend(path, step, logits, labels=labels, before=(step - 1, before))
-            kept = history.extend(kept, step, amplitudes(logits), step)
+            kept = history.extend(kept, step, amplitudes(logits))
             times.append(1e3 * (time.perf_counter() - began))
             sizes.append(nbytes(path, kept))
         at = [n for n in (100, 300, 1_000, 3_000, 10_000) if n <= options.records]

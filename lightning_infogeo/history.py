@@ -1,17 +1,20 @@
-"""A bounded history of predictions with the distances between them, extended one row at a time on the device."""
+"""A bounded history of predictions: the records that lose the path least are dropped, on the device.
+
+Whether a record may go is told by the distances to its neighbours in time, so a record costs two distances however
+many are kept. The distances between all of them are wanted when a picture is drawn: made then and at once
+(``table``), they cost as much as half a dozen of their rows would one by one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distances import OVERLAP_FLOOR, bhattacharyya
-from lightning_infogeo.distances.paired import Reduction
-
-_SCRATCH = 2**24
-"""Bytes of working memory for one row of distances."""
+from lightning_infogeo.distances import OVERLAP_FLOOR, bhattacharyya, pairwise_bhattacharyya
 
 
 class HistoryState(NamedTuple):
@@ -19,7 +22,7 @@ class HistoryState(NamedTuple):
 
     Attributes:
         amplitudes: shape (K, N, C), float32, or sketches of them, (K, N, m); written in place by ``extend``.
-        distances: Bhattacharyya distances between the slots in use, shape (K, K), float32.
+        gaps: Bhattacharyya distances to the record before, shape (K,), float32; 0 for the first.
         weights: how many records each stands for, shape (K,); 0 where a slot is free.
         steps: of the records, shape (K,), int64; −1 where a slot is free.
         used: number of slots in use, scalar int64.
@@ -27,10 +30,28 @@ class HistoryState(NamedTuple):
     """
 
     amplitudes: Tensor
-    distances: Tensor
+    gaps: Tensor
     weights: Tensor
     steps: Tensor
     used: Tensor
+    marked: Tensor
+
+
+class History(NamedTuple):
+    """The records kept, in the order of time and on the CPU.
+
+    Attributes:
+        amplitudes: shape (T, N, C), float32, or sketches of them, (T, N, m).
+        distances: Bhattacharyya distances between them, shape (T, T), float32; nats per sample.
+        weights: how many records each stands for, shape (T,).
+        steps: shape (T,), int64.
+        marked: the records of events, shape (T,), bool.
+    """
+
+    amplitudes: Tensor
+    distances: Tensor
+    weights: Tensor
+    steps: Tensor
     marked: Tensor
 
 
@@ -39,7 +60,7 @@ def start(like: Tensor, capacity: int) -> HistoryState:
     zeros = torch.zeros(capacity, dtype=torch.float32, device=like.device)
     return HistoryState(
         amplitudes=torch.zeros(capacity, *like.shape, dtype=torch.float32, device=like.device),
-        distances=torch.zeros(capacity, capacity, dtype=torch.float32, device=like.device),
+        gaps=zeros,
         weights=zeros,
         steps=torch.full_like(zeros, -1, dtype=torch.int64),
         used=torch.zeros((), dtype=torch.int64, device=like.device),
@@ -51,57 +72,58 @@ def extend(
     state: HistoryState,
     step: int,
     amplitudes: Tensor,
-    made: int,
     floor: float = OVERLAP_FLOOR,
-    row: Tensor | None = None,
+    apart: Callable[[Tensor, Tensor], Tensor] | None = None,
     finite: Tensor | None = None,
 ) -> HistoryState:
     """Adds a record; reads nothing back from the device.
 
-    Costs one pass over the history: one row of distances, by chords, so that records close to each other keep their
-    digits. A full history first drops the record whose loss costs the path least: the one with the smallest weight ×
-    distance to its nearer neighbour in time, which takes over its weight. First and last are never dropped, marked ones
-    only when they exceed a quarter of the slots.
+    A full history first drops the record whose loss costs the path least: the one with the smallest weight × distance
+    to its nearer neighbour in time, which takes over its weight. First and last are never dropped, marked ones only
+    when they exceed a quarter of the slots.
 
     Args:
         state: from ``start`` or an earlier call; not to be used afterwards.
         step: optimizer steps taken, more than at any record before.
         amplitudes: shape (N, C). Where they are not finite the history stays as it is.
-        made: calls before this one, known on the host: no more slots are in use, and those beyond need no distance.
         floor: overlaps below it count as it; of sketches, ``Sketch.floor``.
-        row: distances to the slots, shape (K,), where ``amplitudes`` are some samples of a probe only.
+        apart: gives the distance, shape (1,), between two slots, each of shape (1,), where K stands for the new
+            record: to be given where ``amplitudes`` are of some samples of a probe only.
         finite: whether all amplitudes of the probe are, scalar bool, in the same case.
     """
     capacity = len(state.steps)
     finite = amplitudes.isfinite().all() if finite is None else finite
-    row = row_of(state, amplitudes, made, floor) if row is None else row
-    row = torch.where(state.steps >= 0, row, 0)
+    apart = apart or partial(_apart, state.amplitudes, amplitudes.float(), floor)
+    new = torch.full_like(state.steps[:1], capacity)
     full = state.used == capacity
 
     order = torch.where(state.steps >= 0, state.steps, torch.iinfo(torch.int64).max).argsort()
-    gaps = state.distances[order[:-1], order[1:]]
-    left, right = gaps, torch.cat([gaps[1:], row[order[-1:]]])  # of the second to the last in time
+    gap = torch.where(state.used > 0, apart(order.gather(0, (state.used - 1).clamp_min(0)[None]), new), 0)
+    candidates = order[1:]  # of a full history, whose first stays
+    left = state.gaps[candidates]
+    right = torch.cat([left[1:], gap])
     loss, nearer = torch.minimum(left, right), left <= right
-    protected = state.marked[order[1:]] & (state.marked.sum() <= capacity // 4)
-    victim = torch.where(protected, torch.inf, state.weights[order[1:]] * loss).argmin()
-    dropped = order[1:].gather(0, victim[None])
-    before = order.gather(0, victim[None])
-    after = torch.cat([order[2:], dropped]).gather(0, victim[None])  # itself where its later neighbour is the new one
-    to_left = nearer.gather(0, victim[None])
-    to_new = ~to_left & (victim == capacity - 2)
+    protected = state.marked[candidates] & (state.marked.sum() <= capacity // 4)
+    victim = torch.where(protected, torch.inf, state.weights[candidates] * loss).argmin()[None]
+    dropped, before = candidates.gather(0, victim), order.gather(0, victim)
+    after = torch.cat([order[2:], new]).gather(0, victim)
+    to_left, to_new = nearer.gather(0, victim), after == new
 
     slot = torch.where(full, dropped, state.used.clamp_max(capacity - 1))
+    after = torch.where(to_new, slot, after)
     freed = torch.where(full, state.weights.gather(0, slot), 0)
+    joined = apart(before, torch.where(to_new, new, after))
     heir = torch.where(to_left, before, after)
-    weights = state.weights.index_add(0, heir, torch.where(to_new, 0, freed))
-    weights = weights.index_copy(0, slot, 1 + torch.where(to_new, freed, 0))
-    row = row.index_fill(0, slot, 0)
-    distances = state.distances.index_copy(0, slot, row[None]).index_copy(1, slot, row[:, None])
+    passed_on = to_left | ~to_new
+    weights = state.weights.index_add(0, heir, torch.where(passed_on, freed, 0))
+    weights = weights.index_copy(0, slot, 1 + torch.where(passed_on, 0, freed))
+    gaps = torch.where(full, state.gaps.index_copy(0, after, joined), state.gaps)
+    gaps = gaps.index_copy(0, slot, torch.where(full & to_new, joined, gap))
     kept = state.amplitudes.index_select(0, slot)
     state.amplitudes.index_copy_(0, slot, torch.where(finite, amplitudes.float(), kept))
     return HistoryState(
         amplitudes=state.amplitudes,
-        distances=torch.where(finite, distances, state.distances),
+        gaps=torch.where(finite, gaps, state.gaps),
         weights=torch.where(finite, weights, state.weights),
         steps=torch.where(finite, state.steps.index_fill(0, slot, step), state.steps),
         used=torch.where(finite & ~full, state.used + 1, state.used),
@@ -123,31 +145,40 @@ def restored(state: HistoryState) -> HistoryState:
     return state._replace(amplitudes=torch.cat([state.amplitudes, free]))
 
 
-def row_of(
-    state: HistoryState, amplitudes: Tensor, made: int, floor: float = OVERLAP_FLOOR, reduction: Reduction = "mean"
-) -> Tensor:
-    """Returns the distances of a prediction (N, C) to all slots, shape (K,); 0 to those beyond the first ``made``."""
-    reach = min(made, len(state.steps))
-    row = torch.zeros_like(state.weights)
-    if reach:
-        row[:reach] = distances_to(state.amplitudes[:reach], amplitudes, floor, reduction)
-    return row
+def table(state: HistoryState, used: int, floor: float = OVERLAP_FLOOR, other: HistoryState | None = None) -> Tensor:
+    """Returns the Bhattacharyya distances between all slots, or to those of another history of the same samples.
+
+    Args:
+        state: the history.
+        used: known on the host: no more slots are in use.
+        floor: as for ``extend``.
+        other: of the same capacity, with as many slots in use.
+
+    Returns:
+        Shape (K, K), float32; 0 beyond the first ``used``. Reads nothing back from the device.
+    """
+    distances = state.gaps.new_zeros(len(state.steps), len(state.steps))
+    part = state.amplitudes[:used]
+    pairs = pairwise_bhattacharyya(part, None if other is None else other.amplitudes[:used], floor=floor)
+    distances[:used, :used] = pairs.to(distances)
+    return distances
 
 
-def distances_to(
-    history: Tensor, amplitudes: Tensor, floor: float = OVERLAP_FLOOR, reduction: Reduction = "mean"
-) -> Tensor:
-    """Returns the Bhattacharyya distances of a prediction (N, C) to those of a history (K, N, C), shape (K,)."""
-    rows = max(1, _SCRATCH // (8 * max(amplitudes.numel(), 1)))
-    here = amplitudes.float()
-    return torch.cat([bhattacharyya(part, here, reduction, floor) for part in torch.split(history, rows)])
-
-
-def in_order(state: HistoryState) -> HistoryState:
-    """Returns the records in the order of time, without free slots, on the CPU; waits for the device."""
+def in_order(state: HistoryState, distances: Tensor) -> History:
+    """Returns the records with the distances between all slots, shape (K, K); waits for the device."""
     steps = state.steps.cpu()
     order = steps.argsort()[int((steps < 0).sum()) :]
-    amplitudes, distances, weights, steps, used, marked = (tensor.cpu() for tensor in state)
-    return HistoryState(
-        amplitudes[order], distances[order][:, order], weights[order], steps[order], used, marked[order]
+    return History(
+        amplitudes=state.amplitudes.cpu()[order],
+        distances=distances.cpu()[order][:, order],
+        weights=state.weights.cpu()[order],
+        steps=steps[order],
+        marked=state.marked.cpu()[order],
     )
+
+
+def _apart(kept: Tensor, new: Tensor, floor: float, a: Tensor, b: Tensor) -> Tensor:
+    def at(slot: Tensor) -> Tensor:
+        return torch.where(slot == len(kept), new, kept.index_select(0, slot.clamp_max(len(kept) - 1)))
+
+    return bhattacharyya(at(a), at(b), floor=floor)

@@ -7,8 +7,8 @@ signs into m buckets. It is linear, and ‖Sa − Sb‖² is an unbiased estimat
 to sample, so that errors of samples are uncorrelated and the error of a mean over N samples is √N times smaller.
 
 A logarithm makes a bias of an error: where H² < ½ a sketched d_B = −ln(1 − Ĥ²) of one sample is too large by about
-H⁴/(m BC²), and beyond, −ln⟨Sa, Sb⟩ by about (1/BC² + 1)/(2m). Overlaps below their own error 1/√m count as that:
-no sketched distance exceeds ½ ln m nats.
+H⁴/(m BC²), and beyond, −ln⟨Sa, Sb⟩ by about (1/BC² + 1)/(2m); in tables, which take all from chords, by the first at
+any distance. Overlaps below their own error 1/√m count as that: no sketched distance exceeds ½ ln m nats.
 """
 
 from __future__ import annotations

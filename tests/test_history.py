@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lightning_infogeo import amplitudes, inpca, pairwise_bhattacharyya
-from lightning_infogeo.history import HistoryState, extend, in_order, mark, start
+from lightning_infogeo.history import History, HistoryState, extend, in_order, mark, start, table
 from tests.contracts import random_logits
 
 
@@ -14,11 +14,15 @@ def walk(records=120, samples=20, classes=5):
     return amplitudes(steps.cumsum(0))
 
 
+def ordered(state) -> History:
+    return in_order(state, table(state, len(state.steps)))
+
+
 def kept(path, capacity, steps=None):
     state = start(path[0], capacity)
     for made, point in enumerate(path):
-        state = extend(state, made if steps is None else steps[made], point, made)
-    return in_order(state)
+        state = extend(state, made if steps is None else steps[made], point)
+    return ordered(state)
 
 
 def test_below_its_capacity_everything_is_kept_with_exact_distances():
@@ -42,23 +46,34 @@ def test_a_full_history_keeps_first_and_last_and_every_record_counts_once():
         torch.testing.assert_close(history.distances.double(), exact, rtol=1e-4, atol=1e-7)
 
 
+def test_gaps_are_the_distances_to_the_record_before():
+    """Of which the two that a record makes are all that is ever computed."""
+    path = walk()
+    state = start(path[0], 16)
+    for step, point in enumerate(path):
+        state = extend(state, step, point)
+        history, order = ordered(state), state.steps.argsort()[-min(step + 1, 16) :]
+        gaps = [0, *history.distances.diagonal(1).tolist()]
+        assert state.gaps[order].tolist() == pytest.approx(gaps, rel=1e-4, abs=1e-7)
+
+
 def test_marked_records_are_kept_up_to_a_quarter_of_the_slots():
     path = walk()
     state = start(path[0], 16)
     for made, point in enumerate(path):
-        state = extend(state, made, point, made)
+        state = extend(state, made, point)
         if made in (5, 9, 14, 40):
             state = mark(state, made - 1)
-            near = in_order(state).steps[in_order(state).marked].tolist()[-1]
+            near = ordered(state).steps[ordered(state).marked].tolist()[-1]
             assert abs(near - (made - 1)) <= 3  # itself, unless it has been dropped already
-    kept_marks = in_order(state).steps[in_order(state).marked].tolist()
+    kept_marks = ordered(state).steps[ordered(state).marked].tolist()
     assert kept_marks == [4, 8, 13, near]
     state = mark(state, 119)
     assert int(state.marked.sum()) == 5
     for made, point in enumerate(path, 120):
-        state = extend(state, made, point, made)
+        state = extend(state, made, point)
     assert int(state.marked.sum()) == 4  # with five, any of them may go
-    assert in_order(state).weights.sum() == 240
+    assert ordered(state).weights.sum() == 240
 
 
 def slow(path, capacity):
@@ -99,8 +114,20 @@ def test_it_reads_nothing_back_from_the_device():
     point = torch.empty(6, 3, device="meta")
     state = start(point, 4)
     for made in range(6):
-        state = extend(state, made, point, made)
-    assert all(tensor.is_meta for tensor in state)
+        state = extend(state, made, point)
+    assert all(tensor.is_meta for tensor in [*state, table(state, 4)])
+
+
+def test_a_table_of_two_histories_has_a_row_for_the_slots_of_the_first():
+    a, b = walk(8), walk(16)[8:]
+    one, other = start(a[0], 6), start(b[0], 6)
+    for step in range(4):
+        one, other = extend(one, step, a[step]), extend(other, step, b[step])
+    across = table(one, 4, other=other)
+    assert across.shape == (6, 6)
+    torch.testing.assert_close(across[:4, :4], pairwise_bhattacharyya(a[:4], b[:4]).float())
+    assert not across[4:].any()
+    assert not across[:, 4:].any()
 
 
 def test_the_capped_embedding_is_close_to_the_exact_one():
@@ -120,8 +147,8 @@ def test_the_capped_embedding_is_close_to_the_exact_one():
 
 def test_slots_survive_a_round_trip():
     state = start(torch.ones(2, 2), 4)
-    state = extend(state, 3, amplitudes(torch.zeros(2, 2)), 0)
+    state = extend(state, 3, amplitudes(torch.zeros(2, 2)))
     again = HistoryState(**{name: value.clone() for name, value in state._asdict().items()})
-    a = extend(state, 5, amplitudes(torch.ones(2, 2)), 1)
-    b = extend(again, 5, amplitudes(torch.ones(2, 2)), 1)
+    a = extend(state, 5, amplitudes(torch.ones(2, 2)))
+    b = extend(again, 5, amplitudes(torch.ones(2, 2)))
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))

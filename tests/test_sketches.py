@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lightning_infogeo import amplitudes, bhattacharyya, geodesic
+from lightning_infogeo import amplitudes, bhattacharyya, geodesic, pairwise_bhattacharyya
 from lightning_infogeo.geodesics import ignorance, truth
 from lightning_infogeo.sketches import Sketch
 from tests.contracts import random_logits
@@ -67,6 +67,17 @@ def test_the_bias_of_a_sketched_bhattacharyya_distance_is_the_one_stated(apart):
     stated = hellinger**2 / (WIDTH * overlap**2) if near else (1 / overlap**2 + 1) / (2 * WIDTH)
     noise = 3 * found.std().item() / math.sqrt(DRAWS)
     assert abs(found.mean().item() - exact - stated) < noise + 0.5 * stated
+
+
+@pytest.mark.parametrize("apart", [1.0, 2.0, 3.0])
+def test_in_a_table_of_distances_the_bias_is_that_of_chords_at_any_distance(apart):
+    a, b = pair(apart)
+    overlap = (a * b).sum().item()
+    sa, sb = (x.transpose(0, 1) for x in draws(a, b))  # a draw is a sample here
+    found = pairwise_bhattacharyya(sa, sb, floor=WIDTH**-0.5).item() + math.log(overlap)
+    stated = (1 - overlap) ** 2 / (WIDTH * overlap**2)
+    noise = 3 * math.sqrt(2 * stated / DRAWS)
+    assert abs(found - stated) < noise + 0.5 * stated
 
 
 def test_no_sketched_distance_exceeds_half_the_logarithm_of_the_width():

@@ -1,4 +1,4 @@
-"""Pictures of the trajectory while it grows: what leaves the device for one, and how it becomes coordinates."""
+"""Pictures of the trajectory while it grows: when there is one, and how what left the device becomes coordinates."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_infogeo import figures
-from lightning_infogeo.distances import OVERLAP_FLOOR, pairwise_bhattacharyya
 from lightning_infogeo.embedding import inpca
-from lightning_infogeo.geodesics import geodesic, ignorance, truth
-from lightning_infogeo.history import HistoryState, distances_to
 from lightning_infogeo.markers import Event
+from lightning_infogeo.monitor.landscapes import AGAINST, steps_of
 from lightning_infogeo.monitor.settings import EmbeddingSettings
 from lightning_infogeo.picture import Picture
 from lightning_infogeo.report import Mailbox, Publisher, takes_figures
 from lightning_infogeo.schedules import Clock, LogSpaced
-from lightning_infogeo.sketches import Sketch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,65 +26,8 @@ if TYPE_CHECKING:
 FIRST = 10
 """No picture before this step: two or three points are none."""
 
-AGAINST = " against references"
-"""What the names of landscapes on the axes of references end with; no probe's name does by chance."""
 
 COMPONENTS = 3
-MILESTONES = 11
-"""Points of the geodesic from ignorance to truth that a picture shows."""
-
-_BASE = 2**20
-
-
-def landscape(
-    histories: Sequence[HistoryState], labels: Tensor | None, used: int, sketch: Sketch | None = None
-) -> Tensor:
-    """Returns all that a picture needs, as one matrix with a row a slot; reads nothing back from the device.
-
-    Columns: distances to the slots of all histories; weight; step, as two digits to the base 2²⁰, each exact in
-    float32; and distances to ignorance, or with labels to eleven points of the geodesic from ignorance to truth.
-
-    Args:
-        histories: of the same capacity K, samples and classes.
-        labels: of the samples, shape (N,), or None.
-        used: slots in use, at most.
-        sketch: how the amplitudes kept are sketched; None where they are not.
-    """
-    like = histories[0].amplitudes[0]
-    positions = torch.linspace(0, 1, MILESTONES, device=like.device)
-    if sketch is not None:
-        milestones = sketch.geodesic(labels, positions)
-    elif labels is not None:
-        milestones = geodesic(ignorance(like), truth(labels, like), positions)
-    else:
-        milestones = ignorance(like)[None]
-    floor = OVERLAP_FLOOR if sketch is None else sketch.floor
-    return torch.cat([_rows(i, histories, milestones, used, floor) for i in range(len(histories))])
-
-
-def _rows(index: int, histories: Sequence[HistoryState], milestones: Tensor, used: int, floor: float) -> Tensor:
-    kept = histories[index]
-    columns = [kept.distances if other is kept else _across(kept, other, used, floor) for other in histories]
-    distances = kept.distances.new_zeros(len(kept.steps), len(milestones))
-    to_points = [distances_to(kept.amplitudes[:used], point, floor) for point in milestones]
-    distances[:used] = torch.stack(to_points, dim=1)
-    return torch.cat([*columns, kept.weights[:, None], digits(kept.steps), distances], dim=1)
-
-
-def digits(steps: Tensor) -> Tensor:
-    """Returns steps as two digits to the base 2²⁰, each exact in float32, shape (K, 2)."""
-    return torch.stack([steps // _BASE, steps % _BASE], dim=1).float()
-
-
-def steps_of(digits: Tensor) -> Tensor:
-    """Returns the steps that ``digits`` was given, shape (K,), int64."""
-    return (digits[:, 0] * _BASE + digits[:, 1]).long()
-
-
-def _across(kept: HistoryState, other: HistoryState, used: int, floor: float) -> Tensor:
-    distances = torch.zeros_like(kept.distances)
-    distances[:used, :used] = pairwise_bhattacharyya(kept.amplitudes[:used], other.amplitudes[:used], floor=floor)
-    return distances
 
 
 class Album:
@@ -170,6 +110,15 @@ class Album:
         """Returns which probes share a picture, by a name for each."""
         self._members = (self.settings or EmbeddingSettings()).groups(probes)
         return self._members
+
+    def take(
+        self, probes: Iterable[str], pictures: Callable[[Mapping[str, tuple[str, ...]]], dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        """Returns the landscapes of probes, and counts what it took to compute them as time spent."""
+        began = time.monotonic()
+        landscapes = pictures(self.groups(probes))
+        self._spent += time.monotonic() - began
+        return landscapes
 
     def post(self, step: int, x: int, landscapes: Mapping[str, Tensor]) -> None:
         """Starts the copy of what the picture needs."""

@@ -97,8 +97,8 @@ class Hooks(Readings, pl.Callback, ABC):
         self._neurons.finish(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
         if recorder is not None and self._album.max_records and takes_figures(trainer) and not self._broken:
             x = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
-            groups = self._album.groups(recorder.chosen)
-            self._album.finish(trainer, self._planner.recorded, x, lambda: recorder.pictures(groups), self.events)
+            take = partial(self._album.take, recorder.chosen, recorder.pictures)
+            self._album.finish(trainer, self._planner.recorded, x, take, self.events)
 
     @override
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
@@ -242,7 +242,7 @@ class Hooks(Readings, pl.Callback, ABC):
                 if decision.record and self._archivist.active:
                     self._archivist.ship(clock.step, self._recorder.predictions())
                 if decision.record and x is not None and self._album.due(trainer, clock.step):
-                    pictures = self._recorder.pictures(self._album.groups(self._recorder.chosen))
+                    pictures = self._album.take(self._recorder.chosen, self._recorder.pictures)
             except Exception as raised:
                 error = raised
         elif self._outputs is not None and in_parts(trainer) and due:

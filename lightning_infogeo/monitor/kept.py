@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lightning_infogeo import history
-from lightning_infogeo.history import HistoryState
+from lightning_infogeo.history import History, HistoryState
 from lightning_infogeo.monitor.arguments import check_shape
-from lightning_infogeo.monitor.milestones import Milestones
 from lightning_infogeo.monitor.shards import Measured, cut_state
+from lightning_infogeo.monitor.tables import Tables, row_in
 from lightning_infogeo.trajectory import TrajectoryState, start
 
 
@@ -23,14 +24,14 @@ class Kept:
         made: records so far.
         states: of the trajectories.
         histories: for the embedding; none where no pictures are made.
-        milestones: of the pictures, where processes share the probes.
+        tables: of distances, where processes share the probes.
     """
 
     def __init__(self) -> None:
         self.made = 0
         self.states: dict[str, TrajectoryState] = {}
         self.histories: dict[str, HistoryState] = {}
-        self.milestones = Milestones()
+        self.tables = Tables()
         self._points: dict[int, dict[str, Tensor]] = {}
 
     def prepare(self, name: str, like: Tensor, shape: tuple[int, ...]) -> None:
@@ -52,7 +53,7 @@ class Kept:
         if name not in self.histories:
             self.histories[name] = history.start(like.expand(shape), records)
         check_shape(name, self.histories[name].amplitudes[0], shape)
-        self.milestones.prepare(name, self.histories[name], labelled)
+        self.tables.prepare(name, self.histories[name], labelled)
 
     def keep(self, step: int, points: dict[str, Tensor] | None, steps: Iterable[int]) -> None:
         """Keeps the predictions at ``step``, where there are any to keep, and those of earlier ``steps``."""
@@ -75,13 +76,23 @@ class Kept:
             measured: of all samples of the probe.
             shared: whether ``point`` is of some of them only.
         """
-        kept, sums = self.histories[name], measured.sums
+        kept = self.histories[name]
         if not shared:
-            self.histories[name] = history.extend(kept, step, point, self.made, floor)
+            self.histories[name] = history.extend(kept, step, point, floor)
             return
-        row, finite = sums[1:-1].to(kept.distances), sums[0] == 0
-        self.histories[name] = history.extend(kept, step, point, self.made, floor, row, finite)
-        self.milestones.extend(name, self.histories[name], step, measured, floor)
+        apart = partial(self.tables.apart, name, row_in(measured).to(kept.gaps))
+        self.histories[name] = history.extend(kept, step, point, floor, apart, finite=measured.sums[0] == 0)
+        self.tables.extend(name, self.histories[name], step, measured, floor)
+
+    def used(self, name: str) -> int:
+        """Returns how many slots of a history are in use at most."""
+        return min(self.made, len(self.histories[name].steps))
+
+    def history(self, name: str, floor: float, shared: bool) -> History:
+        """Returns a history in the order of time; arguments as for ``extend``."""
+        kept = self.histories[name]
+        made = self.tables.distances(name, kept) if shared else history.table(kept, self.used(name), floor)
+        return history.in_order(kept, made)
 
     def move(self, device: torch.device) -> None:
         """Brings everything to a device."""
@@ -94,10 +105,10 @@ class Kept:
         self._points = {
             step: {name: kept.to(device) for name, kept in points.items()} for step, points in self._points.items()
         }
-        self.milestones.tables = {name: table.to(device) for name, table in self.milestones.tables.items()}
+        self.tables.tables = {name: table.to(device) for name, table in self.tables.tables.items()}
 
     def state_dict(self, shared: bool) -> dict[str, Any]:
-        """Returns CPU tensors and plain values from which ``load`` goes on; ``shared``: with the milestones."""
+        """Returns CPU tensors and plain values from which ``load`` goes on; ``shared``: with the tables."""
         return {
             "made": self.made,
             "kept": {
@@ -107,21 +118,24 @@ class Kept:
                 name: {
                     "state": {field: tensor.to("cpu", copy=True) for field, tensor in state._asdict().items()},
                     "history": self._history_state(name),
-                    **({"milestones": self.milestones.tables[name].cpu()} if shared and self.histories else {}),
+                    **({"table": self.tables.tables[name].cpu()} if shared and self.histories else {}),
                 }
                 for name, state in self.states.items()
             },
         }
 
-    def load(self, state: dict[str, Any], mine: Mapping[str, tuple[int, slice]] | None, histories: bool) -> None:
+    def load(self, state: dict[str, Any], mine: Mapping[str, tuple[int, slice]], histories: bool, floor: float) -> None:
         """Goes on from where ``state_dict`` left off.
 
         Args:
             state: of all samples.
-            mine: how many there are on each probe, and which are those of this process; None where all are.
+            mine: how many there are on each probe, and which are those of this process; empty where all are.
             histories: whether to go on with them, too.
+            floor: of overlaps.
         """
-        state = state if mine is None else cut_state(state, mine)
+        if mine and histories:  # before this process takes its own samples
+            self.tables.load(state["probes"], floor)
+        state = cut_state(state, mine) if mine else state
         saved = state["probes"]
         self.made = state["made"]
         self.states = {name: TrajectoryState(**entry["state"]) for name, entry in saved.items()}
@@ -132,8 +146,6 @@ class Kept:
                 for name, entry in saved.items()
                 if entry["history"]
             }
-        if mine is not None:
-            self.milestones.tables = {name: e["milestones"] for name, e in saved.items() if "milestones" in e}
 
     def _history_state(self, name: str) -> dict[str, Tensor]:
         kept = self.histories.get(name)

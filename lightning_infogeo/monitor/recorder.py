@@ -11,16 +11,16 @@ from torch import Tensor
 
 from lightning_infogeo import history
 from lightning_infogeo.distributions import amplitudes
-from lightning_infogeo.history import HistoryState
-from lightning_infogeo.monitor.album import AGAINST, landscape
+from lightning_infogeo.history import History
 from lightning_infogeo.monitor.arguments import check_same_output, check_same_probes
 from lightning_infogeo.monitor.kept import Kept
-from lightning_infogeo.monitor.milestones import room_for, sums_of
+from lightning_infogeo.monitor.landscapes import AGAINST, landscape
 from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.shards import WHOLE, Measured, Pool, Room, Shard, join_state
+from lightning_infogeo.monitor.tables import room_for, sums_of
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.observation import Observation, observe
 from lightning_infogeo.probe import Chosen, Evaluator
@@ -117,8 +117,8 @@ class Recorder:
         self._labels = {name: self.outputs.labels(name) for name in self.chosen}
         budget = self.outputs.budget
         if self._loaded is not None:  # of all samples, of which a process takes its own
-            mine = {name: (self.sizes[name], self.outputs.rows(name)) for name in self.chosen}
-            self._kept.load(self._loaded, mine if self.pool.active else None, self._max_records > 0)
+            mine = {name: (self.sizes[name], self.outputs.rows(name)) for name in self.chosen if self.pool.active}
+            self._kept.load(self._loaded, mine, self._max_records > 0, self.outputs.floor)
             self._loaded = None
         for name, labels in self._labels.items():
             like, shape = torch.zeros((), dtype=dtype, device=module.device), self.outputs.shape(name, history=True)
@@ -177,9 +177,9 @@ class Recorder:
         if name in self._kept.histories:
             self._kept.histories[name] = history.mark(self._kept.histories[name], step)
 
-    def history(self, name: str) -> HistoryState:
+    def history(self, name: str) -> History:
         """Returns what is kept of one probe, in the order of time and on the CPU; waits for the device."""
-        return history.in_order(self._kept.histories[name])
+        return self._kept.history(name, self.outputs.floor, self.pool.active)
 
     @torch.no_grad()
     def pictures(self, groups: Mapping[str, tuple[str, ...]]) -> dict[str, Tensor]:
@@ -187,11 +187,11 @@ class Recorder:
         made = {}
         for name, members in groups.items():
             if self.pool.active:
-                made[name] = self._kept.milestones.landscape(name, self._kept.histories[name])
+                made[name] = self._kept.tables.landscape(name, self._kept.histories[name])
                 continue
             kept = [self._kept.histories[member] for member in members]
-            labels, used = self.outputs.selections[members[0]].labels, min(self._kept.made, len(kept[0].steps))
-            made[name] = landscape(kept, labels, used, self.outputs.sketch(members[0]))
+            of, used = members[0], self._kept.used(members[0])
+            made[name] = landscape(kept, self.outputs.selections[of].labels, used, self.outputs.sketch(of))
             for member, own in zip(members, kept, strict=True):
                 beside = self._references.landscape(member, own, used)
                 made.update({} if beside is None else {f"{member}{AGAINST}": beside})

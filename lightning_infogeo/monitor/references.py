@@ -11,7 +11,7 @@ from lightning_infogeo.archive import Archive, ArchiveError
 from lightning_infogeo.distances import pairwise_bhattacharyya
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
-from lightning_infogeo.monitor.album import digits, steps_of
+from lightning_infogeo.monitor.landscapes import digits, steps_of
 from lightning_infogeo.picture import Picture
 from lightning_infogeo.probe import ConfigurationError, Probe
 from lightning_infogeo.reference import QUANTITIES, Chart, Reference, against, chart, reference
@@ -109,7 +109,7 @@ class References:
         if probe not in self._charts:
             return None
         points = self._charts[probe].points
-        distances = kept.distances.new_zeros(len(kept.steps), len(points))
+        distances = kept.gaps.new_zeros(len(kept.steps), len(points))
         distances[:used] = pairwise_bhattacharyya(kept.amplitudes[:used], points).to(distances)
         return torch.cat([distances, kept.weights[:, None], digits(kept.steps)], dim=1)
 

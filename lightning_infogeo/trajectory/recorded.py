@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.archive import Amplitudes, Archive, Recorded
-from lightning_infogeo.history import HistoryState
+from lightning_infogeo.history import History
 from lightning_infogeo.trajectory.extend import LABELLED_QUANTITIES
 
 
@@ -48,7 +48,7 @@ class Trajectory:
         # Numbers alone, eight bytes each: a long run leaves nothing else on the host.
         self._steps = array("q")
         self._values = array("d")
-        self._kept: Callable[[], HistoryState] | None = None
+        self._kept: Callable[[], History] | None = None
         self.recorded: Recorded | None = None
 
     @classmethod
@@ -85,7 +85,7 @@ class Trajectory:
         """Optimizer steps of the records, int64."""
         return torch.tensor(self._steps, dtype=torch.int64)
 
-    def keep(self, kept: Callable[[], HistoryState]) -> None:
+    def keep(self, kept: Callable[[], History]) -> None:
         """Says where the history kept for the embedding is to be had."""
         self._kept = kept
 
@@ -95,7 +95,7 @@ class Trajectory:
         return self._kept is not None
 
     @property
-    def history(self) -> HistoryState:
+    def history(self) -> History:
         """The records kept for the embedding, in order: amplitudes, distances, weights, steps; waits for the device.
 
         Raises:
