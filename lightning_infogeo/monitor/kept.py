@@ -44,7 +44,7 @@ class Kept:
             self.states[name] = start(like.expand(shape))
         check_shape(name, self.states[name].first, shape)
 
-    def prepare_history(self, name: str, like: Tensor, shape: tuple[int, ...], records: int, labelled: bool) -> None:
+    def prepare_history(self, name: str, like: Tensor, shape: tuple[int, ...], records: int) -> None:
         """Begins a history of at most so many records of this shape.
 
         Raises:
@@ -53,7 +53,6 @@ class Kept:
         if name not in self.histories:
             self.histories[name] = history.start(like.expand(shape), records)
         check_shape(name, self.histories[name].amplitudes[0], shape)
-        self.tables.prepare(name, self.histories[name], labelled)
 
     def keep(self, step: int, points: dict[str, Tensor] | None, steps: Iterable[int]) -> None:
         """Keeps the predictions at ``step``, where there are any to keep, and those of earlier ``steps``."""

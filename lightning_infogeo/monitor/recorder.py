@@ -124,7 +124,9 @@ class Recorder:
             like, shape = torch.zeros((), dtype=dtype, device=module.device), self.outputs.shape(name, history=True)
             self._kept.prepare(name, like, self.outputs.shape(name))
             if self._max_records:
-                self._kept.prepare_history(name, like, shape, budget.records, labels is not None)
+                self._kept.prepare_history(name, like, shape, budget.records)
+                if self.pool.active:
+                    self._kept.tables.prepare(name, self._kept.histories[name], labels is not None)
             if labels is not None:
                 self._markers.prepare(name, like.to(self.dtype).new_zeros(self.sizes[name]))
             self._references.check_shape(name, shape)
