@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
@@ -26,6 +27,20 @@ class Event(NamedTuple):
     detected_at: int
     strength: float
     message: str
+
+    @classmethod
+    def of(cls, fields: Sequence[Any]) -> Event:
+        """Returns the event that ``list(event)`` gave ``fields`` for.
+
+        Raises:
+            TypeError: where a field is not of its type.
+            ValueError: where there are more fields or fewer.
+        """
+        name, probe, step, detected_at, strength, message = fields
+        for value, kind in zip(fields, (str, str, int, int, float, str), strict=True):
+            if not isinstance(value, (int, float) if kind is float else kind):
+                raise TypeError(f"an event holds {value!r} in the place of a {kind.__name__}")
+        return cls(name, probe, step, detected_at, strength, message)
 
 
 class Firing(NamedTuple):

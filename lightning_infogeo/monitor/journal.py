@@ -27,6 +27,20 @@ class Entry(NamedTuple):
     markers: dict[tuple[str, ...], float]
     events: list[Event]
 
+    @classmethod
+    def of(cls, saved: Sequence[Any]) -> Entry:
+        """Returns the entry that ``Journal.undelivered`` gave ``saved`` for; raises where it is none."""
+        step, x, rows, markers, events = saved
+        if not all("length" in row for row in rows.values()):
+            raise KeyError("length")
+        return cls(
+            int(step),
+            None if x is None else int(x),
+            {str(name): {str(key): float(value) for key, value in row.items()} for name, row in rows.items()},
+            {tuple(str(part) for part in key): float(value) for key, value in markers},
+            [Event.of(fields) for fields in events],
+        )
+
 
 class Journal:
     """Keeps what was recorded and passes it on, each record once.
@@ -146,10 +160,7 @@ class Journal:
 
     def load_undelivered(self, entries: Sequence[Any]) -> None:
         """Tells at the next hook what the session that made a checkpoint may not have lived to tell."""
-        self._unpublished = [
-            Entry(step, x, rows, {tuple(key): value for key, value in markers}, [Event(*fields) for fields in events])
-            for step, x, rows, markers, events in entries
-        ]
+        self._unpublished = [Entry.of(saved) for saved in entries]
 
     def _report_nan(self, step: int, probes: list[str]) -> None:
         on = [name for name in probes if "/" not in name]

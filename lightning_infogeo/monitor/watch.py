@@ -131,9 +131,11 @@ class Watch:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off, for the markers that there are."""
-        self.events = [Event(*fields) for fields in state["events"]]
-        self._counts = {(name, probe): count for name, probe, count in state["counts"]}
-        self._readings = {(name, probe): reading for name, probe, reading in state["readings"]}
+        self.events = [Event.of(fields) for fields in state["events"]]
+        self._counts = {(name, probe): int(count) for name, probe, count in state["counts"]}
+        self._readings = {
+            (name, probe): [float(value) for value in reading] for name, probe, reading in state["readings"]
+        }
         self._states = {
             (name, probe): unpacked(saved, self.markers[name].start(self._like))
             for name, probe, saved in state["states"]

@@ -199,3 +199,45 @@ def test_impossible_reactions_are_named(argument, value):
 def test_an_event_is_plain_data():
     event = Event("knee", "val", 3, 5, -0.5, "bends")
     assert list(event) == ["knee", "val", 3, 5, -0.5, "bends"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("events", [["knee", "val", 1, 2, 0.5, None]]),
+        ("events", [["knee", "val", 1, 2, None, "bent"]]),
+        ("events", [["knee", "val", 1.5, 2, 0.5, "bent"]]),
+        ("events", [["knee", "val", 1, 2, 0.5]]),
+        ("counts", [["knee", "val", None]]),
+        ("readings", [["knee", "val", [None]]]),
+    ],
+)
+def test_a_checkpoint_whose_events_are_damaged_is_refused(place, value, tmp_path):
+    """Rather than that a hook of the training raises when it tells them."""
+    monitor = InfoGeometryMonitor(schedule=2)
+    fit(monitor, tmp_path)
+    state = monitor.state_dict()
+    state["watch"] = {**state["watch"], "events": [["knee", "val", 1, 2, 0.5, "bent"]]}
+    InfoGeometryMonitor(schedule=2).load_state_dict(state)
+    state["watch"][place] = value
+    with pytest.raises(ConfigurationError, match="damaged or of another version"):
+        InfoGeometryMonitor(schedule=2).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [3, 2, {"val": {"velocity": 1.0}}, [], []],
+        [3, 2, {"val": {"length": None}}, [], []],
+        [3, 2, {"val": {"length": 1.0}}, [[["markers"], None]], []],
+        [None, 2, {}, [], []],
+        [3, 2, {}, [], [["knee", "val", 1, 2, 0.5, None]]],
+    ],
+)
+def test_a_checkpoint_with_a_damaged_record_to_tell_is_refused(entry, tmp_path):
+    monitor = InfoGeometryMonitor(schedule=2)
+    fit(monitor, tmp_path)
+    whole = [3, 2, {"val": {"length": 1.0}}, [[["markers"], 1.0]], [["knee", "val", 1, 2, 0.5, "bent"]]]
+    InfoGeometryMonitor(schedule=2).load_state_dict({**monitor.state_dict(), "undelivered": [whole]})
+    with pytest.raises(ConfigurationError, match="damaged or of another version"):
+        InfoGeometryMonitor(schedule=2).load_state_dict({**monitor.state_dict(), "undelivered": [entry]})
