@@ -24,6 +24,7 @@ class HistoryState(NamedTuple):
         amplitudes: shape (K, N, C), float32, or sketches of them, (K, N, m); written in place by ``extend``.
         gaps: Bhattacharyya distances to the record before, shape (K,), float32; 0 for the first.
         weights: how many records each stands for, shape (K,); 0 where a slot is free.
+        spreads: how far these were from it when it took them over, summed distances, shape (K,).
         steps: of the records, shape (K,), int64; −1 where a slot is free.
         used: number of slots in use, scalar int64.
         marked: the records of events, shape (K,), bool.
@@ -32,6 +33,7 @@ class HistoryState(NamedTuple):
     amplitudes: Tensor
     gaps: Tensor
     weights: Tensor
+    spreads: Tensor
     steps: Tensor
     used: Tensor
     marked: Tensor
@@ -62,6 +64,7 @@ def start(like: Tensor, capacity: int) -> HistoryState:
         amplitudes=torch.zeros(capacity, *like.shape, dtype=torch.float32, device=like.device),
         gaps=zeros,
         weights=zeros,
+        spreads=zeros,
         steps=torch.full_like(zeros, -1, dtype=torch.int64),
         used=torch.zeros((), dtype=torch.int64, device=like.device),
         marked=torch.zeros_like(zeros, dtype=torch.bool),
@@ -78,9 +81,9 @@ def extend(
 ) -> HistoryState:
     """Adds a record; reads nothing back from the device.
 
-    A full history first drops the record whose loss costs the path least: the one with the smallest weight × distance
-    to its nearer neighbour in time, which takes over its weight. First and last are never dropped, marked ones only
-    when they exceed a quarter of the slots.
+    A full history first drops the record that a neighbour in time can best stand for: of a record that stands for w
+    others at the summed distance S, the heir, d away, makes w d + S; that and its own S are together to be least. First
+    and last are never dropped, marked ones only when they exceed a quarter of the slots.
 
     Args:
         state: from ``start`` or an earlier call; not to be used afterwards.
@@ -100,31 +103,37 @@ def extend(
     order = torch.where(state.steps >= 0, state.steps, torch.iinfo(torch.int64).max).argsort()
     gap = torch.where(state.used > 0, apart(order.gather(0, (state.used - 1).clamp_min(0)[None]), new), 0)
     candidates = order[1:]  # of a full history, whose first stays
-    left = state.gaps[candidates]
-    right = torch.cat([left[1:], gap])
-    loss, nearer = torch.minimum(left, right), left <= right
+    weight, spread, before_it = state.weights[candidates], state.spreads[candidates], state.gaps[candidates]
+    to_left = weight * before_it + spread
+    to_right = weight * torch.cat([before_it[1:], gap]) + spread
+    by_left = to_left + state.spreads[order[:-1]]
+    by_right = to_right + torch.cat([spread[1:], torch.zeros_like(gap)])
     protected = state.marked[candidates] & (state.marked.sum() <= capacity // 4)
-    victim = torch.where(protected, torch.inf, state.weights[candidates] * loss).argmin()[None]
-    dropped, before = candidates.gather(0, victim), order.gather(0, victim)
-    after = torch.cat([order[2:], new]).gather(0, victim)
-    to_left, to_new = nearer.gather(0, victim), after == new
-
+    victim = torch.where(protected, torch.inf, torch.minimum(by_left, by_right)).argmin()[None]
+    dropped, before, after = (slots.gather(0, victim) for slots in (candidates, order, torch.cat([order[2:], new])))
+    left = (by_left <= by_right).gather(0, victim)
+    heir = torch.where(left, before, after)
     slot = torch.where(full, dropped, state.used.clamp_max(capacity - 1))
-    after = torch.where(to_new, slot, after)
-    freed = torch.where(full, state.weights.gather(0, slot), 0)
-    joined = apart(before, torch.where(to_new, new, after))
-    heir = torch.where(to_left, before, after)
-    passed_on = to_left | ~to_new
-    weights = state.weights.index_add(0, heir, torch.where(passed_on, freed, 0))
-    weights = weights.index_copy(0, slot, 1 + torch.where(passed_on, 0, freed))
-    gaps = torch.where(full, state.gaps.index_copy(0, after, joined), state.gaps)
-    gaps = gaps.index_copy(0, slot, torch.where(full & to_new, joined, gap))
+
+    def handed_on(kept: Tensor, own: float, handed: Tensor) -> Tensor:
+        """Gives the heir its share, which may be the new record, and then the new record its slot."""
+        with_new = torch.cat([kept, torch.full_like(gap, own)])
+        with_new = with_new.index_add(0, heir, torch.where(full, handed, 0))
+        return with_new[:-1].index_copy(0, slot, with_new[-1:])
+
+    weights = handed_on(state.weights, 1, weight.gather(0, victim))
+    spreads = handed_on(state.spreads, 0, torch.where(left, to_left.gather(0, victim), to_right.gather(0, victim)))
+    joined = apart(before, after)
+    gaps = torch.cat([state.gaps, gap])
+    gaps = torch.where(full, gaps.index_copy(0, after, joined), gaps)
+    gaps = gaps[:-1].index_copy(0, slot, gaps[-1:])
     kept = state.amplitudes.index_select(0, slot)
     state.amplitudes.index_copy_(0, slot, torch.where(finite, amplitudes.float(), kept))
     return HistoryState(
         amplitudes=state.amplitudes,
         gaps=torch.where(finite, gaps, state.gaps),
         weights=torch.where(finite, weights, state.weights),
+        spreads=torch.where(finite, spreads, state.spreads),
         steps=torch.where(finite, state.steps.index_fill(0, slot, step), state.steps),
         used=torch.where(finite & ~full, state.used + 1, state.used),
         marked=torch.where(finite, state.marked.index_fill(0, slot, False), state.marked),

@@ -1,5 +1,3 @@
-import itertools
-
 import pytest
 import torch
 
@@ -80,24 +78,31 @@ def slow(path, capacity):
     """From the definition, on lists."""
     records = []
     for step, point in enumerate(path):
-        records.append([step, 1.0, point])
+        records.append([step, 1.0, 0.0, point])
         if len(records) > capacity:
-            gaps = [
-                float(pairwise_bhattacharyya(torch.stack([a[2], b[2]]))[0, 1]) for a, b in itertools.pairwise(records)
-            ]
-            losses = [records[i][1] * min(gaps[i - 1], gaps[i]) for i in range(1, capacity)]
-            i = 1 + losses.index(min(losses))
-            heir = i - 1 if gaps[i - 1] <= gaps[i] else i + 1
-            records[heir][1] += records[i][1]
+            table = pairwise_bhattacharyya(torch.stack([r[3] for r in records]))
+            merged = {
+                (i, h): records[i][1] * float(table[i, h]) + records[i][2]
+                for i in range(1, capacity)
+                for h in (i - 1, i + 1)
+            }
+            i, h = min(merged, key=lambda pair: merged[pair] + records[pair[1]][2])
+            records[h][1] += records[i][1]
+            records[h][2] += merged[i, h]
             del records[i]
-    return [r[0] for r in records], [r[1] for r in records]
+    return [[r[field] for r in records] for field in range(3)]
 
 
 @pytest.mark.parametrize("capacity", [3, 5, 12])
 def test_it_drops_what_the_definition_drops(capacity):
     path = walk(60)
-    history = kept(path, capacity)
-    assert (history.steps.tolist(), history.weights.tolist()) == slow(path, capacity)
+    state = start(path[0], capacity)
+    for step, point in enumerate(path):
+        state = extend(state, step, point)
+    order = state.steps.argsort()
+    steps, weights, spreads = slow(path, capacity)
+    assert (state.steps[order].tolist(), state.weights[order].tolist()) == (steps, weights)
+    assert state.spreads[order].tolist() == pytest.approx(spreads, rel=1e-4)
 
 
 def test_a_record_that_is_not_finite_leaves_it_as_it_is():
