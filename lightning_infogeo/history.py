@@ -24,7 +24,7 @@ class HistoryState(NamedTuple):
         amplitudes: shape (K, N, C), float32, or sketches of them, (K, N, m); written in place by ``extend``.
         gaps: Bhattacharyya distances to the record before, shape (K,), float32; 0 for the first.
         weights: how many records each stands for, shape (K,); 0 where a slot is free.
-        spreads: how far these were from it when it took them over, summed distances, shape (K,).
+        spreads: about how far these are from it, in sum: distances add up on the way to it, shape (K,).
         steps: of the records, shape (K,), int64; −1 where a slot is free.
         used: number of slots in use, scalar int64.
         marked: the records of events, shape (K,), bool.
@@ -81,9 +81,9 @@ def extend(
 ) -> HistoryState:
     """Adds a record; reads nothing back from the device.
 
-    A full history first drops the record that a neighbour in time can best stand for: of a record that stands for w
-    others at the summed distance S, the heir, d away, makes w d + S; that and its own S are together to be least. First
-    and last are never dropped, marked ones only when they exceed a quarter of the slots.
+    A full history first drops the record that a neighbour in time can best stand for, such that records so far are
+    least far, in sum, from those that stand for them. First and last are never dropped, marked ones only when they
+    exceed a quarter of the slots.
 
     Args:
         state: from ``start`` or an earlier call; not to be used afterwards.
@@ -97,35 +97,23 @@ def extend(
     capacity = len(state.steps)
     finite = amplitudes.isfinite().all() if finite is None else finite
     apart = apart or partial(_apart, state.amplitudes, amplitudes.float(), floor)
-    new = torch.full_like(state.steps[:1], capacity)
     full = state.used == capacity
 
     order = torch.where(state.steps >= 0, state.steps, torch.iinfo(torch.int64).max).argsort()
-    gap = torch.where(state.used > 0, apart(order.gather(0, (state.used - 1).clamp_min(0)[None]), new), 0)
-    candidates = order[1:]  # of a full history, whose first stays
-    weight, spread, before_it = state.weights[candidates], state.spreads[candidates], state.gaps[candidates]
-    to_left = weight * before_it + spread
-    to_right = weight * torch.cat([before_it[1:], gap]) + spread
-    by_left = to_left + state.spreads[order[:-1]]
-    by_right = to_right + torch.cat([spread[1:], torch.zeros_like(gap)])
-    protected = state.marked[candidates] & (state.marked.sum() <= capacity // 4)
-    victim = torch.where(protected, torch.inf, torch.minimum(by_left, by_right)).argmin()[None]
-    dropped, before, after = (slots.gather(0, victim) for slots in (candidates, order, torch.cat([order[2:], new])))
-    left = (by_left <= by_right).gather(0, victim)
-    heir = torch.where(left, before, after)
-    slot = torch.where(full, dropped, state.used.clamp_max(capacity - 1))
+    gap = torch.where(state.used > 0, apart(order.gather(0, (state.used - 1).clamp_min(0)[None]), _new(state)), 0)
+    loss = _least(state, order, gap)
+    slot = torch.where(full, loss.dropped, state.used.clamp_max(capacity - 1))
 
-    def handed_on(kept: Tensor, own: float, handed: Tensor) -> Tensor:
+    def handed_on(kept: Tensor, own: float, share: Tensor) -> Tensor:
         """Gives the heir its share, which may be the new record, and then the new record its slot."""
         with_new = torch.cat([kept, torch.full_like(gap, own)])
-        with_new = with_new.index_add(0, heir, torch.where(full, handed, 0))
+        with_new = with_new.index_add(0, loss.heir, torch.where(full, share, 0))
         return with_new[:-1].index_copy(0, slot, with_new[-1:])
 
-    weights = handed_on(state.weights, 1, weight.gather(0, victim))
-    spreads = handed_on(state.spreads, 0, torch.where(left, to_left.gather(0, victim), to_right.gather(0, victim)))
-    joined = apart(before, after)
+    weights = handed_on(state.weights, 1, loss.weight)
+    spreads = handed_on(state.spreads, 0, loss.spread)
     gaps = torch.cat([state.gaps, gap])
-    gaps = torch.where(full, gaps.index_copy(0, after, joined), gaps)
+    gaps = torch.where(full, gaps.index_copy(0, loss.after, apart(loss.before, loss.after)), gaps)
     gaps = gaps[:-1].index_copy(0, slot, gaps[-1:])
     kept = state.amplitudes.index_select(0, slot)
     state.amplitudes.index_copy_(0, slot, torch.where(finite, amplitudes.float(), kept))
@@ -184,6 +172,62 @@ def in_order(state: HistoryState, distances: Tensor) -> History:
         steps=steps[order],
         marked=state.marked.cpu()[order],
     )
+
+
+class _Loss(NamedTuple):
+    """What a full history can best spare: slots, shape (1,), where K is that of the new record.
+
+    Attributes:
+        dropped: the record to go.
+        before: its neighbour in time.
+        after: the other.
+        heir: which of them stands for it from now on.
+        weight: what the heir takes over, shape (1,).
+        spread: about how far that is from the heir, in sum, shape (1,).
+    """
+
+    dropped: Tensor
+    before: Tensor
+    after: Tensor
+    heir: Tensor
+    weight: Tensor
+    spread: Tensor
+
+
+def _least(state: HistoryState, order: Tensor, gap: Tensor) -> _Loss:
+    """Returns the loss after which what the heir stands for is least far from it in sum.
+
+    A record that stands for w, itself among them, S away in sum, hands on w d + S to an heir d away.
+
+    Args:
+        state: the history.
+        order: its slots by time, shape (K,).
+        gap: distance of the new record to the last, shape (1,).
+    """
+    some, others = order[1:], torch.cat([order[2:], _new(state)])  # the first stays
+    weight, spread, before_it = state.weights[some], state.spreads[some], state.gaps[some]
+    to_left, to_right = weight * before_it + spread, weight * torch.cat([before_it[1:], gap]) + spread
+    left = to_left + state.spreads[order[:-1]]
+    right = to_right + torch.cat([spread[1:], torch.zeros_like(gap)])
+    protected = state.marked[some] & (state.marked.sum() <= len(order) // 4)
+    victim = torch.where(protected, torch.inf, torch.minimum(left, right)).argmin()[None]
+
+    def of(values: Tensor) -> Tensor:
+        return values.gather(0, victim)
+
+    leftwards = of(left <= right)
+    return _Loss(
+        dropped=of(some),
+        before=of(order),
+        after=of(others),
+        heir=torch.where(leftwards, of(order), of(others)),
+        weight=of(weight),
+        spread=torch.where(leftwards, of(to_left), of(to_right)),
+    )
+
+
+def _new(state: HistoryState) -> Tensor:
+    return torch.full_like(state.steps[:1], len(state.steps))
 
 
 def _apart(kept: Tensor, new: Tensor, floor: float, a: Tensor, b: Tensor) -> Tensor:
