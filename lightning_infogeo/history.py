@@ -195,9 +195,11 @@ class _Loss(NamedTuple):
 
 
 def _least(state: HistoryState, order: Tensor, gap: Tensor) -> _Loss:
-    """Returns the loss after which what the heir stands for is least far from it in sum.
+    """Returns the loss of least w d + (S + S′) / 2.
 
-    A record that stands for w, itself among them, S away in sum, hands on w d + S to an heir d away.
+    A record that stands for w, itself among them, S away in sum, hands on w d + S to an heir d away, which has S′
+    already. Without the S a record would go on absorbing a path that leaves it in small steps; with the whole of them,
+    one amid what it stands for could absorb no more.
 
     Args:
         state: the history.
@@ -206,9 +208,10 @@ def _least(state: HistoryState, order: Tensor, gap: Tensor) -> _Loss:
     """
     some, others = order[1:], torch.cat([order[2:], _new(state)])  # the first stays
     weight, spread, before_it = state.weights[some], state.spreads[some], state.gaps[some]
-    to_left, to_right = weight * before_it + spread, weight * torch.cat([before_it[1:], gap]) + spread
-    left = to_left + state.spreads[order[:-1]]
-    right = to_right + torch.cat([spread[1:], torch.zeros_like(gap)])
+    to_left, to_right = weight * before_it, weight * torch.cat([before_it[1:], gap])
+    # Added in this order, either of two records of one weight is the same loss to the last bit, for all processes.
+    left = to_left + (spread + state.spreads[order[:-1]]) / 2
+    right = to_right + (spread + torch.cat([spread[1:], torch.zeros_like(gap)])) / 2
     protected = state.marked[some] & (state.marked.sum() <= len(order) // 4)
     victim = torch.where(protected, torch.inf, torch.minimum(left, right)).argmin()[None]
 
@@ -222,7 +225,7 @@ def _least(state: HistoryState, order: Tensor, gap: Tensor) -> _Loss:
         after=of(others),
         heir=torch.where(leftwards, of(order), of(others)),
         weight=of(weight),
-        spread=torch.where(leftwards, of(to_left), of(to_right)),
+        spread=of(spread) + torch.where(leftwards, of(to_left), of(to_right)),
     )
 
 

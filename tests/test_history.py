@@ -86,7 +86,7 @@ def slow(path, capacity):
                 for i in range(1, capacity)
                 for h in (i - 1, i + 1)
             }
-            i, h = min(merged, key=lambda pair: merged[pair] + records[pair[1]][2])
+            i, h = min(merged, key=lambda pair: merged[pair] + (records[pair[1]][2] - records[pair[0]][2]) / 2)
             records[h][1] += records[i][1]
             records[h][2] += merged[i, h]
             del records[i]
