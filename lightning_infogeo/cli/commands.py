@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from jsonargparse.typing import NonNegativeInt, PositiveInt
@@ -69,13 +68,20 @@ def _demo(options: Namespace) -> None:
 def _compare(options: Namespace) -> None:
     from lightning_infogeo.cli.compare import compare_runs
 
+    _check(options)
     compare_runs(options)
 
 
 def _report(options: Namespace) -> None:
     from lightning_infogeo.cli.report import report_runs
 
+    _check(options)
     report_runs(options)
+
+
+def _check(options: Namespace) -> None:
+    if options.landmarks == 1:
+        raise Failure("--landmarks 1: must be 2 or more, such as 500; 0 for all distances.", Exit.USAGE)
 
 
 def _demo_arguments() -> ArgumentParser:
@@ -165,13 +171,3 @@ def _version() -> str:
         return version("lightning-infogeo")
     except PackageNotFoundError:
         return "unknown"
-
-
-def checked(options: Any) -> None:
-    """Raises for options that no run can fit.
-
-    Raises:
-        Failure: where there are such.
-    """
-    if options.landmarks == 1:
-        raise Failure("--landmarks 1: must be 2 or more, such as 500; 0 for all distances.", Exit.USAGE)

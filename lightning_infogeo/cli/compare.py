@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from lightning_infogeo.cli.belonging import check_keys, check_together, sentences
-from lightning_infogeo.cli.commands import checked
 from lightning_infogeo.cli.failure import Exit, Failure
 from lightning_infogeo.cli.files import FILES, folder_for, write
 from lightning_infogeo.cli.processes import Processes
@@ -23,7 +22,6 @@ def compare_runs(options: Any) -> None:
     Raises:
         Failure: where they cannot be compared.
     """
-    checked(options)
     processes = Processes(options.device)
     try:
         _compare_runs(options, processes)

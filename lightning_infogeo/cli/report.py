@@ -9,7 +9,6 @@ from typing import Any
 
 from lightning_infogeo.archive import ArchiveError
 from lightning_infogeo.cli.belonging import check_keys, check_together, sentences
-from lightning_infogeo.cli.commands import checked
 from lightning_infogeo.cli.compare import compared
 from lightning_infogeo.cli.failure import Exit, Failure
 from lightning_infogeo.cli.processes import Processes
@@ -28,7 +27,6 @@ def report_runs(options: Any) -> None:
     Raises:
         Failure: where they do not belong on one map.
     """
-    checked(options)
     script = len(plotly_script().encode())  # a missing plotly is said before any work
     processes = Processes(options.device)
     try:
