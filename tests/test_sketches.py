@@ -69,15 +69,16 @@ def test_the_bias_of_a_sketched_bhattacharyya_distance_is_the_one_stated(apart):
     assert abs(found.mean().item() - exact - stated) < noise + 0.5 * stated
 
 
-@pytest.mark.parametrize("apart", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("apart", [2.0, 3.0])
 def test_in_a_table_of_distances_the_bias_is_that_of_chords_at_any_distance(apart):
-    a, b = pair(apart)
-    overlap = (a * b).sum().item()
-    sa, sb = (x.transpose(0, 1) for x in draws(a, b))  # a draw is a sample here
-    found = pairwise_bhattacharyya(sa, sb, floor=WIDTH**-0.5).item() + math.log(overlap)
-    stated = (1 - overlap) ** 2 / (WIDTH * overlap**2)
-    noise = 3 * math.sqrt(2 * stated / DRAWS)
-    assert abs(found - stated) < noise + 0.5 * stated
+    a, b = pair(apart, samples=20)
+    overlaps = (a * b).sum(-1)
+    sa, sb = (x.flatten(0, 1)[None] for x in draws(a, b))  # a draw of a sample is a sample here
+    found = pairwise_bhattacharyya(sa, sb, floor=WIDTH**-0.5).item() + overlaps.log().mean().item()
+    stated = ((1 - overlaps) ** 2 / (WIDTH * overlaps**2)).mean().item()
+    noise = 3 * math.sqrt(2 * stated / sa.shape[1])
+    assert found > noise  # without a bias it would not be
+    assert abs(found - stated) < noise + 0.3 * stated
 
 
 def test_no_sketched_distance_exceeds_half_the_logarithm_of_the_width():

@@ -49,8 +49,8 @@ class Tables:
 
     def apart(self, name: str, row: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """Returns the distance between slots, shape (1,) each, where ``b`` may be a new record with this ``row``."""
-        table = self.tables[name][:, : len(row)]
-        return torch.cat([table, row[:, None]], dim=1)[a, b]
+        slots = len(row)
+        return torch.where(b == slots, row[a], self.tables[name][a, b.clamp_max(slots - 1)])
 
     def extend(self, name: str, kept: HistoryState, step: int, measured: Measured, floor: float) -> None:
         """Takes a record that ``kept`` holds already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import lightning.pytorch as pl
@@ -118,34 +119,21 @@ class Evaluator:
         Raises:
             ConfigurationError: where the output does not fit the distribution.
         """
-        found = self._attempt(trainer, module, inputs, size, read, again=min(self.chunk, size) > 1)
-        if found is not None:
-            return found
-        # Not where it was raised, since the error holds on to what the calls had in memory.
+        made = partial(self._calls, trainer, module, inputs, size, read)
+        try:
+            return made()
+        except Exception as error:
+            if not self._agree(min(self.chunk, size) > 1 and out_of_memory(error)):
+                raise
+        # Not above, where the error holds on to what the calls had in memory.
         self.chunk = -(-min(self.chunk, size) // 2)
         if module.device.type != "cpu":
             torch.get_device_module(module.device).empty_cache()
         rank_zero_info(
             f"`InfoGeometryMonitor`: memory ran out on a probe; trying again, {self.chunk} samples at a time."
         )
-        return self._attempt(trainer, module, inputs, size, read, again=False) or []
-
-    def _attempt(
-        self,
-        trainer: pl.Trainer,
-        module: pl.LightningModule,
-        inputs: Any,
-        size: int,
-        read: Callable[[Tensor, int, int], Read],
-        again: bool,
-    ) -> list[Read] | None:
-        """Returns what ``calls`` does; None where memory ran out and that may be tried ``again``."""
-        try:
-            return self._calls(trainer, module, inputs, size, read)
-        except Exception as error:
-            if not self._agree(again and out_of_memory(error)):
-                raise
-        return None
+        with self.together():
+            return made()
 
     def _calls(
         self,

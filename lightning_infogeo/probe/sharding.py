@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-if torch.distributed.is_available():
+if TYPE_CHECKING or torch.distributed.is_available():
     from torch.distributed._functional_collectives import AsyncCollectiveTensor
     from torch.distributed.fsdp import FSDPModule
     from torch.distributed.tensor import DTensor
 else:
-    AsyncCollectiveTensor = FSDPModule = DTensor = ()  # type: ignore[misc, assignment]  # nothing is an instance of it
+    AsyncCollectiveTensor = FSDPModule = DTensor = ()  # nothing is an instance of it
 
 RECOVERS = hasattr(FSDPModule, "reset_iter_state")
 """Whether this torch can put FSDP2 back after a forward that raised."""

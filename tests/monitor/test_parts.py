@@ -3,48 +3,19 @@
 All cases of ``parts_run`` are run by one ``torchrun`` for two processes and one for four.
 """
 
-import json
-import sys
-from functools import cache
-from subprocess import run
-
 import pytest
 import torch
 
 from tests.classifiers import fit
 from tests.monitor import parts_run
-from tests.monitor.test_resume import ByStep, pytestmark  # noqa: F401
+from tests.monitor.ranks import compared, launch
+from tests.monitor.test_resume import ByStep
+from tests.monitor.test_resume import pytestmark as pytestmark
 
 PROCESSES = [2, 4]
 
 
-def launch(folder, processes, *cases):
-    options = ["--standalone", "--nproc_per_node", str(processes)]
-    script = [parts_run.__file__, str(folder), str(processes), *cases]
-    command = [sys.executable, "-m", "torch.distributed.run", *options, *script]
-    return run(command, capture_output=True, text=True, timeout=240, check=False)
-
-
-@pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
-    @cache
-    def launched(processes):
-        folder = tmp_path_factory.mktemp(f"parts{processes}")
-        finished = launch(folder, processes)
-        found = [json.loads(path.read_text()) for path in sorted(folder.glob("rank*.json"))]
-        assert len(found) == processes, finished.stderr[-3000:]
-        return folder, found
-
-    return launched
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    @cache
-    def trained(case):
-        return json.loads(json.dumps(getattr(parts_run, case)(tmp_path_factory.mktemp(case))))
-
-    return trained
+ranks, alone = compared(parts_run)
 
 
 def close(found, expected, within):
@@ -129,7 +100,7 @@ def test_what_is_raised_is_raised_in_every_process(case, error, processes, ranks
 
 def test_a_process_that_fails_alone_ends_the_training(tmp_path):
     """Since the others wait for it inside the forward; the launcher ends them."""
-    finished = launch(tmp_path, 2, "alone")
+    finished = launch(parts_run, tmp_path, 2, "alone")
     assert finished.returncode != 0
     assert "MemoryError: no room" in finished.stderr
     assert "ProcessesApart: `InfoGeometryMonitor`: evaluating a probe raised in this process and not in all" in (

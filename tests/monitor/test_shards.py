@@ -9,9 +9,8 @@ import re
 import signal
 import socket
 import sys
-from functools import cache
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen, run
+from subprocess import DEVNULL, PIPE, Popen
 
 import pytest
 import torch
@@ -21,34 +20,14 @@ from lightning_infogeo.distances import fisher_rao_from_logits
 from lightning_infogeo.monitor.shards import Shard
 from tests.classifiers import fit
 from tests.monitor import shard_run
+from tests.monitor.ranks import compared
 from tests.monitor.test_resume import ByStep, pytestmark  # noqa: F401
 
 PROCESSES = [2, 4]
 SCRIPT = Path(shard_run.__file__)
 
 
-@pytest.fixture(scope="module")
-def ranks(tmp_path_factory):
-    @cache
-    def launched(processes):
-        folder = tmp_path_factory.mktemp(f"shared{processes}")
-        options = ["--standalone", "--nproc_per_node", str(processes)]
-        command = [sys.executable, "-m", "torch.distributed.run", *options, str(SCRIPT), str(folder), str(processes)]
-        finished = run(command, capture_output=True, text=True, timeout=240, check=False)
-        found = [json.loads(path.read_text()) for path in sorted(folder.glob("rank*.json"))]
-        assert len(found) == processes, finished.stderr[-3000:]
-        return folder, found
-
-    return launched
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    @cache
-    def trained(case):
-        return json.loads(json.dumps(getattr(shard_run, case)(tmp_path_factory.mktemp(case))))
-
-    return trained
+ranks, alone = compared(shard_run)
 
 
 def close(found, expected, within=1e-6):
