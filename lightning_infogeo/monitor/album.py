@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 FIRST = 10
 """No picture before this step: two or three points are none."""
 
-
 COMPONENTS = 3
 
 
