@@ -57,7 +57,6 @@ CASES = {
     "training's precision": {"precision": "training"},
     "weights": {"parameters": True},
     "histogram of all weights": {"parameters": DENSITY},
-    "neurons": {"neurons": True},
     "history sketched": {"memory": "3MB", "model": wide},
     "all sketched": {"memory": "1MB", "model": wide},
     "few records kept": {"memory": 40_000},
@@ -94,9 +93,15 @@ def test_a_record_waits_for_nothing_in_float16(name, tmp_path):
 
 def test_nor_one_that_is_archived(accelerator, tmp_path):
     pytest.importorskip("zarr")
-    monitor = watched(tmp_path, accelerator, {"archive": tmp_path / "run.zarr", "neurons": True})
+    monitor = watched(tmp_path, accelerator, {"archive": tmp_path / "run.zarr"})
     assert monitor.records > 16
     assert len(Trajectory.open(tmp_path / "run.zarr", "val")) == 17
+
+
+def test_nor_one_of_neurons(accelerator, tmp_path):
+    for library in ("kmapper", "sklearn", "networkx"):
+        pytest.importorskip(library)
+    assert watched(tmp_path, accelerator, {"neurons": True}).records > 16
 
 
 @pytest.mark.gpu
