@@ -37,7 +37,8 @@ def test_it_stays_flat_over_many_records(options, accelerator, tmp_path):
     fit([watching(memory=32_000, **options), noted], tmp_path, accelerator, max_steps=steps, max_epochs=-1)
     assert len(noted.bytes) == 4
     assert min(noted.bytes) > 0
-    assert noted.bytes[2:] == noted.bytes[1:2] * 2  # a history of eight records is full before
+    # A history of eight records is full before; one record may be on its way to the host, or not.
+    assert max(noted.bytes[1:]) - min(noted.bytes[1:]) <= 2**14
 
 
 @pytest.mark.gpu
