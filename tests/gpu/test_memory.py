@@ -13,9 +13,9 @@ SHAPE = (PROBE.stop - PROBE.start, CLASSES)
 
 def held(device):
     """Bytes of tensors on the device; on the CPU, where curves are kept too, of predictions on the probe."""
+    gc.collect()  # what fits before this one have left in circles
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
-    gc.collect()
     return sum(t.nbytes for t in gc.get_objects() if type(t) is torch.Tensor and t.shape[-2:] == SHAPE)
 
 
