@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
-    ["schedules", "distributions", "archive", "pieces"],
+    ["lightnings", "schedules", "distributions", "archive", "pieces"],
     ["distances", "sketches"],
     ["geodesics", "metrics", "curvature", "collapse"],
     ["history", "observation", "embedding", "markers", "parameters", "scaling", "theory"],
@@ -20,7 +20,7 @@ ORDER = [
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 KNOW = {
-    "lightning": {"probe", "report", "monitor", "demo", "cli"},
+    "lightning_utilities": {"lightnings"},
     "matplotlib": {"figures", "report"},
     "mpl_toolkits": {"figures"},
     "kmapper": {"topology"},
@@ -69,6 +69,15 @@ def test_only_the_edges_know_a_framework(path):
         framework = name.split(".")[0]
         if framework in KNOW and not typing_only:
             assert room(path) in KNOW[framework], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_one_file_knows_the_packages_of_lightning_and_it_only_names_their_types(path):
+    """Whoever imports a class of one does not know it of the other. The demo and a command train on their own."""
+    for name, at_top, typing_only in imports(path):
+        if name.split(".")[0] in {"lightning", "pytorch_lightning", "lightning_fabric"}:
+            known = (room(path) == "lightnings" and typing_only) or room(path) == "demo"
+            assert known or (path.name == "processes.py" and room(path) == "cli" and not at_top), f"imports {name}"
 
 
 def test_matplotlib_and_pandas_are_imported_only_when_used():

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo import figures
 from lightning_infogeo.embedding import inpca
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.landscapes import AGAINST, steps_of
 from lightning_infogeo.monitor.settings import EmbeddingSettings

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.archive import ArchiveError, ArchiveInUse, ArchiveWriter, Background, Folder, Row, to_arrays
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.metadata import metadata_of
 from lightning_infogeo.monitor.neurons import ROOM, Neurons

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_infogeo.archive import Archive, ArchiveError, Folder
 from lightning_infogeo.distributions import Bernoulli, Categorical, Distribution, Tokens
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import (
     LateGeneralisation,
     LogLogKnee,

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-import lightning.pytorch as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.distributions import Distribution
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments

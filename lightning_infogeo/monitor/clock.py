@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-import lightning.pytorch as pl
-
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.schedules import Clock
 
 

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import lightning.pytorch as pl
 from torch.nn.parameter import is_lazy
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.probe import ConfigurationError
 
 

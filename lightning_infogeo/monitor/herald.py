@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-import lightning.pytorch as pl
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
-
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
 from lightning_infogeo.markers import Event, OverfittingOnset
 
 

@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from typing_extensions import override
 
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.clock import read_clock

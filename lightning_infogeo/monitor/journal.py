@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.watch import Watch

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.monitor.settings import ArchiveSettings
 
 _DEEPEST = 8

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo import figures
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.probe import ConfigurationError
 from lightning_infogeo.report import Mailbox, Publisher, takes_figures
 from lightning_infogeo.schedules import Clock, LogSpaced, Schedule, is_int

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
+from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
 from lightning_infogeo.monitor.budget import Budget, allotted, exact_from
 from lightning_infogeo.monitor.explained import check_initialised, explained
 from lightning_infogeo.monitor.look import SUSPICIOUS, Look

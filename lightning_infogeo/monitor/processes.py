@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy, ModelParallelStrategy
 from torch import Tensor
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.probe import RECOVERS, ConfigurationError
 
 PATIENCE = timedelta(minutes=2)
@@ -35,9 +34,9 @@ def check_strategy(trainer: pl.Trainer, distributed: str, **followed: object) ->
     """
     strategy = trainer.strategy
     named = f"`{type(strategy).__name__}`"
-    if not isinstance(strategy, ModelParallelStrategy):
-        sharded = isinstance(strategy, (FSDPStrategy, DeepSpeedStrategy))
-        if sharded or (trainer.world_size > 1 and not isinstance(strategy, DDPStrategy)):
+    if not isinstance(strategy, pl.classes("strategies.ModelParallelStrategy")):
+        sharded = isinstance(strategy, pl.classes("strategies.FSDPStrategy", "strategies.DeepSpeedStrategy"))
+        if sharded or (trainer.world_size > 1 and not isinstance(strategy, pl.classes("strategies.DDPStrategy"))):
             raise ConfigurationError(
                 f"`InfoGeometryMonitor`: {named} is not supported; use `ModelParallelStrategy` (FSDP2, "
                 '`fully_shard` in `configure_model`), strategy="ddp" or a single device, or remove the callback.'
@@ -63,7 +62,7 @@ def check_strategy(trainer: pl.Trainer, distributed: str, **followed: object) ->
 
 def in_parts(trainer: pl.Trainer) -> bool:
     """Returns whether every process has but a part of the model, so that all of them have to call it together."""
-    return isinstance(trainer.strategy, ModelParallelStrategy) and trainer.world_size > 1
+    return trainer.world_size > 1 and isinstance(trainer.strategy, pl.classes("strategies.ModelParallelStrategy"))
 
 
 def agreement(trainer: pl.Trainer) -> Callable[[bool], bool]:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import Event, OverfittingOnset, Verdict, packed, unpacked
 from lightning_infogeo.monitor.weights import NETWORK, ROOM
 from lightning_infogeo.trajectory import Trajectory

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
+
+from lightning_infogeo.lightnings import MisconfigurationException
 
 LABEL_NAMES = ("label", "labels", "y", "target")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.probe.batch import ConfigurationError
 from lightning_infogeo.probe.randomness import fixed_randomness
 from lightning_infogeo.probe.sampling import Chosen, choose

@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.distributions import Categorical, Distribution, Selection
+from lightning_infogeo.lightnings import rank_zero_info
 from lightning_infogeo.pieces import pieces
 from lightning_infogeo.probe.batch import ConfigurationError, cut
 from lightning_infogeo.probe.guard import WriteGuard
@@ -247,7 +247,8 @@ def _outputs(output: Any, size: int, distribution: Distribution) -> Tensor:
 @contextmanager
 def _silent(module: nn.Module) -> Iterator[None]:
     """Makes ``self.log`` do nothing: what a forward logs here would overwrite what training logged."""
-    loggers = [submodule for submodule in module.modules() if isinstance(submodule, pl.LightningModule)]
+    kinds = pl.classes("LightningModule")
+    loggers = [submodule for submodule in module.modules() if isinstance(submodule, kinds)]
     own = [(submodule, submodule.__dict__.get("log")) for submodule in loggers]
     try:
         for submodule, _ in own:

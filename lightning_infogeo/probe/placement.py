@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.probe.batch import map_leaves, split
 from lightning_infogeo.probe.evaluation import in_evaluation_mode
 from lightning_infogeo.probe.randomness import fixed_randomness

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.picture import Picture
 
 
@@ -88,7 +87,7 @@ class Publisher:
         if x is None or not trainer.is_global_zero:
             return
         for logger in self._alive(trainer):
-            if isinstance(logger, TensorBoardLogger):
+            if _is_tensorboard(logger):
                 with self._guarding(logger):
                     logger.experiment.add_text("/".join((self.prefix, key)), markdown, x)
 
@@ -97,7 +96,7 @@ class Publisher:
         for logger in self._alive(trainer):
             tag = getattr(logger, "group_separator", "/").join((self.prefix, key))
             with self._guarding(logger):
-                if isinstance(logger, TensorBoardLogger):
+                if _is_tensorboard(logger):
                     logger.experiment.add_figure(tag, figure, x)
                 elif hasattr(logger, "log_figure"):
                     logger.log_figure(tag, figure, step=x)
@@ -110,7 +109,7 @@ class Publisher:
         """Sends trajectories as points in three dimensions to TensorBoard's Mesh and Projector plugins."""
         style = {"material": {"cls": "PointsMaterial", "size": 0.03}}
         for logger in self._alive(trainer):
-            if not isinstance(logger, TensorBoardLogger):
+            if not _is_tensorboard(logger):
                 continue
             for name, picture in pictures.items():
                 points = torch.nn.functional.pad(picture.embedding.coordinates, (0, 3))[:, :3].float()
@@ -149,7 +148,11 @@ def takes_figures(trainer: pl.Trainer) -> bool:
     """Returns whether any logger of the trainer does."""
     loggers = trainer.loggers if trainer.is_global_zero else []
     methods = ("log_figure", "log_image")
-    return any(isinstance(logger, TensorBoardLogger) or any(hasattr(logger, m) for m in methods) for logger in loggers)
+    return any(_is_tensorboard(logger) or any(hasattr(logger, m) for m in methods) for logger in loggers)
+
+
+def _is_tensorboard(logger: object) -> bool:
+    return isinstance(logger, pl.classes("loggers.TensorBoardLogger"))
 
 
 def _pixels(figure: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
