@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lightning_utilities.core.rank_zero import rank_zero_info as rank_zero_info
 from lightning_utilities.core.rank_zero import rank_zero_warn as rank_zero_warn
 
-PACKAGES = ("lightning.pytorch", "pytorch_lightning")
+PACKAGES = {"lightning.pytorch": "lightning", "pytorch_lightning": "pytorch-lightning"}
+"""As they are imported, and the names of the distributions that they are installed by."""
 
 if TYPE_CHECKING:
     from lightning.fabric.utilities.exceptions import MisconfigurationException as MisconfigurationException
@@ -49,6 +50,12 @@ def classes(*names: str) -> tuple[type, ...]:
             if kind is not None:
                 found.append(kind)
     return tuple(found)
+
+
+def packages_of(thing: object) -> tuple[str, ...]:
+    """Returns the packages that the class of ``thing`` builds on: one, or none where it is not of Lightning."""
+    modules = [f"{kind.__module__}." for kind in type(thing).__mro__]
+    return tuple(package for package in PACKAGES if any(module.startswith(f"{package}.") for module in modules))
 
 
 def _adopt() -> None:

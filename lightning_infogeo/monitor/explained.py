@@ -45,6 +45,21 @@ def resumable(key: str, loaded: bool = True) -> Iterator[None]:
         ) from error
 
 
+def check_packages(trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    """Raises ``ConfigurationError`` where a Trainer of one Lightning is to train by what was made for the other."""
+    own = pl.packages_of(trainer)
+    for thing in (module, trainer.fit_loop._data_source.instance):
+        others = pl.packages_of(thing)
+        for_one_alone = isinstance(thing, pl.classes("LightningModule", "LightningDataModule"))
+        if own and for_one_alone and own[0] not in others:
+            name = type(thing).__name__
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor`: the Trainer is of `{own[0]}`, but `{name}` of `{others[0]}`, another package "
+                f"with classes of its own; where `{name}` is defined, write `import {own[0]} as pl` and not "
+                f"`import {others[0]} as pl`, or the other way round for the Trainer."
+            )
+
+
 def check_initialised(module: pl.LightningModule) -> None:
     """Raises ``ConfigurationError`` where a first call of the model would make its parameters."""
     tensors = itertools.chain(module.named_parameters(), module.named_buffers())

@@ -15,7 +15,7 @@ from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.clock import read_clock
-from lightning_infogeo.monitor.explained import resumable
+from lightning_infogeo.monitor.explained import check_packages, resumable
 from lightning_infogeo.monitor.herald import Herald
 from lightning_infogeo.monitor.neurons import foreseen
 from lightning_infogeo.monitor.outputs import Outputs
@@ -50,6 +50,7 @@ class Hooks(Readings, pl.Callback, ABC):
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
+            check_packages(trainer, pl_module)
             check_strategy(trainer, self.distributed, parameters=self.parameters, neurons=self.neurons)
 
     @override

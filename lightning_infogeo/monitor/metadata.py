@@ -39,7 +39,7 @@ def metadata_of(trainer: pl.Trainer, module: pl.LightningModule, settings: Archi
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "lightning": _version("lightning"),
+            **{pl.PACKAGES[package]: _version(pl.PACKAGES[package]) for package in pl.packages_of(trainer)},
             "lightning-infogeo": _version("lightning-infogeo"),
         },
         **plain(dict(settings.metadata)),
