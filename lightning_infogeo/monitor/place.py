@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from lightning_infogeo.archive import ArchiveError, Folder
 
@@ -58,7 +58,8 @@ def unused(folder: Folder) -> Iterator[Folder]:
         if not free.exists():
             yield free
     raise ArchiveError(
-        f"archive {folder.path!r}: is there already, and so are all beside it up to {PLACES - 1}; give a path of its own."
+        f"archive {folder.path!r}: is there already, and so are all beside it up to {PLACES - 1}; give a path of its "
+        "own."
     )
 
 
@@ -79,7 +80,7 @@ def _shared_folder(logger: Any, root: str) -> str:
     return next((os.fspath(folder) for folder in folders if _named(folder)), root)
 
 
-def _named(folder: Any) -> bool:
+def _named(folder: Any) -> TypeGuard[str | os.PathLike[str]]:
     return isinstance(folder, (str, os.PathLike)) and os.fspath(folder) != ""
 
 
