@@ -13,15 +13,13 @@ from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.neurons import Neurons, NeuronTrajectory
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.probe import Probe
-from lightning_infogeo.report import summary_table
+from lightning_infogeo.report import Summary, summary_table
 from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.trajectory import Trajectory
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
-    from rich.console import Group
-    from rich.table import Table
 
 
 class Readings:
@@ -97,6 +95,6 @@ class Readings:
         """
         return dimensions_of(self.trajectories, self.followed, features)
 
-    def summary(self) -> Table | Group:
+    def summary(self) -> Summary:
         """Returns tables for the terminal: what was seen on each probe, its dimensions, and the events."""
         return summary_table(self.trajectories, self.events, self.verdicts, self.dimensions())
