@@ -10,5 +10,5 @@ def lettered(name: str) -> str:
         >>> lettered("lr$x^$"), lettered("_hidden")
         ('lr\\$x^\\$', ' _hidden')
     """
-    text = name.replace("$", r"\$")
+    text = name.encode("utf-8", "replace").decode().replace("$", r"\$")  # of a file, it may be of no encoding
     return f" {text}" if text.startswith("_") else text
