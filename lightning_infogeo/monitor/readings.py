@@ -55,8 +55,8 @@ class Readings:
         if not self._album.max_records or self._recorder is None or not any(map(len, self.trajectories.values())):
             raise RuntimeError("`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process.")
         step = max(int(trajectory.steps[-1]) for trajectory in self.trajectories.values())
-        landscapes = self._album.take(self._recorder.chosen, self._recorder.pictures)
-        return self._album.draw(landscapes, step, self.events)
+        members = self._album.groups(self._recorder.chosen)
+        return self._album.draw(members, self._recorder.pictures(members), step, self.events)
 
     def to_frame(self, probe: str) -> pandas.DataFrame:
         """Returns what was recorded on ``probe``, one row a record, indexed by step.
