@@ -7,6 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
+    ["copies"],
     ["schedules", "distributions", "archive", "pieces"],
     ["distances", "sketches"],
     ["geodesics", "metrics", "curvature", "collapse"],

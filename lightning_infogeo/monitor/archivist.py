@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_infogeo.archive import ArchiveError, ArchiveInUse, ArchiveWriter, Background, Folder, Row, to_arrays
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.metadata import metadata_of
 from lightning_infogeo.monitor.neurons import ROOM, Neurons
@@ -27,8 +28,12 @@ SMALL = 2**24
 """Bytes of a probe's inputs that are stored without being asked for."""
 
 
-class Archivist:
+class Archivist(
+    Portable, left_behind={"_background": None, "_mail": {}, "_arrived": {}, "_copied": True, "_forked": ""}
+):
     """Writes everything recorded to one archive, off the training thread; in the first process only.
+
+    A copy of it writes nothing; a training that goes on with one does so in a copy of the archive.
 
     Args:
         settings: where and how; None to write nothing.
@@ -48,6 +53,8 @@ class Archivist:
         self._arrived: dict[tuple[str, int], np.ndarray[Any, Any]] = {}
         self._events: list[Event] = []
         self._known: dict[str, str] = {}
+        self._copied = False
+        self._forked = ""
 
     @property
     def active(self) -> bool:
@@ -135,7 +142,7 @@ class Archivist:
 
     def load_state_dict(self, state: dict[str, str]) -> None:
         """Goes on with the archive of an earlier session."""
-        self._known = dict(state)
+        self._known, self._copied = dict(state), False
 
     def _attempt(self, action: Any) -> None:
         if self._background is None:
@@ -185,12 +192,12 @@ class Archivist:
         )
 
     def _gone_on_with(self, old: Folder, metadata: dict[str, Any], recorded: int) -> ArchiveWriter:
-        """Returns the writer of the archive so far, or where that belongs to another training, of a copy."""
+        """Returns the writer of the archive so far, or where another training may go on with that, of a copy."""
         assert self.settings is not None
         folder = Folder(self._place.path)
-        if self.settings.path == "auto" and self._place.holds(old.path):
+        if old.path == self._forked or (self.settings.path == "auto" and self._place.holds(old.path)):
             folder = old
-        if old.path == folder.path:
+        if old.path == folder.path and not self._copied:
             writer = ArchiveWriter(folder, metadata, self.settings.compression)
             if writer.run != self._known["run"]:
                 writer.close()
@@ -200,11 +207,12 @@ class Archivist:
             folder = next(unused(folder))
             folder.copy_from(old)
             writer = ArchiveWriter(folder, metadata, self.settings.compression, fork=True)
+            self._forked = folder.path
         writer.truncate(recorded)
         return writer
 
     def _noted(self, writer: ArchiveWriter) -> ArchiveWriter:
-        self._known = {"path": writer.folder.path, "run": writer.run}
+        self._known, self._copied = {"path": writer.folder.path, "run": writer.run}, False
         return writer
 
     def _add_all(

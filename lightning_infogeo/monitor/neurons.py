@@ -14,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from lightning_infogeo import figures
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.probe import ConfigurationError
 from lightning_infogeo.report import Mailbox, Publisher, takes_figures
 from lightning_infogeo.schedules import Clock, LogSpaced, Schedule, is_int
@@ -52,7 +53,7 @@ class NeuronTrajectory(NamedTuple):
     vectors: Tensor
 
 
-class Neurons:
+class Neurons(Portable, left_behind={"archived": False, "_recorder": None, "_fresh": {}}):
     """Records them, keeps them within the budget on the host, and shows what can be shown.
 
     Args:

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
 from lightning_infogeo.monitor.budget import Budget, allotted, exact_from
@@ -32,7 +33,7 @@ from lightning_infogeo.probe import (
 from lightning_infogeo.sketches import Sketch
 
 
-class Outputs:
+class Outputs(Portable, left_behind={"inputs": {}}):
     """Evaluates a model on probes and reads its outputs.
 
     Args:

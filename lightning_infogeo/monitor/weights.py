@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.parameters import QUANTITIES, DensityState, ParameterDensity
 from lightning_infogeo.probe import ConfigurationError
 from lightning_infogeo.trajectory import WEIGHTS
@@ -14,7 +15,7 @@ from lightning_infogeo.trajectory import WEIGHTS
 NETWORK = f"{WEIGHTS}network"
 
 
-class Weights:
+class Weights(Portable, left_behind={"_groups": {}}):
     """Holds the densities of a module's weights and turns each record into quantities.
 
     Args:

@@ -14,10 +14,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.picture import Picture
 
 
-class Publisher:
+class Publisher(Portable, left_behind={"_lost": set()}):
     """Writes scalars to every logger of a trainer and into its ``callback_metrics``.
 
     Not by ``self.log``, which keeps the last value and writes it again at Lightning's own steps.
