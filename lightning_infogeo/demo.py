@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -133,11 +134,12 @@ def demo(logdir: str = "infogeo_demo", max_steps: int = 4000, seed: int = 0) -> 
     embedded = Path(logger.log_dir) / "embedding.png"
     monitor.picture().savefig(embedded, dpi=110)
     console.print(monitor.summary())
-    console.print(f"The same as pictures: {picture} and {embedded.name} beside it", highlight=False, soft_wrap=True)
-    console.print(
-        f"Live, beside the usual metrics: {_tensorboard()} --logdir {logdir}", highlight=False, soft_wrap=True
-    )
-    console.print("(its browser page reloads only after ticking Settings ▸ Reload data)", highlight=False)
+    for line in (
+        f"The same as pictures: {picture} and {embedded.name} beside it",
+        f"Live, beside the usual metrics: {_tensorboard()} --logdir {logdir}",
+        "(its browser page reloads only after ticking Settings ▸ Reload data)",
+    ):
+        console.print(Text(line), soft_wrap=True)  # a path may hold what would be markup
 
 
 def _tensorboard() -> str:

@@ -32,13 +32,13 @@ def to_frame(trajectory: Trajectory) -> pandas.DataFrame:
 
 
 def to_csv(trajectories: Mapping[str, Trajectory], path: str | Path) -> None:
-    """Writes all trajectories to one file, a row a probe and record; what is not defined is left empty.
+    """Writes all trajectories to one file in UTF-8, a row a probe and record; what is not defined is left empty.
 
     Columns are the quantities of probes, and where weights are followed also those of theirs.
     """
     others = [quantity for trajectory in trajectories.values() for quantity in trajectory.quantities]
     header = tuple(dict.fromkeys((*LABELLED_QUANTITIES, *others)))
-    with open(path, "w", newline="") as file:
+    with open(path, "w", newline="", encoding="utf-8", errors="replace") as file:
         writer = csv.writer(file)
         writer.writerow(["probe", "step", *header, "schedule", "lag", "precision"])
         for name, trajectory in trajectories.items():

@@ -18,11 +18,12 @@ import math
 import torch
 from torch import Tensor
 
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import amplitudes, precise
 from lightning_infogeo.pieces import pieces
 
 
-class Sketch:
+class Sketch(Portable):
     """A linear map of the amplitudes of N samples from R^C to R^m, the same for the same arguments.
 
     Args:

@@ -58,3 +58,11 @@ def test_an_embedding_names_the_events_of_every_row_once():
     (legend,) = embedding(pictures, 30, events).legends
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels.count("knee") == labels.count("overfitting") == labels.count("truth") == 1
+
+
+def test_names_are_text_whatever_is_in_them():
+    names = ["$x^$", r"a\$b$c$", "_hidden", "[0.5]"]
+    figure = curves({name: made([3, 1, 2]) for name in names})
+    figure.savefig(io.BytesIO())
+    labels = [text.get_text().strip() for text in figure.legends[0].get_texts()]
+    assert [label.replace(r"\$", "$") for label in labels if "closest" not in label] == names  # as matplotlib draws it

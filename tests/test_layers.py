@@ -7,7 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
-    ["lightnings", "schedules", "distributions", "archive", "pieces"],
+    ["copies", "lightnings"],
+    ["schedules", "distributions", "archive", "pieces"],
     ["distances", "sketches"],
     ["geodesics", "metrics", "curvature", "collapse"],
     ["history", "observation", "embedding", "markers", "parameters", "scaling", "theory"],

@@ -1,9 +1,12 @@
 import io
+import logging
 import math
 import re
+import sys
 from html import unescape
 
 import markdown
+import pytest
 import torch
 from rich.console import Console
 
@@ -81,3 +84,43 @@ def test_texts_of_events_are_text_alone_in_markdown():
     ]
     assert rows == [[*[" ".join(t.split())] * 2, "1", "2", "0.5", " ".join(t.split())] for t in texts]
     assert set(re.findall(r"</?(\w+)", html)) <= {"table", "thead", "tbody", "tr", "th", "td"}
+
+
+def one_table():
+    trajectory = Trajectory(LABELLED_QUANTITIES, "", 1, "")
+    trajectory.append(40, [0.1, 2.5, 2, 0.8, 0.7, 2, 0.2191, 0.6])
+    return summary_table({"val": trajectory, "bare–": Trajectory(QUANTITIES, "", 1, "")})
+
+
+def test_the_table_is_one_in_print_in_logs_and_in_notebooks(capsys, caplog):
+    table = one_table()
+    print(table)
+    printed = capsys.readouterr().out
+    with caplog.at_level(logging.INFO):
+        logging.info("%s", table)
+    bundle = table._repr_mimebundle_((), ())
+    for text in (printed, repr(table), caplog.text, bundle["text/plain"], table._repr_html_(), bundle["text/html"]):
+        assert "Information geometry of this training" in text
+        assert re.search(r"│ val .*0\.2191", text)
+    assert "<pre" in table._repr_html_()
+    assert "\x1b" not in printed  # no colours where they would be characters
+
+
+def test_the_text_of_a_table_does_not_depend_on_being_in_a_notebook(monkeypatch):
+    """There rich displays what it is told to write into a file."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert "│ val " in str(one_table())
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp932", "cp1252"])
+def test_a_table_can_be_shown_on_a_console_of_any_encoding(monkeypatch, encoding):
+    for show in (print, lambda table: Console().print(table)):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(sys, "stdout", stream)
+        show(one_table())
+        stream.flush()
+        text = stream.buffer.getvalue().decode(encoding)
+        assert "0.2191" in text
+        assert ("bare–" if encoding == "cp1252" else "bare?") in text
+    with pytest.raises(UnicodeEncodeError):  # as it would be without
+        "–".encode("cp932")

@@ -18,7 +18,7 @@ def find_archives(path: str | os.PathLike[str]) -> list[str]:
     wrong with it; Zarr groups of other programs are not, unless the path itself is one.
 
     Args:
-        path: of an archive or of a folder, local or a URL; may hold ``*``.
+        path: of an archive or of a folder, local or a URL; may hold ``*``, and no other character stands for others.
 
     Raises:
         FileNotFoundError: where there is nothing at this path.
@@ -26,7 +26,8 @@ def find_archives(path: str | os.PathLike[str]) -> list[str]:
     """
     given = Folder(path)
     if "*" in given.path and not given.exists(""):
-        places = [_named(given, place) for place in sorted(given._files.glob(given._root), key=_natural)]
+        pattern = re.sub(r"[?[]", r"[\g<0>]", given._root)
+        places = [_named(given, place) for place in sorted(given._files.glob(pattern), key=_natural)]
         if not places:
             raise FileNotFoundError(given.path)
         return [found for place in places if given._files.isdir(place) for found in find_archives(place)]

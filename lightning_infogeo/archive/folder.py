@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 LONGEST_DOCUMENT = 2**26
 """Bytes of one JSON document at most: a larger one is not read."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
+"""A scheme, which may stand behind others that fsspec chains (``simplecache::s3://``); all else is a local path."""
 
 
 class ArchiveError(ValueError):
@@ -29,7 +30,8 @@ class Folder:
     """A folder in which small documents are replaced as a whole: a reader sees the old or the new one, never a part.
 
     Args:
-        path: of a local folder, or a URL such as ``s3://bucket/run.zarr``, for which fsspec needs its own package.
+        path: of a local folder, whatever characters are in it (``~`` at its beginning is the user's home); or a URL
+            such as ``s3://bucket/run.zarr``, for which fsspec needs its own package.
 
     Attributes:
         path: as a string; absolute where it is local.
@@ -47,7 +49,10 @@ class Folder:
 
         given = os.fspath(path).removeprefix("file://")
         self.local = _URL.match(given) is None
-        self.path = os.path.abspath(given) if self.local else given.rstrip("/")
+        self.path = os.path.abspath(os.path.expanduser(given)) if self.local else given.rstrip("/")
+        if self.local:  # not by its name, in which fsspec would look for chains
+            self._files, self._root = fsspec.filesystem("file"), self.path
+            return
         try:
             self._files, self._root = fsspec.core.url_to_fs(self.path)
         except (ValueError, ImportError) as error:

@@ -64,7 +64,7 @@ class Archive:
 
     @property
     def names(self) -> list[str]:
-        """Of the trajectories in it: probes, and groups of weights with "/" in their names."""
+        """Of the trajectories in it: probes, and groups of weights, ``parameters/`` and a name."""
         groups = (name for name, member in self._members.items() if member["node_type"] == "group")
         listed = (name for name in groups if "quantities" in (self._members[name].get("attributes") or {}))
         return [name for name in listed if f"{name}/vectors" not in self._members]

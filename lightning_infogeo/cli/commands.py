@@ -9,10 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from jsonargparse.typing import NonNegativeInt, PositiveInt
-from rich.console import Console
 
 from lightning_infogeo.cli.failure import EXIT_CODES, Exit, Failure
-from lightning_infogeo.cli.tables import plain
+from lightning_infogeo.cli.streams import forgiving
+from lightning_infogeo.cli.watching import say
 
 _PATHS = """PATH is an archive or a folder that is searched for archives, whatever their depth (runs/*,
 lightning_logs/version_0); also a URL that fsspec knows (s3://bucket/runs). Runs are recorded into
@@ -25,6 +25,11 @@ class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the subcommand given on the command line; what goes wrong is said in one line, with an exit code."""
+    with forgiving():
+        _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
     parser = ArgumentParser(
         prog="lightning-infogeo",
         description="The information geometry of a training run: see it live, keep it, compare runs.",
@@ -54,8 +59,7 @@ def _stop(message: str, code: Exit) -> None:
     from lightning_infogeo.cli.processes import speaks
 
     if speaks():
-        text = f"lightning-infogeo: {plain(message)}"
-        Console(stderr=True).print(text, soft_wrap=True, markup=False, highlight=False)
+        say(f"lightning-infogeo: {message}")
     sys.exit(int(code))
 
 

@@ -50,13 +50,19 @@ def _compare_runs(options: Any, processes: Processes) -> None:
         raise Failure(f"interrupted{f': {kept}' if kept else ''}.", Exit.INTERRUPTED) from None
     if not processes.first:
         return
-    console = output()
     notes = [*notes, *sentences(runs), *found.notes]
-    console.print(summary_table(found), run_table(found), sep="\n")
+    failure = None
+    if folder is not None:  # before anything is printed, which may fail
+        try:
+            write(folder, found, [place.path for place in places], runs[0].probe, notes)
+        except OSError as error:
+            failure = Failure(f"--out {options.out}: cannot be written to ({error}).", Exit.USAGE)
+    output().print(summary_table(found), run_table(found), sep="\n")
     for note in notes:
         say(f"Note: {note}")
+    if failure is not None:
+        raise failure
     if folder is not None:
-        write(folder, found, [place.path for place in places], runs[0].probe, notes)
         say(f"Written to {folder}: {', '.join(FILES)}")
     say(f"{len(runs)} runs in {time.perf_counter() - began:.1f} s")
 

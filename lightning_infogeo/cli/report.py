@@ -55,7 +55,10 @@ def report_runs(options: Any) -> None:
             text = page(contents)
         except ArchiveError as error:
             raise Failure(f"{error} --skip leaves damaged runs out.", Exit.DAMAGED) from None
-        _replace(target, text)
+        try:
+            _replace(target, text)
+        except OSError as error:
+            raise Failure(f"--output {options.output}: cannot be written to ({error}).", Exit.USAGE) from None
         size, seconds = target.stat().st_size, time.perf_counter() - began
         say(
             f"{options.output}: {size / 1e6:.1f} MB, of which {script / 1e6:.1f} MB are plotly.js; {len(runs)} "

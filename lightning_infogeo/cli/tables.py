@@ -47,7 +47,7 @@ def summary_table(comparison: Comparison) -> Table:
     table.add_column("value", justify="right")
     table.add_column("unit")
     for row in comparison.summary():
-        table.add_row(Text(plain(row["quantity"])), number(row["value"]), row["unit"])
+        table.add_row(Text(plain(row["quantity"])), Text(number(row["value"])), Text(row["unit"]))
     return table
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from lightning_infogeo.cli.tables import plain
 from lightning_infogeo.comparison.work import Watch
@@ -27,12 +28,12 @@ _WIDTH = 220
 
 def output() -> Console:
     """Returns where tables are printed."""
-    return Console(width=None if sys.stdout.isatty() else _WIDTH)
+    return Console(width=None if sys.stdout is not None and sys.stdout.isatty() else _WIDTH)
 
 
 def say(text: str) -> None:
     """Prints a sentence beside the results, on standard error."""
-    Console(stderr=True).print(plain(text), soft_wrap=True, markup=False, highlight=False)
+    Console(stderr=True).print(Text(plain(text)), soft_wrap=True)
 
 
 @contextmanager

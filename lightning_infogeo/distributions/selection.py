@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions.distribution import Distribution
 
 
-class Selection:
+class Selection(Portable):
     """The samples of one probe.
 
     Nothing is drawn from a global random stream and nothing depends on the model's values, so the same probe has the

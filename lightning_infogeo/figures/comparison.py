@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from lightning_infogeo.comparison import Comparison, Grouping, leaf_order
+from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.figures.trajectory import COLOURS
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def trajectory_distances(comparison: Comparison, key: str | None = None, title: 
         left.axvline(null, color="0.4", linestyle="--", linewidth=1, label="shuffled within classes")
     left.set(xlabel="distance between trajectories [nats]", ylim=(-0.5, count - 0.5), xlim=(0, None))
     left.spines[["top", "left", "right"]].set_visible(False)
-    names = [comparison.names[k] for k in order] if count <= _NAMED else [""] * count
+    names = [lettered(comparison.names[k]) for k in order] if count <= _NAMED else [""] * count
     left.yaxis.tick_right()
     left.set_yticks(range(count), names, fontsize="x-small")
     for tick, k in zip(left.get_yticklabels(), order, strict=True):
@@ -163,7 +164,7 @@ def _legend(figure: Figure, axes: Axes, groups: Grouping, colours: list[Colour])
     handles, labels = axes.get_legend_handles_labels()
     shown = range(min(len(groups.values), 16))
     lines: list[Any] = [Line2D([], [], color=colours[g], linewidth=2) for g in shown] if groups.key else []
-    texts = [f"{groups.key.rpartition('.')[2]} = {groups.values[g]}" for g in shown] if groups.key else []
+    texts = [lettered(f"{groups.key.rpartition('.')[2]} = {groups.values[g]}") for g in shown] if groups.key else []
     figure.legend(lines + handles, texts + labels, loc="outside lower center", ncols=5, frameon=False)
 
 

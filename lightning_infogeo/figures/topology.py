@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.figures.trajectory import COLOURS
 from lightning_infogeo.topology import Capacity, LearningGraph, LearningSurface, neuron_cloud
 
@@ -38,7 +39,7 @@ def learning_tree(graphs: Mapping[str, LearningGraph]) -> Figure:
         numbers = f"{len(one.graph)} nodes, {one.graph.number_of_edges()} edges, {len(one.leaves)} leaves"
         shape = "a tree" if one.is_tree else f"{one.components} components, cycle rank {one.cycle_rank}"
         sample = f" (on {one.kept} of {one.points} points)" if one.kept < one.points else ""
-        axes.set_title(f"{name}: {shape}{sample}\n{numbers}", fontsize="medium")
+        axes.set_title(f"{lettered(name)}: {shape}{sample}\n{numbers}", fontsize="medium")
     for axes in panels:
         axes.set_axis_off()
     drawn = [axes.collections[-1] for axes in panels if axes.collections]
@@ -78,7 +79,7 @@ def neuron_paths(layers: Mapping[str, tuple[Any, Any]], most: int = 100) -> Figu
         axes.set_box_aspect(None, zoom=0.85)  # or the label of the third axis is cut off
         drawn = "" if len(chosen) == layer.neurons else f" of {layer.neurons}"
         axes.set_title(
-            f"{name}: {len(chosen)}{drawn} neurons, {layer.explained:.0%} of the variance", fontsize="medium"
+            f"{lettered(name)}: {len(chosen)}{drawn} neurons, {layer.explained:.0%} of the variance", fontsize="medium"
         )
     figure.colorbar(lines, ax=list(panels), label="optimizer step", shrink=0.6, pad=0.1)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
@@ -101,7 +102,7 @@ def weight_norms(layers: Mapping[str, tuple[Any, Any]]) -> Figure:
         axes.plot(at, norms, color=COLOURS[5], linewidth=0.7, alpha=0.6)
         axes.plot(at, norms.median(1).values, color="black", linewidth=1.5, label="median over neurons")
         axes.set(xlabel="optimizer step", ylabel="norm of incoming weights")
-        axes.set_title(f"{name}: {norms.shape[1]} neurons", fontsize="medium")
+        axes.set_title(f"{lettered(name)}: {norms.shape[1]} neurons", fontsize="medium")
         axes.grid(alpha=0.25)
     panels[0].legend(frameon=False)
     return figure
@@ -119,7 +120,7 @@ def capacity(capacities: Mapping[str, Capacity]) -> Figure:
     axes = figure.subplots()
     for k, (name, one) in enumerate(capacities.items()):
         line: dict[str, Any] = {"color": COLOURS[k % len(COLOURS)], "linestyle": "-" if k < len(COLOURS) else "--"}
-        axes.plot(one.steps, one.clusters, label=f"{name} ({one.neurons} neurons)", linewidth=1.5, **line)
+        axes.plot(one.steps, one.clusters, label=f"{lettered(name)} ({one.neurons} neurons)", linewidth=1.5, **line)
         if math.isfinite(one.saturation_step):
             height = float(one.clusters[one.steps == int(one.saturation_step)][0])
             axes.plot(one.saturation_step, height, "o", markersize=9, markerfacecolor="none", color=line["color"])
@@ -148,7 +149,7 @@ def sheets(surfaces: Mapping[str, LearningSurface], steps: Any) -> Figure:
         drawn = axes.scatter(*points.T, c=colours, cmap="viridis", s=3, linewidths=0, rasterized=True)
         axes.scatter(*one.coordinates[-1].T, color=COLOURS[1], s=9, label="at the end")
         axes.set(xlabel="first coordinate", ylabel="second coordinate", aspect="equal", adjustable="datalim")
-        title = f"{name}: dimension {one.dimension}, two axes hold {one.flatness:.0%} locally"
+        title = f"{lettered(name)}: dimension {one.dimension}, two axes hold {one.flatness:.0%} locally"
         axes.set_title(title, fontsize="medium")
         axes.grid(alpha=0.25)
     panels[0].legend(frameon=False)

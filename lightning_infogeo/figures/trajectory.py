@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.embedding import inpca
+from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.markers import Event
 from lightning_infogeo.picture import Picture
 from lightning_infogeo.scaling import Estimate, Scaling
@@ -52,7 +53,7 @@ def curves(trajectories: Mapping[str, Trajectory], title: str = "", events: Sequ
         for colour, (name, trajectory) in zip(_cycled(len(probes)), probes.items(), strict=True):
             if quantity in trajectory.quantities:
                 steps = trajectory.steps.clamp_min(0) + 1  # a logarithmic axis has no 0
-                axes.plot(steps, getattr(trajectory, quantity), color=colour, label=name, linewidth=1.5)
+                axes.plot(steps, getattr(trajectory, quantity), color=colour, label=lettered(name), linewidth=1.5)
                 if quantity == "distance_to_truth":
                     _mark_closest(axes, trajectory, colour, name)
         for event in events:
@@ -94,7 +95,7 @@ def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event
     norm = LogNorm(1, max(step + 1, 2))
     for row, (name, picture) in zip(panels, pictures.items(), strict=True):
         of = "stress of the references" if picture.references else "stress"
-        stress = f"{name}: {float(picture.embedding.explained_stress):.0%} of the {of} in these axes"
+        stress = f"{lettered(name)}: {float(picture.embedding.explained_stress):.0%} of the {of} in these axes"
         for axes, (i, j) in zip(row, ((0, 1), (0, 2)), strict=True):
             _draw_path(axes, picture, i, j, norm, events)
         row[0].set_title(stress, fontsize="medium")
@@ -132,7 +133,7 @@ def distances(pictures: Mapping[str, Picture], events: Sequence[Event] = ()) -> 
         left.set_yticks(ticks, [str(int(picture.steps[k])) for k in ticks])
         for event, at in _nearest(picture, events):
             left.axvline(at, color=_event_colour(event), linestyle=":", linewidth=1)
-        left.set(title=f"{name}: distances between records [nats]", xlabel="optimizer step")
+        left.set(title=f"{lettered(name)}: distances between records [nats]", xlabel="optimizer step")
         figure.colorbar(image, ax=left, shrink=0.8)
         whole = inpca(picture.embedding.distances, _SPECTRUM, weights=picture.embedding.weights)
         eigenvalues = whole.eigenvalues.numpy()
@@ -222,12 +223,12 @@ def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm, even
     for k, (name, coordinates) in enumerate(picture.references):
         other = _padded(coordinates)
         dashes = ("-", "--", "-.", ":")[k % 4]
-        axes.plot(other[:, i], other[:, j], dashes, color="0.6", linewidth=1.4, label=name, zorder=0)
+        axes.plot(other[:, i], other[:, j], dashes, color="0.6", linewidth=1.4, label=lettered(name), zorder=0)
     ring: dict[str, Any] = {"marker": "o", "markersize": 11, "markerfacecolor": "none", "linestyle": "none"}
     alone = len(picture.probes) == 1
     for k, name in enumerate(picture.probes):
         own = path[(picture.member == k).numpy()]
-        line = {"color": "0.75", "linewidth": 0.8} if alone else {"color": COLOURS[2 + k % 4], "label": name}
+        line = {"color": "0.75", "linewidth": 0.8} if alone else {"color": COLOURS[2 + k % 4], "label": lettered(name)}
         axes.plot(own[:, i], own[:, j], zorder=1, **line)
         axes.plot(own[-1:, i], own[-1:, j], color=COLOURS[1], label=None if k else "now", zorder=4, **ring)
     for event, at in _nearest(picture, events):
@@ -278,7 +279,7 @@ def _mark_closest(axes: Axes, trajectory: Trajectory, colour: str, name: str) ->
         return
     at = int(distance.argmin())
     step = int(trajectory.steps[at])
-    label = f"{name}: closest to truth at step {step}"
+    label = f"{lettered(name)}: closest to truth at step {step}"
     axes.plot(step + 1, float(distance[at]), "o", color=colour, markersize=7, label=label)
 
 

@@ -107,15 +107,15 @@ class Album:
 
     def groups(self, probes: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """Returns which probes share a picture, by a name for each."""
-        self._members = (self.settings or EmbeddingSettings()).groups(probes)
-        return self._members
+        return (self.settings or EmbeddingSettings()).groups(probes)
 
     def take(
         self, probes: Iterable[str], pictures: Callable[[Mapping[str, tuple[str, ...]]], dict[str, Tensor]]
     ) -> dict[str, Tensor]:
         """Returns the landscapes of probes, and counts what it took to compute them as time spent."""
         began = time.monotonic()
-        landscapes = pictures(self.groups(probes))
+        self._members = self.groups(probes)
+        landscapes = pictures(self._members)
         self._spent += time.monotonic() - began
         return landscapes
 
@@ -168,23 +168,38 @@ class Album:
             self.attempt(lambda: self.post(step, x, landscapes()))
         self.attempt(lambda: self.deliver(trainer, events, last=True))
 
-    def draw(self, landscapes: Mapping[str, Tensor], step: int, events: Sequence[Event]) -> Figure:
-        """Returns a picture at once, waiting for the device."""
-        own = {name: matrix for name, matrix in landscapes.items() if name in self._members}
-        composed = {name: self.compose(self._members[name], m.float().cpu()) for name, m in own.items()}
-        return figures.embedding({name: p for name, p in composed.items() if p is not None}, step, events)
+    def draw(
+        self,
+        members: Mapping[str, tuple[str, ...]],
+        landscapes: Mapping[str, Tensor],
+        step: int,
+        events: Sequence[Event],
+    ) -> Figure:
+        """Returns a picture at once, waiting for the device; changes nothing in those to come."""
+        placed = {name: self._placed(members[name], landscapes[name].float().cpu()) for name in members}
+        return figures.embedding({name: found[0] for name, found in placed.items() if found is not None}, step, events)
 
     def _composed(self, name: str, matrix: Tensor) -> Picture | None:
         probe = name.removesuffix(AGAINST)
         return self.compose(self._members[name], matrix) if probe == name else self._on_charts(probe, matrix)
 
     def compose(self, probes: tuple[str, ...], matrix: Tensor) -> Picture | None:
-        """Returns a picture of some probes, on the axes and sides of the one before; None without records.
+        """Returns a picture of some probes, on the axes and sides of the one before it; None without records.
 
         Args:
             probes: their names.
             matrix: see ``landscape``.
         """
+        found = self._placed(probes, matrix)
+        if found is None:
+            return None
+        self.places.update(found[1])
+        return found[0]
+
+    def _placed(
+        self, probes: tuple[str, ...], matrix: Tensor
+    ) -> tuple[Picture, dict[str, dict[int, list[float]]]] | None:
+        """Returns a picture, and where it puts the records of each probe."""
         slots = len(matrix)
         in_use = matrix[:, slots] > 0
         if not in_use.any():
@@ -204,11 +219,11 @@ class Album:
         carried = _carried(before, embedding.coordinates, list(old.values()))
         # In float32: the last bits of an eigenvector depend on where in memory it was computed.
         padded = torch.nn.functional.pad(torch.cat([carried, embedding.coordinates]), (0, COMPONENTS - axes)).float()
-        self.places.update({name: {} for name in probes})
+        found: dict[str, dict[int, list[float]]] = {name: {} for name in probes}
         for (name, step), place in zip([*old, *keys], padded.tolist(), strict=True):
-            self.places[name][step] = place
+            found[name][step] = place
         milestones = embedding.transform(matrix[order, slots + 3 :].T)
-        return Picture(probes, member, steps, embedding, milestones, carried)
+        return Picture(probes, member, steps, embedding, milestones, carried), found
 
     def state_dict(self) -> dict[str, Any]:
         """Returns tensors and plain numbers from which ``load_state_dict`` goes on."""

@@ -12,10 +12,13 @@ from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.archive import ArchiveError, ArchiveInUse, ArchiveWriter, Background, Folder, Row, to_arrays
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.metadata import metadata_of
 from lightning_infogeo.monitor.neurons import ROOM, Neurons
+from lightning_infogeo.monitor.place import Place, place, unused
+from lightning_infogeo.monitor.processes import first_process_decides
 from lightning_infogeo.monitor.settings import ArchiveSettings
 from lightning_infogeo.probe import ConfigurationError, Probe, leaves, same_labels
 from lightning_infogeo.report import Mailbox
@@ -25,8 +28,12 @@ SMALL = 2**24
 """Bytes of a probe's inputs that are stored without being asked for."""
 
 
-class Archivist:
+class Archivist(
+    Portable, left_behind={"_background": None, "_mail": {}, "_arrived": {}, "_copied": True, "_forked": ""}
+):
     """Writes everything recorded to one archive, off the training thread; in the first process only.
+
+    A copy of it writes nothing; a training that goes on with one does so in a copy of the archive.
 
     Args:
         settings: where and how; None to write nothing.
@@ -39,13 +46,15 @@ class Archivist:
         self.settings = settings
         self._prefix = prefix
         self._strict = strict
-        self._place = ""
+        self._place = Place("", "")
         self._background: Background | None = None
         self._neurons = neurons
         self._mail: dict[str, Mailbox] = {}
         self._arrived: dict[tuple[str, int], np.ndarray[Any, Any]] = {}
         self._events: list[Event] = []
         self._known: dict[str, str] = {}
+        self._copied = False
+        self._forked = ""
 
     @property
     def active(self) -> bool:
@@ -61,9 +70,9 @@ class Archivist:
         """Finds out where "auto" is; to be called in all processes."""
         if self.settings is not None:
             name = f"{self._prefix.replace('/', '_')}.zarr"
-            # Asking for the log directory is a collective operation.
-            beside = os.path.join(trainer.log_dir or trainer.default_root_dir, name)
-            self._place = beside if self.settings.path == "auto" else str(self.settings.path)
+            given = os.fspath(self.settings.path)
+            auto = given == "auto"
+            self._place = first_process_decides(trainer, lambda: place(trainer, name) if auto else Place(given, given))
 
     def begin(
         self,
@@ -133,7 +142,7 @@ class Archivist:
 
     def load_state_dict(self, state: dict[str, str]) -> None:
         """Goes on with the archive of an earlier session."""
-        self._known = dict(state)
+        self._known, self._copied = dict(state), False
 
     def _attempt(self, action: Any) -> None:
         if self._background is None:
@@ -151,58 +160,59 @@ class Archivist:
             )
 
     def _opened(self, metadata: dict[str, Any], recorded: int) -> ArchiveWriter:
-        assert self.settings is not None
-        folder, before = Folder(self._place), self._known.get("path")
-        if recorded >= 0 and before is not None:
-            return self._gone_on_with(folder, before, metadata, recorded)
+        before = self._known.get("path") if recorded >= 0 else None
+        if before is not None and Folder(before).exists():
+            return self._noted(self._gone_on_with(Folder(before), metadata, recorded))
+        writer = self._noted(self._begun(metadata))
         if recorded >= 0:
+            lost = "the training so far was recorded without an archive"
+            lost = lost if before is None else f"the archive to go on with, {before!r}, is gone"
             rank_zero_warn(
-                f"`InfoGeometryMonitor(archive=...)`: the training so far was recorded without an archive; "
-                f"{folder.path!r} begins at step {recorded}."
+                f"`InfoGeometryMonitor(archive=...)`: {lost}; {writer.folder.path!r} begins at step {recorded}."
             )
-        place, count, auto = folder, 0, self.settings.path == "auto"
-        while True:
-            if auto:
-                folder, count = _unused(place, count)
-            try:
-                writer = ArchiveWriter(folder, metadata, self.settings.compression)
-                break
-            except ArchiveInUse:
-                if not auto:
-                    raise
-                count += 1  # another process has taken it since
-        if writer.last_step >= 0:
-            writer.close()
-            raise ArchiveError(
-                f"archive {folder.path!r}: already holds a run, recorded up to step {writer.last_step}; give each run "
-                'a path of its own (archive="auto" does), or resume with Trainer.fit(ckpt_path=...).'
-            )
-        return self._noted(writer)
+        return writer
 
-    def _gone_on_with(self, folder: Folder, before: str, metadata: dict[str, Any], recorded: int) -> ArchiveWriter:
+    def _begun(self, metadata: dict[str, Any]) -> ArchiveWriter:
+        """Returns the writer of an archive that holds nothing yet."""
         assert self.settings is not None
-        old = Folder(before)
-        there = old.exists()
-        if not there:
-            rank_zero_warn(
-                f"`InfoGeometryMonitor(archive=...)`: the archive to go on with, {before!r}, is gone; {folder.path!r} "
-                f"begins at step {recorded}."
-            )
-        if old.path == folder.path or not there:
+        folder, auto = Folder(self._place.path), self.settings.path == "auto"
+        for free in unused(folder) if auto else [folder]:
+            try:
+                writer = ArchiveWriter(free, metadata, self.settings.compression)
+            except ArchiveInUse:
+                if auto:
+                    continue  # another process has taken it since
+                raise
+            if writer.last_step < 0:
+                return writer
+            writer.close()
+        raise ArchiveError(
+            f"archive {folder.path!r}: already holds a run, recorded up to step {writer.last_step}; give each run "
+            'a path of its own (archive="auto" does), or resume with Trainer.fit(ckpt_path=...).'
+        )
+
+    def _gone_on_with(self, old: Folder, metadata: dict[str, Any], recorded: int) -> ArchiveWriter:
+        """Returns the writer of the archive so far, or where another training may go on with that, of a copy."""
+        assert self.settings is not None
+        folder = Folder(self._place.path)
+        if old.path == self._forked or (self.settings.path == "auto" and self._place.holds(old.path)):
+            folder = old
+        if old.path == folder.path and not self._copied:
             writer = ArchiveWriter(folder, metadata, self.settings.compression)
-            if there and writer.run != self._known["run"]:
+            if writer.run != self._known["run"]:
                 writer.close()
                 raise ArchiveError(f"archive {folder.path!r}: holds another run than the checkpoint's.")
         else:
             # A fork of the checkpoint gets its own copy: another may go on from it, too.
-            folder, _ = _unused(folder)
+            folder = next(unused(folder))
             folder.copy_from(old)
             writer = ArchiveWriter(folder, metadata, self.settings.compression, fork=True)
+            self._forked = folder.path
         writer.truncate(recorded)
-        return self._noted(writer)
+        return writer
 
     def _noted(self, writer: ArchiveWriter) -> ArchiveWriter:
-        self._known = {"path": writer.folder.path, "run": writer.run}
+        self._known, self._copied = {"path": writer.folder.path, "run": writer.run}, False
         return writer
 
     def _add_all(
@@ -262,11 +272,3 @@ class Archivist:
 
 def _room(layer: str) -> str:
     return f"{ROOM}{layer or '(module)'}"
-
-
-def _unused(folder: Folder, count: int = 0) -> tuple[Folder, int]:
-    """Returns the folder, or where something is there already, the first one beside it with a number, and that."""
-    stem = folder.path.removesuffix(".zarr")
-    while (place := Folder(f"{stem}_{count}.zarr") if count else folder).exists():
-        count += 1
-    return place, count

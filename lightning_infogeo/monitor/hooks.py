@@ -29,6 +29,9 @@ from lightning_infogeo.report import takes_figures
 from lightning_infogeo.schedules import Clock
 from lightning_infogeo.trajectory import Trajectory
 
+_LENT = ("log", "log_dict")
+"""Methods of the model that Lightning puts into callbacks: through them a copy would have a copy of the model."""
+
 
 class Hooks(Readings, pl.Callback, ABC):
     """The acting side of ``InfoGeometryMonitor``, which fills in the parts."""
@@ -46,6 +49,10 @@ class Hooks(Readings, pl.Callback, ABC):
     _broken: bool
     _resumed: bool
     _outputs: Outputs | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the attributes of a copy."""
+        return {name: value for name, value in vars(self).items() if name not in _LENT}
 
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -107,17 +114,14 @@ class Hooks(Readings, pl.Callback, ABC):
             self._deliver(trainer)
         except Exception as error:
             rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
-        self._archivist.close()  # Lightning calls no `teardown` after an exception
+        try:
+            self._release()  # Lightning calls no `teardown` after an exception
+        except Exception as error:  # a device that has failed may give nothing back
+            rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while leaving the device: {error}")
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if self._recorder is not None:
-            self._recorder.release()
-        elif self._outputs is not None:
-            self._outputs.release()
-        self._neurons.release()
-        self._journal.publisher.release()
-        self._archivist.close()
+        self._release()
 
     @override
     def on_save_checkpoint(
@@ -129,6 +133,18 @@ class Hooks(Readings, pl.Callback, ABC):
             joined = self._recorder.join(state["recorder"], trainer.strategy.root_device)
             if not joined:  # a process has lost its part of the last record: there is nothing to go on from
                 del checkpoint["callbacks"][self.state_key]
+
+    def _release(self) -> None:
+        """Leaves the model, the device and the archive; what was recorded can be read, and another fit can go on."""
+        for name in _LENT:
+            vars(self).pop(name, None)
+        self._archivist.close()
+        self._neurons.release()
+        self._journal.publisher.release()
+        if self._recorder is not None:
+            self._recorder.release()
+        elif self._outputs is not None:
+            self._outputs.release()
 
     def _shard(self, trainer: pl.Trainer) -> Shard:
         """Returns the part of this process in every probe."""

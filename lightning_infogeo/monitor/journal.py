@@ -15,7 +15,7 @@ from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.watch import Watch
 from lightning_infogeo.report import Mailbox, Publisher, event_list
-from lightning_infogeo.trajectory import Trajectory
+from lightning_infogeo.trajectory import WEIGHTS, Trajectory
 
 
 class Entry(NamedTuple):
@@ -163,7 +163,7 @@ class Journal:
         self._unpublished = [Entry.of(saved) for saved in entries]
 
     def _report_nan(self, step: int, probes: list[str]) -> None:
-        on = [name for name in probes if "/" not in name]
+        on = [name for name in probes if not name.startswith(WEIGHTS)]
         what = f"logits on probe {', '.join(on)}" if on else "weights"
         message = (
             f"`InfoGeometryMonitor`: {what} at step {step} are not all finite. The record "

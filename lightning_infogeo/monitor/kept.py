@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo import history
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.history import History, HistoryState
 from lightning_infogeo.monitor.arguments import check_shape
 from lightning_infogeo.monitor.shards import Measured, cut_state
@@ -17,7 +18,7 @@ from lightning_infogeo.monitor.tables import Tables, row_in
 from lightning_infogeo.trajectory import TrajectoryState, start
 
 
-class Kept:
+class Kept(Portable):
     """States of the trajectories by probe, of the samples that this process has.
 
     Attributes:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo import figures
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.probe import ConfigurationError
 from lightning_infogeo.report import Mailbox, Publisher, takes_figures
@@ -52,7 +53,7 @@ class NeuronTrajectory(NamedTuple):
     vectors: Tensor
 
 
-class Neurons:
+class Neurons(Portable, left_behind={"archived": False, "_recorder": None, "_fresh": {}}):
     """Records them, keeps them within the budget on the host, and shows what can be shown.
 
     Args:

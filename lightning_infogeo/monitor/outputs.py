@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
@@ -32,7 +33,7 @@ from lightning_infogeo.probe import (
 from lightning_infogeo.sketches import Sketch
 
 
-class Outputs:
+class Outputs(Portable, left_behind={"inputs": {}}):
     """Evaluates a model on probes and reads its outputs.
 
     Args:

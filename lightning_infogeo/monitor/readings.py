@@ -13,15 +13,13 @@ from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.neurons import Neurons, NeuronTrajectory
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.probe import Probe
-from lightning_infogeo.report import summary_table
+from lightning_infogeo.report import Summary, summary_table
 from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.trajectory import Trajectory
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
-    from rich.console import Group
-    from rich.table import Table
 
 
 class Readings:
@@ -57,8 +55,8 @@ class Readings:
         if not self._album.max_records or self._recorder is None or not any(map(len, self.trajectories.values())):
             raise RuntimeError("`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process.")
         step = max(int(trajectory.steps[-1]) for trajectory in self.trajectories.values())
-        landscapes = self._album.take(self._recorder.chosen, self._recorder.pictures)
-        return self._album.draw(landscapes, step, self.events)
+        members = self._album.groups(self._recorder.chosen)
+        return self._album.draw(members, self._recorder.pictures(members), step, self.events)
 
     def to_frame(self, probe: str) -> pandas.DataFrame:
         """Returns what was recorded on ``probe``, one row a record, indexed by step.
@@ -97,6 +95,6 @@ class Readings:
         """
         return dimensions_of(self.trajectories, self.followed, features)
 
-    def summary(self) -> Table | Group:
+    def summary(self) -> Summary:
         """Returns tables for the terminal: what was seen on each probe, its dimensions, and the events."""
         return summary_table(self.trajectories, self.events, self.verdicts, self.dimensions())

@@ -10,6 +10,7 @@ from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo import history
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import History
 from lightning_infogeo.monitor.arguments import check_same_output, check_same_probes
@@ -27,7 +28,7 @@ from lightning_infogeo.probe import Chosen, Evaluator
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, arcs_of, extend
 
 
-class Recorder:
+class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
     """Evaluates the probes and extends their trajectories, without reading anything back.
 
     Args:

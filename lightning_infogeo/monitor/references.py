@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.archive import Archive, ArchiveError
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances import pairwise_bhattacharyya
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.history import HistoryState
@@ -20,7 +21,7 @@ from lightning_infogeo.trajectory import LABELLED_QUANTITIES, Trajectory
 _PROGRESS = LABELLED_QUANTITIES.index("progress")
 
 
-class References:
+class References(Portable):
     """Archives of finished runs, by probe.
 
     Args:

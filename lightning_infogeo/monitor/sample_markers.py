@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.markers import SampleMarker, packed, unpacked
 from lightning_infogeo.monitor.watch import held_out
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES
 
 
-class SampleMarkers:
+class SampleMarkers(Portable):
     """Holds their states, and feeds them.
 
     Args:

@@ -68,7 +68,8 @@ class ArchiveSettings:
     """What an archive holds beside steps, quantities and events, and where it is.
 
     Args:
-        path: "auto" for ``{prefix}.zarr`` beside the logs; a folder, or any URL that fsspec knows.
+        path: "auto" for ``{prefix}.zarr`` in the folder of the run: beside the logs, or where ``ModelCheckpoint`` puts
+            its files with loggers that share a folder; else a folder, or any URL that fsspec knows.
         dtype: of amplitudes, "float32" or "float16". In float16 small distances are lost: for pictures only.
         compression: whether arrays are compressed, without loss.
         store_inputs: whether the probes' inputs are stored, so that later runs can be followed on the same; None for

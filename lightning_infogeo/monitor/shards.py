@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.geodesics import Plane
 from lightning_infogeo.observation import Observation
 
@@ -77,7 +78,7 @@ class Room(NamedTuple):
         return self.rows * self.samples + self.sums
 
 
-class Pool:
+class Pool(Portable):
     """Brings together what the processes have measured, by one all-reduce a record; alone, sends nothing.
 
     What is sent is ten numbers a sample, each from the one process that has it, beside zeros of the others: so the

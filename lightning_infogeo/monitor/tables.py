@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo import history
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances import bhattacharyya, pairwise_bhattacharyya
 from lightning_infogeo.geodesics import Plane, ignorance
 from lightning_infogeo.history import HistoryState
@@ -17,7 +18,7 @@ from lightning_infogeo.monitor.shards import Measured
 from lightning_infogeo.sketches import Sketch
 
 
-class Tables:
+class Tables(Portable):
     """Distances of the records kept to each other and to the milestones of a picture, by probe.
 
     They are made at the record, by all processes: a picture is drawn by the first one alone and when it has time, so

@@ -10,8 +10,8 @@ import torch
 
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import Event, OverfittingOnset, Verdict, packed, unpacked
-from lightning_infogeo.monitor.weights import NETWORK, ROOM
-from lightning_infogeo.trajectory import Trajectory
+from lightning_infogeo.monitor.weights import NETWORK
+from lightning_infogeo.trajectory import WEIGHTS, Trajectory
 
 DISTANCES = ("distances",)
 """What a marker observes that needs every sample: such a one runs beside the record, on the device."""
@@ -171,7 +171,7 @@ class Watch:
         compares = any(quantity.startswith(_TRAINED) for quantity in observes)
         if compares and (self._trained is None or not held_out(probe)):
             return False
-        if probe.startswith(ROOM) and (probe != NETWORK or observes != ("length",)):
+        if probe.startswith(WEIGHTS) and (probe != NETWORK or observes != ("length",)):
             return False  # of the weights only the path of the whole network
         return all(quantity.removeprefix(_TRAINED) in trajectory.quantities for quantity in observes)
 

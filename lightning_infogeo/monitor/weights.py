@@ -7,16 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.parameters import QUANTITIES, DensityState, ParameterDensity
 from lightning_infogeo.probe import ConfigurationError
+from lightning_infogeo.trajectory import WEIGHTS
 
-ROOM = "parameters/"
-"""What the names of their trajectories begin with; names of probes have no "/" in them."""
-
-NETWORK = f"{ROOM}network"
+NETWORK = f"{WEIGHTS}network"
 
 
-class Weights:
+class Weights(Portable, left_behind={"_groups": {}}):
     """Holds the densities of a module's weights and turns each record into quantities.
 
     Args:
@@ -32,7 +31,7 @@ class Weights:
     @property
     def quantities(self) -> dict[str, tuple[str, ...]]:
         """What is recorded of each group, and the interval of the record; in the order of ``extend``."""
-        return {f"{ROOM}{name}": (*QUANTITIES, "interval") for name in self._rows}
+        return {f"{WEIGHTS}{name}": (*QUANTITIES, "interval") for name in self._rows}
 
     def prepare(self, module: nn.Module) -> None:
         """Finds the weights, and begins to follow them or brings what was begun to their device.

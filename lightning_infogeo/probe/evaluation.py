@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import Categorical, Distribution, Selection
 from lightning_infogeo.lightnings import rank_zero_info
 from lightning_infogeo.pieces import pieces
@@ -26,7 +27,7 @@ LogitsFunction = Callable[[pl.LightningModule, Any], Any]
 _SCOPE = "`InfoGeometryMonitor` follows classifiers: regression and other outputs are not supported."
 
 
-class Evaluator:
+class Evaluator(Portable, left_behind={"_agree": bool}):
     """Calls a model on a probe's inputs and leaves no trace of having done so.
 
     During the call every submodule is in evaluation mode (each flag is put back, none is toggled through ``train``),

@@ -27,10 +27,19 @@ class Posted(NamedTuple):
 
 
 class Mailbox:
-    """Takes tensors off the device with one non-blocking copy each, to be read at a later hook."""
+    """Takes tensors off the device with one non-blocking copy each, to be read at a later hook.
+
+    A copy of it, made while some are on their way, waits for them.
+    """
 
     def __init__(self) -> None:
         self._posted: deque[Posted] = deque()
+
+    def __getstate__(self) -> dict[str, Any]:
+        for posted in self._posted:
+            if posted.copied is not None:
+                posted.copied.synchronize()
+        return {"_posted": deque(posted._replace(copied=None) for posted in self._posted)}
 
     def __bool__(self) -> bool:
         return bool(self._posted)

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.picture import Picture
 
 
-class Publisher:
+class Publisher(Portable, left_behind={"_lost": set()}):
     """Writes scalars to every logger of a trainer and into its ``callback_metrics``.
 
     Not by ``self.log``, which keeps the last value and writes it again at Lightning's own steps.

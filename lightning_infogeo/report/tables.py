@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from lightning_infogeo.markers import Event, Verdict
+from lightning_infogeo.report.summary import Summary
 from lightning_infogeo.theory import ProbeSpectrum
-from lightning_infogeo.trajectory import Trajectory, of_probes
+from lightning_infogeo.trajectory import WEIGHTS, Trajectory, of_probes
 
 _MARKUP = re.compile(r"[&<>|`*\[\]\\]")
 
@@ -40,8 +42,10 @@ def summary_table(
     events: Sequence[Event] = (),
     verdicts: Mapping[str, Verdict] | None = None,
     dimensions: Mapping[str, ProbeSpectrum] | None = None,
-) -> Table | Group:
+) -> Summary:
     """Returns a table of what was seen on each probe; where there were events, with a second one that names them all.
+
+    Names and messages are text alone in it, whatever characters are in them.
 
     Args:
         trajectories: by probe.
@@ -50,7 +54,7 @@ def summary_table(
         dimensions: of the trajectories, measured and predicted, by probe.
     """
     table = Table(title="Information geometry of this training", caption="length in radians, distance to truth in nats")
-    table.add_column("probe")
+    table.add_column("probe", overflow="fold")
     for heading in ("records", "steps", "length", "straight-\nness", "closest\nto truth", "at step", "final\ndistance"):
         table.add_column(heading, justify="right")
     if verdicts:
@@ -58,24 +62,26 @@ def summary_table(
     probes = of_probes(trajectories)
     for name, trajectory in probes.items():
         verdict = [_worded(verdicts[name])] if verdicts and name in verdicts else []
-        table.add_row(name, str(len(trajectory)), *_row(trajectory), *verdict)
+        table.add_row(Text(name), str(len(trajectory)), *_row(trajectory), *verdict)
     skipped = {name: trajectory.skipped for name, trajectory in probes.items() if trajectory.skipped}
     if skipped:
         counts = ", ".join(f"{name} {count}" for name, count in skipped.items())
-        table.caption = f"{table.caption}; records left out for logits that were not finite: {counts}"
+        table.caption = Text(f"{table.caption}; records left out for logits that were not finite: {counts}")
     tables = [table]
     if len(probes) < len(trajectories):
-        tables.append(_weights_table({n.partition("/")[2]: t for n, t in trajectories.items() if n not in probes}))
+        tables.append(_weights_table({n.removeprefix(WEIGHTS): t for n, t in trajectories.items() if n not in probes}))
     if dimensions:
         tables.append(_dimensions_table(dimensions))
     if not events:
-        return table if len(tables) == 1 else Group(*tables)
+        return Summary(*tables)
     listed = Table(title="Events")
     for heading in ("event", "probe", "at step", "known at", "what it means"):
-        listed.add_column(heading, justify="right" if heading in ("at step", "known at") else "left")
+        justify: Any = "right" if heading in ("at step", "known at") else "left"
+        listed.add_column(heading, justify=justify, overflow="fold")
     for event in events:
-        listed.add_row(event.name, event.probe, str(event.step), str(event.detected_at), event.message)
-    return Group(*tables, listed)
+        row = (event.name, event.probe, str(event.step), str(event.detected_at), event.message)
+        listed.add_row(*(Text(cell) for cell in row))
+    return Summary(*tables, listed)
 
 
 def _dimensions_table(dimensions: Mapping[str, ProbeSpectrum]) -> Table:
@@ -84,10 +90,10 @@ def _dimensions_table(dimensions: Mapping[str, ProbeSpectrum]) -> Table:
         caption="predicted: a linear model of the probe's inputs, squared loss; c: decay of their spectrum",
     )
     for heading in ("probe", "c", "R²", "predicted", "measured"):
-        table.add_column(heading, justify="left" if heading == "probe" else "right")
+        table.add_column(heading, justify="left" if heading == "probe" else "right", overflow="fold")
     for name, found in dimensions.items():
         slope = ("–", "–") if found.slope is None else (f"{found.slope.value:.3g}", f"{found.slope.r_squared:.2f}")
-        table.add_row(name, *slope, str(found.predicted_dimensions), str(found.measured_dimensions))
+        table.add_row(Text(name), *slope, str(found.predicted_dimensions), str(found.measured_dimensions))
     return table
 
 
@@ -96,15 +102,15 @@ def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:
         title="Distribution of the weights", caption="floor ÷ velocity: how much of it is the estimator's noise"
     )
     for heading in ("group", "length", "velocity\nat the end", "floor ÷\nvelocity"):
-        table.add_column(heading, justify="left" if heading == "group" else "right")
+        table.add_column(heading, justify="left" if heading == "group" else "right", overflow="fold")
     for name, trajectory in trajectories.items():
         finite = trajectory.length.isfinite() & trajectory.velocity.isfinite()
         if not finite.any():
-            table.add_row(name, "–", "–", "–")
+            table.add_row(Text(name), "–", "–", "–")
             continue
         length, velocity, floor = (getattr(trajectory, q)[finite][-1] for q in ("length", "velocity", "floor"))
         share = f"{float(floor / velocity):.2f}" if velocity > 0 else "–"
-        table.add_row(name, f"{float(length):.3f}", f"{float(velocity):.3g}", share)
+        table.add_row(Text(name), f"{float(length):.3f}", f"{float(velocity):.3g}", share)
     return table
 
 

@@ -6,5 +6,6 @@ from lightning_infogeo.trajectory.extend import TrajectoryState as TrajectorySta
 from lightning_infogeo.trajectory.extend import arcs_of as arcs_of
 from lightning_infogeo.trajectory.extend import extend as extend
 from lightning_infogeo.trajectory.extend import start as start
+from lightning_infogeo.trajectory.recorded import WEIGHTS as WEIGHTS
 from lightning_infogeo.trajectory.recorded import Trajectory as Trajectory
 from lightning_infogeo.trajectory.recorded import of_probes as of_probes

@@ -14,10 +14,13 @@ from lightning_infogeo.archive import Amplitudes, Archive, Recorded
 from lightning_infogeo.history import History
 from lightning_infogeo.trajectory.extend import LABELLED_QUANTITIES
 
+WEIGHTS = "parameters/"
+"""What the names of the weights' trajectories begin with, and no probe's."""
+
 
 def of_probes(trajectories: Mapping[str, Trajectory]) -> dict[str, Trajectory]:
-    """Returns those of probes alone: the weights' have "/" in their names, other quantities and other units."""
-    return {name: trajectory for name, trajectory in trajectories.items() if "/" not in name}
+    """Returns those of probes alone: the weights' have other quantities and other units."""
+    return {name: trajectory for name, trajectory in trajectories.items() if not name.startswith(WEIGHTS)}
 
 
 class Trajectory:

@@ -1,0 +1,51 @@
+"""Tables that can be shown anywhere: on a console of any encoding, in a notebook, and as plain text in a log."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.jupyter import JupyterMixin
+from rich.segment import Segment
+
+_WIDTH = 160
+"""Of a text that goes elsewhere than to a terminal, where nothing says how wide a line may be."""
+
+
+class Summary(Group, JupyterMixin):
+    """Tables one below the other: a renderable of rich, whose ``str`` is the tables as text.
+
+    Characters that the console's encoding has not are replaced.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yields what rich shows."""
+        for segment in console.render(Group(*self.renderables), options):
+            yield Segment(shown(segment.text, options.encoding), segment.style, segment.control)
+
+    def __str__(self) -> str:
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        buffer = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", newline="")
+        Console(file=buffer, width=None if terminal else _WIDTH, color_system=None, force_jupyter=False).print(self)
+        buffer.seek(0)
+        return "\n".join(line.rstrip() for line in buffer.read().splitlines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Returns the tables for notebooks that do not ask for a bundle."""
+        html: Any = self._repr_mimebundle_((), ())["text/html"]
+        return str(html)
+
+
+def shown(text: str, encoding: str) -> str:
+    """Returns a text in which what an encoding has no character for is replaced.
+
+    Example:
+        >>> shown("0.1 – 0.2 ÷ ½", "latin-1"), shown("–", "ascii"), shown("–", "utf-8")
+        ('0.1 ? 0.2 ÷ ½', '?', '–')
+    """
+    return text.encode(encoding, "replace").decode(encoding)

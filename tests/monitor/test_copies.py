@@ -1,0 +1,150 @@
+"""Copies and pickles of a monitor, made in the middle of a training: its readings, and none of its handles."""
+
+import copy
+import hashlib
+import pickle
+import threading
+
+import lightning.pytorch as pl
+import pytest
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor, Trajectory
+from lightning_infogeo.archive import Archive, find_archives
+from lightning_infogeo.distributions import Tokens
+from tests.classifiers import digest, fit
+from tests.monitor.live import handles, models, on_devices, plain
+from tests.monitor.test_archive import probe
+from tests.monitor.test_resume import ByStep, pytestmark  # noqa: F401
+from tests.tasks import Language, loaders
+
+SMALL = EmbeddingSettings(max_records=16)
+WAYS = {"deepcopy": copy.deepcopy, "pickle": lambda monitor: pickle.loads(pickle.dumps(monitor))}
+
+
+class Copies(pl.Callback):
+    """Copies a monitor after some batches, and says what state it was in."""
+
+    def __init__(self, monitor, way, at=(1, 7, 12)):
+        self.monitor, self.way, self.at, self.made = monitor, way, at, {}
+
+    def on_train_batch_end(self, trainer, *args):
+        if trainer.global_step in self.at:
+            made = self.way(self.monitor)
+            self.made[trainer.global_step] = made, plain(self.monitor.state_dict()), plain(made.state_dict())
+
+
+def readings(monitor):
+    kept = any(trajectory.kept for trajectory in monitor.trajectories.values())
+    texts = [axes.get_title() for axes in monitor.picture().axes] if kept else []
+    return (
+        texts,
+        {name: trajectory.state_dict() for name, trajectory in monitor.trajectories.items()},
+        {name: tuple(t.history) for name, t in monitor.trajectories.items() if t.kept},
+        monitor.events,
+        str(monitor.summary()),
+        {layer: tuple(kept) for layer, kept in monitor.neuron_trajectories.items()},
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    path = tmp_path_factory.mktemp("finished") / "best.zarr"
+    fit(InfoGeometryMonitor({"val": probe()}, archive=path), path.parent)
+    return path
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"archive": "auto", "neurons": True, "parameters": True},
+        {"archive": "auto", "embedding": False},
+        {"reference": True, "embedding": SMALL},
+        {"task": Language, "output": Tokens(sketch_dim=32), "memory": "2MB", "embedding": SMALL},
+    ],
+    ids=["all of it", "curves", "reference", "sketches"],
+)
+def test_a_copy_has_the_readings_so_far_and_no_handles(options, way, tmp_path, finished):
+    options = dict(options)
+    task = options.pop("task", None)
+    if options.get("reference"):
+        options["reference"] = finished
+    data = {"train": loaders(task)["train"], "val": loaders(task)["val"]} if task else {}
+    made = InfoGeometryMonitor(schedule=2, **options)
+    threads = threading.active_count()
+    copies = Copies(made, WAYS[way])
+    logger = TensorBoardLogger(tmp_path)
+    with_copies = fit([made, copies], tmp_path / "a", task or ByStep, logger=logger, **data)
+    assert threading.active_count() <= threads + 1  # TensorBoard's
+    assert digest(with_copies) == digest(fit([], tmp_path / "b", task or ByStep, **data))
+    assert list(copies.made) == [1, 7, 12]
+    for step, (copied, then, its_own) in copies.made.items():
+        assert its_own == then  # where there is an archive, too: a checkpoint of the copy says where it was
+        assert not handles(copied)
+        assert not models(copied)
+        assert not on_devices(copied)
+        assert max(int(t.steps[-1]) for t in copied.trajectories.values()) == step - step % 2
+    assert plain(readings(copies.made[12][0])) == plain(readings(made))
+    if "archive" in options:
+        (path,) = find_archives(tmp_path)
+        assert Trajectory.open(path).steps.tolist() == list(range(0, 13, 2))
+
+
+def test_a_function_of_the_user_is_shared_by_a_copy(tmp_path):
+    seen = []
+    made = InfoGeometryMonitor(on_event=lambda event: seen.append(event), archive="auto")
+    copies = Copies(made, copy.deepcopy)
+    fit([made, copies], tmp_path)
+    assert all(copied.on_event is made.on_event for copied, *_ in copies.made.values())
+
+
+def contents(path):
+    return {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("place", ["auto", "path"])
+def test_a_copy_that_trains_on_writes_to_an_archive_of_its_own(way, place, tmp_path):
+    path = tmp_path / "infogeo.zarr"
+    made = InfoGeometryMonitor({"val": probe()}, schedule=2, archive="auto" if place == "auto" else path)
+    trained = fit(made, tmp_path, ByStep)
+    copied, before = WAYS[way](made), contents(path)
+
+    def go_on(monitor, until):
+        trained.fit_loop.epoch_loop.max_steps, trained.fit_loop.max_epochs = until, 99
+        trained.callbacks = [monitor if isinstance(c, InfoGeometryMonitor) else c for c in trained.callbacks]
+        trained.fit(trained.lightning_module, trained.train_dataloader)
+
+    go_on(copied, 18)
+    assert contents(path) == before
+    assert Trajectory.open(tmp_path / "infogeo_1.zarr").steps.tolist() == list(range(0, 19, 2))
+    assert Archive(path).run != Archive(tmp_path / "infogeo_1.zarr").run
+    go_on(copied, 20)  # has its own now, and goes on in it
+    assert [place.name for place in sorted(tmp_path.glob("*.zarr"))] == ["infogeo.zarr", "infogeo_1.zarr"]
+    assert Trajectory.open(tmp_path / "infogeo_1.zarr").steps[-1] == 20
+    assert contents(path) == before
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_holds_nothing_on_the_device(way, tmp_path, finished):
+    made = InfoGeometryMonitor({"val": probe()}, schedule=2, archive="auto", parameters=True, reference=finished)
+    copies = Copies(made, WAYS[way])
+    fit([made, copies], tmp_path, ByStep, accelerator="cuda")
+    for copied, then, its_own in copies.made.values():
+        assert its_own == then
+        assert not on_devices(copied)
+    assert plain(readings(copies.made[12][0])) == plain(readings(made))
+
+
+def test_the_original_has_its_handles_while_it_works(tmp_path):
+    """Or nothing above shows anything."""
+
+    class Looks(pl.Callback):
+        def on_train_epoch_end(self, trainer, module):
+            found.append((bool(handles(made)), bool(models(made))))
+
+    found, made = [], InfoGeometryMonitor(archive="auto", parameters=True)
+    fit([made, Looks()], tmp_path)
+    assert found == [(True, True)] * 2

@@ -1,0 +1,56 @@
+"""A reading is a reading: whatever is asked of a monitor, and whenever, training and records are what they were."""
+
+import lightning.pytorch as pl
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor
+from tests.classifiers import digest, fit
+from tests.monitor.live import plain
+from tests.monitor.test_copies import readings
+from tests.monitor.test_resume import ByStep, pytestmark  # noqa: F401
+
+
+class Reads(pl.Callback):
+    def __init__(self, monitor, path):
+        self.monitor, self.path, self.changed = monitor, path, []
+
+    def on_train_batch_end(self, trainer, *args):
+        if trainer.global_step % 3 == 0:
+            before = plain(self.monitor.state_dict()), self.monitor._album._spent
+            readings(self.monitor)
+            self.monitor.to_csv(self.path)
+            _ = self.monitor.verdicts, self.monitor.followed, self.monitor.dimensions()
+            self.changed.append(before != (plain(self.monitor.state_dict()), self.monitor._album._spent))
+
+
+def images(folder):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    read = EventAccumulator(str(folder), size_guidance={"images": 0})
+    read.Reload()
+    return {tag: [(i.step, i.encoded_image_string) for i in read.Images(tag)] for tag in read.Tags()["images"]}
+
+
+def test_readings_in_the_middle_of_a_training_change_nothing(tmp_path):
+    """Not the state that checkpoints hold, not the time that pictures may take, nor the pictures themselves."""
+    runs = {}
+    for name in ("read", "left alone"):
+        settings = EmbeddingSettings(max_records=8, share=1.0, per_decade=10)
+        made = InfoGeometryMonitor(schedule=2, embedding=settings, neurons=True)
+        reads = Reads(made, tmp_path / "path.csv")
+        logger = TensorBoardLogger(tmp_path, "", name)
+        trained = fit([made, *([reads] if name == "read" else [])], tmp_path, ByStep, logger=logger, max_steps=18)
+        assert reads.changed == [False] * (6 if name == "read" else 0)
+        runs[name] = digest(trained), plain(made.state_dict()), images(tmp_path / name)
+        assert len(runs[name][2]["infogeo/embedding"]) > 2
+    assert runs["read"] == runs["left alone"]
+
+
+def test_a_picture_after_the_training_leaves_the_state_as_it_is(tmp_path):
+    made = InfoGeometryMonitor(schedule=2)
+    fit(made, tmp_path)
+    before = plain(made.state_dict())
+    assert made._album.places == {}  # nobody has seen a picture yet, to which this one would have to fit
+    first, second = made.picture(), made.picture()
+    assert plain(made.state_dict()) == before
+    assert [axes.get_title() for axes in first.axes] == [axes.get_title() for axes in second.axes]
