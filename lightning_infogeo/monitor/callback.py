@@ -29,7 +29,7 @@ from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings, bytes_of
 from lightning_infogeo.monitor.watch import Watch
-from lightning_infogeo.monitor.weights import Weights
+from lightning_infogeo.monitor.weights import Weights, groups_in
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Chosen, Evaluator, Probe, discover, training_batch_size
 from lightning_infogeo.report import Publisher
@@ -221,7 +221,7 @@ class InfoGeometryMonitor(Hooks):
             max_records=self._album.max_records,
             memory=bytes_of(self.memory) - self._references.nbytes,
             markers=SampleMarkers(self._journal.watch.sample_markers),
-            weights=Weights(arguments.as_density(self.parameters)),
+            weights=Weights(arguments.as_density(self.parameters), groups_in(self._journal.trajectories)),
             references=self._references,
             shard=self._shard(trainer),
         )

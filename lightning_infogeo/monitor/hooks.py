@@ -156,16 +156,16 @@ class Hooks(Readings, pl.Callback, ABC):
             evaluator.chunk = first_process_decides(trainer, lambda: evaluator.chunk)
         decide = all_decide if all_call else first_process_decides
         decide(trainer, partial(self._place, trainer, pl_module))
-        precision, self._dtype, quantities, sizes = decide(trainer, partial(self._prepare, trainer, pl_module))
-        arguments.check_follows(self._journal.trajectories, quantities)
-        for name, names in quantities.items():
+        precision, self._dtype, layout, sizes = decide(trainer, partial(self._prepare, trainer, pl_module))
+        arguments.check_follows(self._journal.trajectories, layout.quantities)
+        for name, names in layout.quantities.items():
             made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
             arguments.check_continues(self._journal.trajectories.setdefault(name, made), made)
             if self._recorder is not None and self._album.max_records and name in self._recorder.chosen:
                 self._journal.trajectories[name].keep(partial(self._recorder.history, name))
         first_process_decides(trainer, partial(self._open_archive, trainer, pl_module))
         self._journal.watch.begin(self._journal.trajectories, sizes)
-        self._journal.begin(trainer, self._dtype, pl_module.device)
+        self._journal.begin(trainer, layout, self._dtype, pl_module.device)
         self._album.begin()
         if self._planner.recorded < 0:
             clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
@@ -174,7 +174,9 @@ class Hooks(Readings, pl.Callback, ABC):
 
     def _take(self, trainer: pl.Trainer, chosen: dict[str, Chosen]) -> None:
         """Makes what this process needs to call the model on these probes and, unless another does that, record."""
-        recorder = self._new_recorder(trainer, chosen)
+        # In the order in which they were followed so far: what is trained on is the first of its kind.
+        known = [name for name in self._journal.trajectories if name in chosen]
+        recorder = self._new_recorder(trainer, {name: chosen[name] for name in [*known, *chosen]})
         self._outputs = recorder.outputs
         if trainer.is_global_zero or not in_parts(trainer):
             self._recorder = recorder
@@ -197,7 +199,7 @@ class Hooks(Readings, pl.Callback, ABC):
         if trainer.is_global_zero and self.neurons:
             clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
             self._neurons.prepare(pl_module, foreseen(self._planner.schedule, clock))
-        return precision, recorder.dtype, recorder.quantities, recorder.sizes
+        return precision, recorder.dtype, recorder.layout, recorder.sizes
 
     def _open_archive(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._recorder is not None:
@@ -255,7 +257,7 @@ class Hooks(Readings, pl.Callback, ABC):
             self._recorder.absent()
         if decision.record:
             made = 1.0 if self._recorder is None else self._recorder.pool.agreed
-            vector = share(trainer, values, self._journal.size, self._dtype, pl_module.device, made)
+            vector = share(trainer, values, self._journal.layout.size, self._dtype, pl_module.device, made)
             self._journal.post(trainer, clock.step, x, vector)
         if pictures is not None and x is not None:
             self._album.post(clock.step, x, pictures)

@@ -17,6 +17,7 @@ from lightning_infogeo.monitor.kept import Kept
 from lightning_infogeo.monitor.landscapes import AGAINST, landscape
 from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Decision
+from lightning_infogeo.monitor.record_layout import NOTHING, RecordLayout
 from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.shards import WHOLE, Measured, Pool, Room, Shard, join_state
@@ -73,6 +74,7 @@ class Recorder:
         self._references = references or References()
         self._labels: dict[str, Tensor | None] = {}
         self._latest: dict[str, Tensor] = {}
+        self._layout = NOTHING
 
     @property
     def dtype(self) -> torch.dtype:
@@ -85,13 +87,13 @@ class Recorder:
         return {name: len(selection) for name, selection in self.outputs.selections.items()}
 
     @property
-    def quantities(self) -> dict[str, tuple[str, ...]]:
-        """What is recorded on each probe and of the weights, in the order of the vector that ``step`` returns."""
+    def layout(self) -> RecordLayout:
+        """What is recorded on each probe and of the weights; known after ``prepare``."""
         probes = {
             name: QUANTITIES if chosen.probe.labels is None else LABELLED_QUANTITIES + self._references.quantities(name)
             for name, chosen in self.chosen.items()
         }
-        return {**probes, **self._weights.quantities}
+        return RecordLayout({**probes, **self._weights.quantities}, self._markers.widths)
 
     @property
     def samples(self) -> dict[str, tuple[int, int, Tensor | None]]:
@@ -131,6 +133,7 @@ class Recorder:
                 self._markers.prepare(name, like.to(self.dtype).new_zeros(self.sizes[name]))
             self._references.check_shape(name, shape)
         self._weights.prepare(module)
+        self._layout = self.layout
         self._references.to(module.device)
         self._kept.move(module.device)
         rooms = {
@@ -147,7 +150,7 @@ class Recorder:
         """Evaluates every probe once, keeps the logits of the steps in ``keep``, and returns the record if one is due.
 
         Returns:
-            The quantities of all probes and of the weights, one after the other, and the readings of markers; or None.
+            The record as ``layout`` says; or None.
         """
         points: dict[str, Tensor] = {}
         seen, measured, error = {}, None, None
@@ -292,4 +295,4 @@ class Recorder:
                 kept.extend(name, step, point, self.outputs.floor, measured[name], self.pool.active)
         kept.made += 1
         weights = self._weights.extend(step, next(iter(records.values())))
-        return torch.cat([*records.values(), *weights, *self._markers.extend(step, distances, records)])
+        return self._layout.pack({**records, **weights}, self._markers.extend(step, distances, records))
