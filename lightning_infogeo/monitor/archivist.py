@@ -46,6 +46,7 @@ class Archivist:
         self._arrived: dict[tuple[str, int], np.ndarray[Any, Any]] = {}
         self._events: list[Event] = []
         self._known: dict[str, str] = {}
+        self._forsaken: str | None = None
 
     @property
     def active(self) -> bool:
@@ -132,8 +133,21 @@ class Archivist:
         return dict(self._known)
 
     def load_state_dict(self, state: dict[str, str]) -> None:
-        """Goes on with the archive of an earlier session."""
-        self._known = dict(state)
+        """Goes on with the archive of an earlier session; one that is being written is gone on with by ``cut_back``."""
+        if not self.active:
+            self._known = dict(state)
+
+    def cut_back(self, step: int, events: Sequence[Event]) -> None:
+        """Goes on from a step, with the events known by it, without what came after."""
+        for mailbox in self._mail.values():
+            mailbox.collect()
+        self._arrived.clear()
+        self._events = list(events)
+        self._attempt(lambda background: background.truncate(step))
+
+    def replace(self, other: Archivist) -> None:
+        """May write over the archive of another, which holds no more than the state before a training."""
+        self._forsaken = other._known.get("run")
 
     def _attempt(self, action: Any) -> None:
         if self._background is None:
@@ -171,7 +185,9 @@ class Archivist:
                 if not auto:
                     raise
                 count += 1  # another process has taken it since
-        if writer.last_step >= 0:
+        if writer.run == self._forsaken and writer.last_step <= 0:
+            writer.restart(metadata)
+        elif writer.last_step >= 0:
             writer.close()
             raise ArchiveError(
                 f"archive {folder.path!r}: already holds a run, recorded up to step {writer.last_step}; give each run "

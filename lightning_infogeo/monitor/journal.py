@@ -86,7 +86,6 @@ class Journal:
             last[name, quantity] = finite[-1].item() if len(finite) else math.nan
         self.publisher.restore(trainer, last, torch.empty(0, dtype=dtype, device=device))
         self.publisher.publish(trainer, None, self.watch.scalars())
-        self.failed = False
 
     def post(self, trainer: pl.Trainer, step: int, x: int | None, vector: Tensor) -> None:
         """Takes a record: whether there is one, 1 or NaN, and what there is, as ``layout`` says.
@@ -139,7 +138,8 @@ class Journal:
         return {name: trajectory.state_dict() for name, trajectory in self.trajectories.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from where ``state_dict`` left off."""
+        """Goes on from where ``state_dict`` left off, without what has been recorded since."""
+        self._mailbox.collect()
         self.trajectories = {name: Trajectory.from_state_dict(saved) for name, saved in state.items()}
 
     def undelivered(self) -> list[list[Any]]:
@@ -150,9 +150,16 @@ class Journal:
             for step, x, rows, markers, events in self._unpublished
         ]
 
-    def load_undelivered(self, entries: Sequence[Any]) -> None:
-        """Tells at the next hook what the session that made a checkpoint may not have lived to tell."""
-        self._unpublished = [Entry.of(saved) for saved in entries]
+    def load_undelivered(self, entries: Sequence[Any], again: bool = False) -> None:
+        """Tells at the next hook what the session that made a checkpoint may not have lived to tell.
+
+        Args:
+            entries: what ``undelivered`` returned.
+            again: whether this is that session, which has told of those records that do not wait any more.
+        """
+        waiting = {entry.step for entry in self._unpublished}
+        found = [Entry.of(saved) for saved in entries]
+        self._unpublished = [entry for entry in found if not again or entry.step in waiting]
 
     def _report_nan(self, step: int, probes: list[str]) -> None:
         on = [name for name in probes if "/" not in name]

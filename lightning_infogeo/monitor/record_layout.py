@@ -46,9 +46,7 @@ class RecordLayout(NamedTuple):
         """Returns the vector, given the quantities and the readings by name; reads nothing back from the device."""
         return torch.cat([*(rows[name] for name in self.quantities), *(readings[key] for key in self.readings)])
 
-    def unpack(
-        self, values: Sequence[float]
-    ) -> tuple[dict[str, dict[str, float]], dict[Reading, list[float]]]:
+    def unpack(self, values: Sequence[float]) -> tuple[dict[str, dict[str, float]], dict[Reading, list[float]]]:
         """Returns quantities and readings by name."""
         rest, rows, readings = list(values), {}, {}
         for name, quantities in self.quantities.items():

@@ -71,7 +71,7 @@ class SampleMarkers:
 
     def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
         """Goes on from where ``state_dict`` left off, for the markers that there are; to be followed by ``prepare``."""
-        like = torch.zeros(0)
+        like, self._states = torch.zeros(0), {}
         for probe, states in state.items():
             fresh = {name: marker.start(like) for name, marker in self._of(probe).items()}
             self._states[probe] = {name: unpacked(states[name], s) for name, s in fresh.items() if name in states}
