@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -44,7 +44,7 @@ class Prepared(NamedTuple):
     sizes: dict[str, int]
 
 
-class Beginning(Readings, ABC):
+class Beginning(Readings):
     """Decides whether a fit goes on with what was recorded, and gets everything ready for its records."""
 
     lag: int
@@ -54,6 +54,7 @@ class Beginning(Readings, ABC):
     _archivist: Archivist
     _training: Training
     _steps: Steps
+    _run: str
     _broken: bool
     _outputs: Outputs | None
     _prepared: Prepared
@@ -77,6 +78,7 @@ class Beginning(Readings, ABC):
     def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._identify(trainer, pl_module)
         self._broken = self._journal.failed = False
+        self._run = first_process_decides(trainer, lambda: self._run)
         self._archivist.locate(trainer)
         all_call = in_parts(trainer) or self._shard(trainer) is not WHOLE
         if all_call:
@@ -106,7 +108,7 @@ class Beginning(Readings, ABC):
         loaded, same = self._training.loaded, self._training.is_of(trainer, pl_module)
         goes_on = loaded or (same and self._steps.own)
         if recorded < 0 or (recorded == trainer.global_step == 0 and not goes_on):
-            if recorded == 0 or self._outputs is not None:
+            if recorded == 0 or self._outputs is not None or self._journal.trajectories:
                 self._start_afresh()
         elif not loaded and not same:
             arguments.check_same_training(recorded, trainer.global_step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
 from lightning_infogeo.distributions import Distribution
+from lightning_infogeo.history import History
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.album import Album
@@ -23,6 +25,7 @@ from lightning_infogeo.monitor.hooks import Hooks
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.neurons import Neurons
 from lightning_infogeo.monitor.outputs import Outputs
+from lightning_infogeo.monitor.parcel import Parcel
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.processes import agreement
 from lightning_infogeo.monitor.recorder import Recorder
@@ -150,6 +153,7 @@ class InfoGeometryMonitor(Hooks):
         self.prefix = prefix
         arguments.check_all(self)
         self._training = Training()
+        self._parcel = Parcel()
         self._start_afresh()
 
     @override
@@ -201,6 +205,12 @@ class InfoGeometryMonitor(Hooks):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if not self._training.receive():
             return
+        if self._training.running and state_dict.get("run", self._run) != self._run:
+            self._lose_track("a checkpoint of another training was restored in the middle of the fit")
+        else:
+            self._restore(state_dict)
+
+    def _restore(self, state_dict: Mapping[str, Any]) -> None:
         with resumable(self.state_key):
             self._tell_of_another(state_dict.get("run"))
             self._steps.load_state_dict(state_dict.get("steps", {}))
@@ -214,6 +224,23 @@ class InfoGeometryMonitor(Hooks):
             self._neurons.load_state_dict(state_dict.get("neurons", {}))
             if self._training.now is not None:
                 self._take_over(*self._training.now, state_dict["recorder"])
+
+    @override
+    def _packed(self) -> dict[str, Any]:
+        kept = {name: trajectory.history for name, trajectory in self.trajectories.items() if trajectory.kept}
+        state = self.state_dict()
+        if state:
+            state["recorder"] = {}  # to be read, and not gone on from
+        return {"state": state, "histories": {name: dict(h._asdict()) for name, h in kept.items()}}
+
+    @override
+    def _unpack(self, content: Mapping[str, Any]) -> None:
+        if not content["state"]:
+            return
+        self._restore(content["state"])
+        for name, fields in content["histories"].items():
+            self._journal.trajectories[name].keep(partial(History, **fields))
+        self._training.forget()  # of which the trainer here knows no more than its weights
 
     def _tell_of_another(self, run: str | None) -> None:
         """Says that what was recorded so far gives way to the state of another training."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from functools import partial
 from typing import Any
 
@@ -32,12 +33,13 @@ class Hooks(Beginning, pl.Callback):
         if stage == "fit":
             check_strategy(trainer, self.distributed, parameters=self.parameters, neurons=self.neurons)
             self._training.approach()
+            self._catch_up()
 
     @override
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        known = bool(checkpoint.get("callbacks", {}).get(self.state_key))
+        known = bool((checkpoint.get("callbacks") or {}).get(self.state_key))
         self._training.announce(trainer.state.fn == "fit", known)
         if self._training.running and self._training.foreign:
             self._lose_track(
@@ -50,6 +52,8 @@ class Hooks(Beginning, pl.Callback):
         with resumable(self.state_key, self._training.loaded):
             self._begin(trainer, pl_module)
         self._training.begin(trainer, pl_module)
+        if self._parcel.away:
+            self._parcel.at_the_end(partial(self._send_home, trainer))
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -103,12 +107,15 @@ class Hooks(Beginning, pl.Callback):
             self._deliver(trainer)
         except Exception as error:
             rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
+        self._send_home(trainer)
         self._archivist.close()  # Lightning calls no `teardown` after an exception
         self._steps.end()
         self._training.end()
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self._send_home(trainer)
         if self._recorder is not None:
             self._recorder.release()
         elif self._outputs is not None:
@@ -185,6 +192,22 @@ class Hooks(Beginning, pl.Callback):
             self._album.post(clock.step, x, pictures)
         if error is not None:
             self._fail(clock.step, error)
+
+    @abstractmethod
+    def _packed(self) -> dict[str, Any]:
+        """Returns what was recorded, as tensors and plain values."""
+
+    def _send_home(self, trainer: pl.Trainer) -> None:
+        """Leaves what was recorded to the process that has started this one; it is the same in all of them."""
+        if not (self._parcel.away and trainer.local_rank == 0 and self._training.running):
+            return
+        try:
+            self._parcel.send(self._packed())
+        except Exception as error:
+            rank_zero_warn(
+                "`InfoGeometryMonitor`: what was recorded in this process cannot be handed to the one that started it "
+                f'({type(error).__name__}: {error}); the loggers have its curves, and archive="auto" would keep all.'
+            )
 
     def _lose_track(self, why: str) -> None:
         """Gives up recording, in every process, since training is not the one recorded any more."""

@@ -37,12 +37,12 @@ class Training:
 
     def approach(self) -> None:
         """A fit is being set up."""
-        self.running = self.foreign = self._lent = False
+        self.running = self.loaded = self.foreign = self._lent = False
 
     def begin(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Training begins."""
         self._trainer, self._module = weakref.ref(trainer), weakref.ref(module)
-        self.running, self.loaded, self.foreign = True, False, False
+        self.running, self.loaded, self.foreign, self.lost = True, False, False, False
 
     def end(self) -> None:
         """Training is over, or has failed."""

@@ -106,7 +106,7 @@ class Watch:
         found = {}
         for (name, probe), reading in self._readings.items():
             marker = self.markers.get(name)
-            if isinstance(marker, OverfittingOnset):
+            if isinstance(marker, OverfittingOnset) and probe in self._samples:
                 found[probe] = marker.verdict(bool(reading[0] > 0), reading[-1], self._samples[probe])
         return found
 
@@ -115,6 +115,7 @@ class Watch:
         return {
             "events": [list(event) for event in self.events],
             "states": [[*key, packed(state)] for key, state in self._states.items()],
+            "samples": dict(self._samples),
             "counts": [[*key, count] for key, count in self._counts.items()],
             "readings": [[*key, reading] for key, reading in self._readings.items()],
         }
@@ -122,6 +123,7 @@ class Watch:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off, for the markers that there are."""
         self.events = [Event.of(fields) for fields in state["events"]]
+        self._samples = dict(state.get("samples", {}))
         self._counts = {(name, probe): int(count) for name, probe, count in state["counts"]}
         self._readings = {
             (name, probe): [float(value) for value in reading] for name, probe, reading in state["readings"]
