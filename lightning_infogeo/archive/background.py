@@ -66,6 +66,16 @@ class Background:
             self._changed.wait_for(lambda: not (self._waiting or self._writing) or not self._thread.is_alive())
         self._raise()
 
+    def truncate(self, step: int) -> None:
+        """Writes what is queued, and drops all records after a step.
+
+        Raises:
+            Exception: what a record failed with, once.
+        """
+        self.flush()
+        with self._changed:
+            self.writer.truncate(step)
+
     def close(self) -> None:
         """Writes what is queued, ends the thread and lets others write.
 

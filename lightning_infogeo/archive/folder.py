@@ -120,6 +120,10 @@ class Folder:
             file.write(contents)
         os.replace(f"{path}.partial", path)
 
+    def clear(self) -> None:
+        """Deletes all files."""
+        self._files.rm(self._root, recursive=True)
+
     def copy_from(self, other: Folder) -> None:
         """Copies all files of another folder into this one, which must be empty."""
         prefix = other._root.rstrip("/")

@@ -162,6 +162,14 @@ class ArchiveWriter:
             for array in arrays.values():
                 array.cut()
 
+    def restart(self, metadata: Mapping[str, Any]) -> None:
+        """Drops all there is, for another run."""
+        self.folder.clear()
+        self._groups, self._documents, self._growing, self._waiting = {}, {}, {}, {}
+        self.run = uuid.uuid4().hex
+        self._attributes = {KEY: {"format": FORMAT, "run": self.run}, "run": dict(metadata), "events": []}
+        self.commit()
+
     def commit(self) -> None:
         """Makes what was appended visible to readers, all at once for the run."""
         waiting, self._waiting = self._waiting, {}

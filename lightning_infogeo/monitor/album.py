@@ -231,8 +231,10 @@ class Album:
         return {"drawn": self._drawn, "places": {name: dict(places) for name, places in self.places.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from where ``state_dict`` left off."""
+        """Goes on from where ``state_dict`` left off, without pictures of later records."""
+        self.receive()
         self._drawn = state["drawn"]
+        self._undrawn = [picture for picture in self._undrawn if picture[0] <= self._drawn]
         self.places = {name: dict(places) for name, places in state["places"].items()}
 
 

@@ -55,6 +55,7 @@ class Archivist(
         self._known: dict[str, str] = {}
         self._copied = False
         self._forked = ""
+        self._forsaken: str | None = None
 
     @property
     def active(self) -> bool:
@@ -141,8 +142,21 @@ class Archivist(
         return dict(self._known)
 
     def load_state_dict(self, state: dict[str, str]) -> None:
-        """Goes on with the archive of an earlier session."""
-        self._known, self._copied = dict(state), False
+        """Goes on with the archive of an earlier session; one that is being written is gone on with by ``cut_back``."""
+        if not self.active:
+            self._known, self._copied = dict(state), False
+
+    def cut_back(self, step: int, events: Sequence[Event]) -> None:
+        """Goes on from a step, with the events known by it, without what came after."""
+        for mailbox in self._mail.values():
+            mailbox.collect()
+        self._arrived.clear()
+        self._events = list(events)
+        self._attempt(lambda background: background.truncate(step))
+
+    def replace(self, other: Archivist) -> None:
+        """May write over the archive of another, which holds no more than the state before a training."""
+        self._forsaken = other._known.get("run")
 
     def _attempt(self, action: Any) -> None:
         if self._background is None:
@@ -183,6 +197,9 @@ class Archivist(
                 if auto:
                     continue  # another process has taken it since
                 raise
+            if writer.run == self._forsaken and writer.last_step <= 0:
+                writer.restart(metadata)
+                return writer
             if writer.last_step < 0:
                 return writer
             writer.close()

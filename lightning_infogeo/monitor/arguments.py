@@ -186,6 +186,27 @@ def check_same_training(recorded: int, step: int) -> None:
         )
 
 
+def refuse_other_training(recorded: int, step: int) -> None:
+    """Raises ``ConfigurationError``, where nothing shows that the training to go on with is the one recorded."""
+    raise ConfigurationError(
+        f"`InfoGeometryMonitor`: has recorded a training up to step {recorded}, and nothing shows that this one, at "
+        f"step {step}, continues it: it is of another module or trainer, or goes on from a checkpoint without this "
+        "monitor's state. Use a new InfoGeometryMonitor, whose path begins here, or resume with Trainer.fit("
+        "ckpt_path=...) from a checkpoint made with this monitor."
+    )
+
+
+def check_still_followed(followed: Mapping[str, Chosen], found: Mapping[str, Chosen]) -> None:
+    """Warns where a further fit of a training brings other data than the probes that it goes on to follow."""
+    changed = [name for name, chosen in found.items() if name not in followed or not _alike(chosen, followed[name])]
+    if changed:
+        rank_zero_warn(
+            f"`InfoGeometryMonitor(probes=...)`: this fit's data would give other samples for probe "
+            f"{', '.join(map(repr, changed))} than the training's first fit; the samples of the first are followed on "
+            f"({', '.join(followed)}). Follow others by a new InfoGeometryMonitor."
+        )
+
+
 def check_same_probes(saved: Mapping[str, Any], chosen: Mapping[str, Chosen]) -> None:
     """Raises ``ConfigurationError`` unless the probes of a checkpoint are the ones there are."""
     for name in sorted({*saved, *chosen}):
@@ -253,6 +274,11 @@ def check(right: bool, argument: str, value: object, remedy: str) -> None:
     """Raises ``ConfigurationError`` with value and remedy unless ``right``."""
     if not right:
         raise ConfigurationError(f"`InfoGeometryMonitor({argument}={value!r})`: {remedy}.")
+
+
+def _alike(chosen: Chosen, other: Chosen) -> bool:
+    same = chosen.probe.fingerprint == other.probe.fingerprint
+    return same and same_labels(chosen.probe.labels, other.probe.labels)
 
 
 def _same(saved: dict[str, Any], chosen: Chosen) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
-import torch
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.distributions import Distribution
+from lightning_infogeo.history import History
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.album import Album
@@ -22,14 +25,17 @@ from lightning_infogeo.monitor.hooks import Hooks
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.neurons import Neurons
 from lightning_infogeo.monitor.outputs import Outputs
+from lightning_infogeo.monitor.parcel import Parcel
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.processes import agreement
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings, bytes_of
+from lightning_infogeo.monitor.steps import Steps
+from lightning_infogeo.monitor.training import Training
 from lightning_infogeo.monitor.watch import Watch
-from lightning_infogeo.monitor.weights import Weights
+from lightning_infogeo.monitor.weights import Weights, groups_in
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Chosen, Evaluator, Probe, discover, training_batch_size
 from lightning_infogeo.report import Publisher
@@ -146,20 +152,29 @@ class InfoGeometryMonitor(Hooks):
         self.strict = strict
         self.prefix = prefix
         arguments.check_all(self)
-        self._planner = Planner(arguments.as_schedule(schedule), lag)
-        publisher = Publisher(prefix, strict)
-        self._neurons = Neurons(arguments.as_neurons(neurons), publisher)
-        self._archivist = Archivist(arguments.as_archive(archive), prefix, strict, self._neurons)
-        self._journal = Journal(publisher, Watch(arguments.as_markers(markers), strict), self._archivist)
-        self._herald = Herald(on_event, on_overfitting, strict)
-        self._references = References(arguments.as_paths(reference))
-        self._album = Album(arguments.as_settings(embedding), publisher, self._references.compose)
+        self._training = Training()
+        self._parcel = Parcel()
+        self._start_afresh()
+
+    @override
+    def _start_afresh(self) -> None:
+        before = self.__dict__.get("_archivist")
+        publisher = Publisher(self.prefix, self.strict)
+        self._run = uuid.uuid4().hex
+        self._planner = Planner(arguments.as_schedule(self.schedule), self.lag)
+        self._steps = Steps()
+        self._neurons = Neurons(arguments.as_neurons(self.neurons), publisher)
+        self._archivist = Archivist(arguments.as_archive(self.archive), self.prefix, self.strict, self._neurons)
+        if before is not None:
+            self._archivist.replace(before)
+        self._journal = Journal(publisher, Watch(arguments.as_markers(self.markers), self.strict), self._archivist)
+        self._herald = Herald(self.on_event, self.on_overfitting, self.strict)
+        self._references = References(arguments.as_paths(self.reference))
+        self._album = Album(arguments.as_settings(self.embedding), publisher, self._references.compose)
         self._recorder: Recorder | None = None
         self._outputs: Outputs | None = None
         self._loaded: dict[str, Any] = {}
-        self._dtype = torch.float32
         self._broken = False
-        self._resumed = False
 
     @property
     @override
@@ -168,11 +183,14 @@ class InfoGeometryMonitor(Hooks):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        if self._planner.recorded < 0:
+        self._training.lend()
+        if self._planner.recorded < 0 or self._training.lost:
             return {}
         self._journal.receive()
         self._archivist.flush()
         return {
+            "run": self._run,
+            "steps": self._steps.state_dict(),
             "planner": self._planner.state_dict(),
             "trajectories": self._journal.state_dict(),
             "undelivered": self._journal.undelivered(),
@@ -185,18 +203,54 @@ class InfoGeometryMonitor(Hooks):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._resumed = True
+        if not self._training.receive():
+            return
+        if self._training.running and state_dict.get("run", self._run) != self._run:
+            self._lose_track("a checkpoint of another training was restored in the middle of the fit")
+        else:
+            self._restore(state_dict)
+
+    def _restore(self, state_dict: Mapping[str, Any]) -> None:
         with resumable(self.state_key):
+            self._tell_of_another(state_dict.get("run"))
+            self._steps.load_state_dict(state_dict.get("steps", {}))
             self._planner.load_state_dict(state_dict["planner"])
             self._journal.load_state_dict(state_dict["trajectories"])
-            self._journal.load_undelivered(state_dict.get("undelivered", []))
+            self._journal.load_undelivered(state_dict.get("undelivered", []), again=self._training.running)
             self._journal.watch.load_state_dict(state_dict["watch"])
             self._loaded = state_dict["recorder"]
             self._album.load_state_dict(state_dict["album"])
             self._archivist.load_state_dict(state_dict.get("archive", {}))
             self._neurons.load_state_dict(state_dict.get("neurons", {}))
-            if self._recorder is not None:
-                self._recorder.load_state_dict(self._loaded)
+            if self._training.now is not None:
+                self._take_over(*self._training.now, state_dict["recorder"])
+
+    @override
+    def _packed(self) -> dict[str, Any]:
+        kept = {name: trajectory.history for name, trajectory in self.trajectories.items() if trajectory.kept}
+        state = self.state_dict()
+        if state:
+            state["recorder"] = {}  # to be read, and not gone on from
+        return {"state": state, "histories": {name: dict(h._asdict()) for name, h in kept.items()}}
+
+    @override
+    def _unpack(self, content: Mapping[str, Any]) -> None:
+        if not content["state"]:
+            return
+        self._restore(content["state"])
+        for name, fields in content["histories"].items():
+            self._journal.trajectories[name].keep(partial(History, **fields))
+        self._training.forget()  # of which the trainer here knows no more than its weights
+
+    def _tell_of_another(self, run: str | None) -> None:
+        """Says that what was recorded so far gives way to the state of another training."""
+        recorded = self._planner.recorded
+        if recorded > 0 and run not in (None, self._run):
+            rank_zero_warn(
+                "`InfoGeometryMonitor`: the checkpoint is of another training than the one recorded so far, up to step "
+                f"{recorded}; the monitor goes on with that of the checkpoint, and no longer holds the other's records."
+            )
+        self._run = run or self._run
 
     @override
     def _choose(self, trainer: pl.Trainer) -> dict[str, Chosen]:
@@ -221,7 +275,7 @@ class InfoGeometryMonitor(Hooks):
             max_records=self._album.max_records,
             memory=bytes_of(self.memory) - self._references.nbytes,
             markers=SampleMarkers(self._journal.watch.sample_markers),
-            weights=Weights(arguments.as_density(self.parameters)),
+            weights=Weights(arguments.as_density(self.parameters), groups_in(self._journal.trajectories)),
             references=self._references,
             shard=self._shard(trainer),
         )

@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from functools import partial
 from typing import Any
 
-import torch
 from typing_extensions import override
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.monitor import arguments
-from lightning_infogeo.monitor.archivist import Archivist
-from lightning_infogeo.monitor.clock import read_clock
+from lightning_infogeo.monitor.beginning import Beginning
 from lightning_infogeo.monitor.explained import check_packages, resumable
 from lightning_infogeo.monitor.herald import Herald
-from lightning_infogeo.monitor.neurons import foreseen
-from lightning_infogeo.monitor.outputs import Outputs
-from lightning_infogeo.monitor.planner import Planner
-from lightning_infogeo.monitor.processes import all_decide, check_strategy, first_process_decides, in_parts, share
-from lightning_infogeo.monitor.readings import Readings
-from lightning_infogeo.monitor.recorder import Recorder
-from lightning_infogeo.monitor.shards import WHOLE, Shard
-from lightning_infogeo.probe import Chosen
+from lightning_infogeo.monitor.processes import check_strategy, in_parts, share
+from lightning_infogeo.monitor.shards import WHOLE
+from lightning_infogeo.probe import ConfigurationError
 from lightning_infogeo.report import takes_figures
 from lightning_infogeo.schedules import Clock
-from lightning_infogeo.trajectory import Trajectory
 
 _LENT = ("log", "log_dict")
 """Methods of the model that Lightning puts into callbacks: through them a copy would have a copy of the model."""
 
 
-class Hooks(Readings, pl.Callback, ABC):
+class Hooks(Beginning, pl.Callback):
     """The acting side of ``InfoGeometryMonitor``, which fills in the parts."""
 
-    lag: int
     strict: bool
     parameters: Any
-    neurons: Any
-    distributed: str
-    _planner: Planner
     _herald: Herald
-    _archivist: Archivist
-    _loaded: dict[str, Any]
-    _dtype: torch.dtype
-    _broken: bool
-    _resumed: bool
-    _outputs: Outputs | None
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns the attributes of a copy."""
@@ -59,12 +40,28 @@ class Hooks(Readings, pl.Callback, ABC):
         if stage == "fit":
             check_packages(trainer, pl_module)
             check_strategy(trainer, self.distributed, parameters=self.parameters, neurons=self.neurons)
+            self._training.approach()
+            self._catch_up()
+
+    @override
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        known = bool((checkpoint.get("callbacks") or {}).get(self.state_key))
+        self._training.announce(trainer.state.fn == "fit", known)
+        if self._training.running and self._training.foreign:
+            self._lose_track(
+                "a checkpoint without this monitor's state was restored in the middle of the fit, so that what follows "
+                "does not continue the path"
+            )
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        with resumable(self.state_key, self._resumed):
+        with resumable(self.state_key, self._training.loaded):
             self._begin(trainer, pl_module)
-        self._resumed = False
+        self._training.begin(trainer, pl_module)
+        if self._parcel.away:
+            self._parcel.at_the_end(partial(self._send_home, trainer))
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -79,12 +76,14 @@ class Hooks(Readings, pl.Callback, ABC):
         if self._album.waiting:
             self._album.attempt(lambda: self._album.deliver(trainer, self.events))
         self._neurons.show(trainer, self._planner.recorded, trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
-        step = trainer.global_step
+        self._steps.batch(trainer, pl_module)
+        step = self._steps.at(trainer)
         if self._journal.failed or (step < self._planner.wake and not trainer.is_last_batch):
             self._planner.pass_by(step)
         else:
-            clock = read_clock(trainer, batch_idx, self._planner.stride)
-            self._record(trainer, pl_module, clock, x=trainer.fit_loop.epoch_loop._batches_that_stepped)
+            self._record(
+                trainer, pl_module, self._clock(trainer, batch_idx), x=trainer.fit_loop.epoch_loop._batches_that_stepped
+            )
 
     @override
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -96,11 +95,13 @@ class Hooks(Readings, pl.Callback, ABC):
         # An epoch may end without a last batch (skipped, or shorter than announced), and training with an epoch. Ask
         # here, where no averaging callback has swapped the weights yet.
         stops = trainer.should_stop and trainer.fit_loop._can_stop_early
-        self._late_record(trainer, pl_module, Clock(trainer.global_step, trainer.current_epoch, True, ended=stops))
+        step = self._steps.at(trainer)
+        self._late_record(trainer, pl_module, Clock(step, trainer.current_epoch, True, ended=stops))
 
     @override
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._late_record(trainer, pl_module, Clock(trainer.global_step, ended=True))
+        self._late_record(trainer, pl_module, Clock(self._steps.at(trainer), ended=True))
+        self._steps.end()
         recorder = self._recorder
         self._neurons.finish(trainer, trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
         if recorder is not None and self._album.max_records and takes_figures(trainer) and not self._broken:
@@ -114,6 +115,7 @@ class Hooks(Readings, pl.Callback, ABC):
             self._deliver(trainer)
         except Exception as error:
             rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
+        self._send_home(trainer)
         try:
             self._release()  # Lightning calls no `teardown` after an exception
         except Exception as error:  # a device that has failed may give nothing back
@@ -121,6 +123,8 @@ class Hooks(Readings, pl.Callback, ABC):
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self._send_home(trainer)
         self._release()
 
     @override
@@ -138,6 +142,8 @@ class Hooks(Readings, pl.Callback, ABC):
         """Leaves the model, the device and the archive; what was recorded can be read, and another fit can go on."""
         for name in _LENT:
             vars(self).pop(name, None)
+        self._steps.end()
+        self._training.end()
         self._archivist.close()
         self._neurons.release()
         self._journal.publisher.release()
@@ -145,83 +151,6 @@ class Hooks(Readings, pl.Callback, ABC):
             self._recorder.release()
         elif self._outputs is not None:
             self._outputs.release()
-
-    def _shard(self, trainer: pl.Trainer) -> Shard:
-        """Returns the part of this process in every probe."""
-        shared = self.distributed == "shard" and trainer.world_size > 1
-        return Shard(trainer.global_rank, trainer.world_size) if shared else WHOLE
-
-    @abstractmethod
-    def _choose(self, trainer: pl.Trainer) -> dict[str, Chosen]:
-        """Returns probes chosen for this training."""
-
-    @abstractmethod
-    def _new_recorder(self, trainer: pl.Trainer, chosen: dict[str, Chosen]) -> Recorder:
-        """Returns a recorder of these probes."""
-
-    def _begin(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        arguments.check_same_training(self._planner.recorded, trainer.global_step)
-        self._broken = False
-        self._archivist.locate(trainer)
-        all_call = in_parts(trainer) or self._shard(trainer) is not WHOLE
-        if all_call:
-            if self._outputs is None:
-                # Every process has a loader of its own: the samples are those that the first one would follow.
-                self._take(trainer, first_process_decides(trainer, partial(self._choose, trainer)))
-            assert self._outputs is not None
-            evaluator = self._outputs.evaluator
-            evaluator.chunk = first_process_decides(trainer, lambda: evaluator.chunk)
-        decide = all_decide if all_call else first_process_decides
-        decide(trainer, partial(self._place, trainer, pl_module))
-        precision, self._dtype, quantities, sizes = decide(trainer, partial(self._prepare, trainer, pl_module))
-        arguments.check_follows(self._journal.trajectories, quantities)
-        for name, names in quantities.items():
-            made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
-            arguments.check_continues(self._journal.trajectories.setdefault(name, made), made)
-            if self._recorder is not None and self._album.max_records and name in self._recorder.chosen:
-                self._journal.trajectories[name].keep(partial(self._recorder.history, name))
-        first_process_decides(trainer, partial(self._open_archive, trainer, pl_module))
-        self._journal.watch.begin(self._journal.trajectories, sizes)
-        self._journal.begin(trainer, self._dtype, pl_module.device)
-        self._album.begin()
-        if self._planner.recorded < 0:
-            clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
-            self._record(trainer, pl_module, clock, x=None)
-        self._planner.wake = 0
-
-    def _take(self, trainer: pl.Trainer, chosen: dict[str, Chosen]) -> None:
-        """Makes what this process needs to call the model on these probes and, unless another does that, record."""
-        recorder = self._new_recorder(trainer, chosen)
-        self._outputs = recorder.outputs
-        if trainer.is_global_zero or not in_parts(trainer):
-            self._recorder = recorder
-
-    def _place(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Brings the probes to the device, choosing them where there are none yet; in every process that is to call."""
-        if self._outputs is None:
-            self._take(trainer, self._choose(trainer))
-        assert self._outputs is not None
-        self._outputs.place(trainer, pl_module)
-
-    def _prepare(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
-        """Tries the probes; in every process that is to call."""
-        if self._recorder is None:
-            assert self._outputs is not None
-            self._outputs.prepare(trainer, pl_module)
-            return None
-        recorder = self._recorder
-        precision = recorder.prepare(trainer, pl_module)
-        if trainer.is_global_zero and self.neurons:
-            clock = read_clock(trainer, batch_idx=-1, stride=self._planner.stride)
-            self._neurons.prepare(pl_module, foreseen(self._planner.schedule, clock))
-        return precision, recorder.dtype, recorder.quantities, recorder.sizes
-
-    def _open_archive(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._recorder is not None:
-            recorder = self._recorder
-            self._archivist.begin(
-                trainer, pl_module, self._journal.trajectories, self.followed, recorder.samples, recorder.exact
-            )
 
     def _late_record(self, trainer: pl.Trainer, pl_module: pl.LightningModule, clock: Clock) -> None:
         """Makes what turns out to be due after Lightning has counted the batch, and delivers everything."""
@@ -272,12 +201,40 @@ class Hooks(Readings, pl.Callback, ABC):
             self._recorder.absent()
         if decision.record:
             made = 1.0 if self._recorder is None else self._recorder.pool.agreed
-            vector = share(trainer, values, self._journal.size, self._dtype, pl_module.device, made)
+            vector = share(trainer, values, self._journal.layout.size, self._prepared.dtype, pl_module.device, made)
             self._journal.post(trainer, clock.step, x, vector)
         if pictures is not None and x is not None:
             self._album.post(clock.step, x, pictures)
         if error is not None:
             self._fail(clock.step, error)
+
+    @abstractmethod
+    def _packed(self) -> dict[str, Any]:
+        """Returns what was recorded, as tensors and plain values."""
+
+    def _send_home(self, trainer: pl.Trainer) -> None:
+        """Leaves what was recorded to the process that has started this one; it is the same in all of them."""
+        if not (self._parcel.away and trainer.local_rank == 0 and self._training.running):
+            return
+        try:
+            self._parcel.send(self._packed())
+        except Exception as error:
+            rank_zero_warn(
+                "`InfoGeometryMonitor`: what was recorded in this process cannot be handed to the one that started it "
+                f'({type(error).__name__}: {error}); the loggers have its curves, and archive="auto" would keep all.'
+            )
+
+    def _lose_track(self, why: str) -> None:
+        """Gives up recording, in every process, since training is not the one recorded any more."""
+        self._training.forget()
+        self._broken = self._journal.failed = True
+        message = (
+            f"`InfoGeometryMonitor`: {why}. Training goes on without this monitor; what was recorded is kept, and is "
+            "in no checkpoint from here on."
+        )
+        if self.strict:
+            raise ConfigurationError(message)
+        rank_zero_warn(message)
 
     def _fail(self, step: int, error: Exception) -> None:
         """Gives up recording. Other processes wait for the next record: it will be NaN and say so to them."""

@@ -13,6 +13,7 @@ import lightning_infogeo.lightnings as pl
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.archivist import Archivist
+from lightning_infogeo.monitor.record_layout import NOTHING, RecordLayout
 from lightning_infogeo.monitor.watch import Watch
 from lightning_infogeo.report import Mailbox, Publisher, event_list
 from lightning_infogeo.trajectory import WEIGHTS, Trajectory
@@ -53,12 +54,14 @@ class Journal:
     Attributes:
         trajectories: one a probe; complete after ``receive``.
         watch: as given.
+        layout: of the vectors of records; ``begin`` takes it.
         failed: whether the first process has failed to make a record.
         publisher: as given.
     """
 
     def __init__(self, publisher: Publisher, watch: Watch, archivist: Archivist) -> None:
         self.trajectories: dict[str, Trajectory] = {}
+        self.layout = NOTHING
         self.failed = False
         self.strict = publisher.strict
         self.watch = watch
@@ -73,35 +76,25 @@ class Journal:
         """Whether there is anything to deliver."""
         return bool(self._mailbox) or bool(self._unpublished)
 
-    @property
-    def size(self) -> int:
-        """Number of values in the vector of a record."""
-        return len(self.keys) + self.watch.width
-
-    @property
-    def keys(self) -> list[tuple[str, str]]:
-        """Probe and quantity of the values in the vector of a record; the readings of markers follow them."""
-        return [(name, quantity) for name, kept in self.trajectories.items() for quantity in kept.quantities]
-
-    def begin(self, trainer: pl.Trainer, dtype: torch.dtype, device: torch.device) -> None:
-        """Gets ready for vectors of this type and on this device; ``callback_metrics`` are as they were last."""
+    def begin(self, trainer: pl.Trainer, layout: RecordLayout, dtype: torch.dtype, device: torch.device) -> None:
+        """Gets ready for vectors of this layout and type; ``callback_metrics`` are as they were last."""
+        self.layout = layout
         last: dict[tuple[str, ...], float] = {}
-        for name, quantity in self.keys:
+        for name, quantity in layout.keys:
             values = getattr(self.trajectories[name], quantity)
             finite = values[values.isfinite()]
             last[name, quantity] = finite[-1].item() if len(finite) else math.nan
         self.publisher.restore(trainer, last, torch.empty(0, dtype=dtype, device=device))
         self.publisher.publish(trainer, None, self.watch.scalars())
-        self.failed = False
 
     def post(self, trainer: pl.Trainer, step: int, x: int | None, vector: Tensor) -> None:
-        """Takes a record: whether there is one, 1 or NaN, the quantities of all probes, and the readings of markers.
+        """Takes a record: whether there is one, 1 or NaN, and what there is, as ``layout`` says.
 
         ``callback_metrics`` hold its values at once, still on the device: a callback that scores the weights of this
         step must not score them by the record before.
         """
         self._mailbox.post(step, x, vector)
-        keys = self.keys
+        keys = self.layout.keys
         self.publisher.anticipate(trainer, keys, vector[1 : 1 + len(keys)])
 
     def receive(self) -> None:
@@ -110,12 +103,10 @@ class Journal:
             if recorded != recorded:
                 self.failed = True
                 continue
-            rows: dict[str, dict[str, float]] = {}
-            for name, trajectory in self.trajectories.items():
-                row, values = values[: len(trajectory.quantities)], values[len(trajectory.quantities) :]
-                trajectory.append(step, row)
-                rows[name] = dict(zip(trajectory.quantities, row, strict=True))
-            events = self.watch.observe(step, rows, values)
+            rows, readings = self.layout.unpack(values)
+            for name, row in rows.items():
+                self.trajectories[name].append(step, list(row.values()))
+            events = self.watch.observe(step, rows, readings)
             self._archivist.take(step, rows, self.watch.events)
             self._unpublished.append(Entry(step, x, rows, self.watch.scalars(), events))
 
@@ -147,7 +138,8 @@ class Journal:
         return {name: trajectory.state_dict() for name, trajectory in self.trajectories.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from where ``state_dict`` left off."""
+        """Goes on from where ``state_dict`` left off, without what has been recorded since."""
+        self._mailbox.collect()
         self.trajectories = {name: Trajectory.from_state_dict(saved) for name, saved in state.items()}
 
     def undelivered(self) -> list[list[Any]]:
@@ -158,9 +150,16 @@ class Journal:
             for step, x, rows, markers, events in self._unpublished
         ]
 
-    def load_undelivered(self, entries: Sequence[Any]) -> None:
-        """Tells at the next hook what the session that made a checkpoint may not have lived to tell."""
-        self._unpublished = [Entry.of(saved) for saved in entries]
+    def load_undelivered(self, entries: Sequence[Any], again: bool = False) -> None:
+        """Tells at the next hook what the session that made a checkpoint may not have lived to tell.
+
+        Args:
+            entries: what ``undelivered`` returned.
+            again: whether this is that session, which has told of those records that do not wait any more.
+        """
+        waiting = {entry.step for entry in self._unpublished}
+        found = [Entry.of(saved) for saved in entries]
+        self._unpublished = [entry for entry in found if not again or entry.step in waiting]
 
     def _report_nan(self, step: int, probes: list[str]) -> None:
         on = [name for name in probes if not name.startswith(WEIGHTS)]

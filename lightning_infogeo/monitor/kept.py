@@ -15,7 +15,8 @@ from lightning_infogeo.history import History, HistoryState
 from lightning_infogeo.monitor.arguments import check_shape
 from lightning_infogeo.monitor.shards import Measured, cut_state
 from lightning_infogeo.monitor.tables import Tables, row_in
-from lightning_infogeo.trajectory import TrajectoryState, start
+from lightning_infogeo.observation import Observation
+from lightning_infogeo.trajectory import TrajectoryState, arcs_of, extend, start
 
 
 class Kept(Portable):
@@ -45,8 +46,17 @@ class Kept(Portable):
             self.states[name] = start(like.expand(shape))
         check_shape(name, self.states[name].first, shape)
 
-    def prepare_history(self, name: str, like: Tensor, shape: tuple[int, ...], records: int) -> None:
+    def prepare_history(
+        self, name: str, like: Tensor, shape: tuple[int, ...], records: int, shared: bool | None
+    ) -> None:
         """Begins a history of at most so many records of this shape.
+
+        Args:
+            name: of the probe.
+            like: as for ``prepare``.
+            shape: of a record.
+            records: at most.
+            shared: where processes share the probe, whether it has labels; else None.
 
         Raises:
             ConfigurationError: where those so far are of another shape.
@@ -54,6 +64,8 @@ class Kept(Portable):
         if name not in self.histories:
             self.histories[name] = history.start(like.expand(shape), records)
         check_shape(name, self.histories[name].amplitudes[0], shape)
+        if shared is not None:
+            self.tables.prepare(name, self.histories[name], shared)
 
     def keep(self, step: int, points: dict[str, Tensor] | None, steps: Iterable[int]) -> None:
         """Keeps the predictions at ``step``, where there are any to keep, and those of earlier ``steps``."""
@@ -64,6 +76,28 @@ class Kept(Portable):
     def before(self, name: str, step: int | None) -> tuple[int, Tensor] | None:
         """Returns a step and the prediction kept there; None where there is none."""
         return None if step is None or step not in self._points else (step, self._points[step][name])
+
+    def measured(self, name: str, point: Tensor, seen: Observation, before: int | None, sketched: bool) -> Measured:
+        """Returns what a prediction says beside those kept; ``before``: the step from which to measure velocity."""
+        earlier = self.before(name, before)
+        arcs = arcs_of(self.states[name], point, earlier and earlier[1], sketched)
+        return Measured(seen, arcs, point.new_zeros(0))
+
+    def advance(
+        self, name: str, step: int, point: Tensor, measured: Measured, before: int | None, chord: bool
+    ) -> Tensor:
+        """Adds a record to a trajectory and returns it; arguments as for ``measured`` and ``trajectory.extend``."""
+        seen, arcs = measured.observation, measured.arcs
+        self.states[name], record = extend(
+            self.states[name],
+            step,
+            point,
+            before=self.before(name, before),
+            chord=chord,
+            observation=seen,
+            arcs=arcs,
+        )
+        return record
 
     def extend(self, name: str, step: int, point: Tensor, floor: float, measured: Measured, shared: bool) -> None:
         """Adds a record to a history.

@@ -200,6 +200,8 @@ class Neurons(Portable, left_behind={"archived": False, "_recorder": None, "_fre
         planned, shown = state.get("planned", 0), state.get("shown", self._shown)
         if not (is_int(planned) and is_int(shown)):
             raise ValueError(f"no numbers of records: {planned!r}, {shown!r}")
+        self.receive()
+        self._fresh.clear()
         self._planned, self._shown = planned, shown
         self._kept = {step: dict(vectors) for step, vectors in state.get("kept", {}).items()}
 

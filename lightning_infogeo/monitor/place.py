@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 from lightning_infogeo.archive import ArchiveError, Folder
 
 if TYPE_CHECKING:
-    import lightning.pytorch as pl
+    import lightning_infogeo.lightnings as pl
 
 PLACES = 10_000
 """Archives of one name that a folder has room for: the search for a free number ends there."""

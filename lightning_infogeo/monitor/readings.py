@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lightning_infogeo import export
 from lightning_infogeo.markers import Event, Verdict
@@ -11,6 +13,7 @@ from lightning_infogeo.monitor.album import Album
 from lightning_infogeo.monitor.dimensions import FEATURES, dimensions_of
 from lightning_infogeo.monitor.journal import Journal
 from lightning_infogeo.monitor.neurons import Neurons, NeuronTrajectory
+from lightning_infogeo.monitor.parcel import Parcel
 from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.probe import Probe
 from lightning_infogeo.report import Summary, summary_table
@@ -22,18 +25,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Readings:
+class Readings(ABC):
     """The reading side of ``InfoGeometryMonitor``; the callback fills in the parts."""
 
+    _parcel: Parcel
     _journal: Journal
     _album: Album
     _recorder: Recorder | None
     _neurons: Neurons
 
+    @abstractmethod
+    def _unpack(self, content: Mapping[str, Any]) -> None:
+        """Takes what was recorded in a process that Lightning had made for a fit."""
+
+    def _catch_up(self) -> None:
+        """Waits for records still on their way, from the device or from another process."""
+        self._journal.receive()
+        content = self._parcel.receive()
+        if content is not None:
+            self._unpack(content)
+
     @property
     def trajectories(self) -> dict[str, Trajectory]:
         """What was recorded so far, by probe; waits for records still on their way from the device."""
-        self._journal.receive()
+        self._catch_up()
         return self._journal.trajectories
 
     @property
@@ -44,6 +59,7 @@ class Readings:
     @property
     def neuron_trajectories(self) -> dict[str, NeuronTrajectory]:
         """Steps and incoming weights of the neurons of each layer that ``neurons=`` follows; in the first process."""
+        self._catch_up()
         return self._neurons.trajectories
 
     def picture(self) -> Figure:
@@ -76,13 +92,13 @@ class Readings:
     @property
     def events(self) -> list[Event]:
         """What the markers have seen so far, in the order in which it became known."""
-        self._journal.receive()
+        self._catch_up()
         return self._journal.watch.events
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """Whether each held-out probe with labels overfits as of the last record: flagged, clean, or undecidable."""
-        self._journal.receive()
+        self._catch_up()
         return self._journal.watch.verdicts()
 
     def dimensions(self, features: int = FEATURES) -> dict[str, ProbeSpectrum]:

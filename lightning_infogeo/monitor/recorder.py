@@ -18,6 +18,7 @@ from lightning_infogeo.monitor.kept import Kept
 from lightning_infogeo.monitor.landscapes import AGAINST, landscape
 from lightning_infogeo.monitor.outputs import Outputs
 from lightning_infogeo.monitor.planner import Decision
+from lightning_infogeo.monitor.record_layout import NOTHING, RecordLayout
 from lightning_infogeo.monitor.references import References
 from lightning_infogeo.monitor.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.shards import WHOLE, Measured, Pool, Room, Shard, join_state
@@ -25,7 +26,7 @@ from lightning_infogeo.monitor.tables import room_for, sums_of
 from lightning_infogeo.monitor.weights import Weights
 from lightning_infogeo.observation import Observation, observe
 from lightning_infogeo.probe import Chosen, Evaluator
-from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, arcs_of, extend
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES
 
 
 class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
@@ -74,6 +75,8 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         self._references = references or References()
         self._labels: dict[str, Tensor | None] = {}
         self._latest: dict[str, Tensor] = {}
+        self._layout = NOTHING
+        self._like = torch.zeros(())
 
     @property
     def dtype(self) -> torch.dtype:
@@ -86,13 +89,13 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         return {name: len(selection) for name, selection in self.outputs.selections.items()}
 
     @property
-    def quantities(self) -> dict[str, tuple[str, ...]]:
-        """What is recorded on each probe and of the weights, in the order of the vector that ``step`` returns."""
+    def layout(self) -> RecordLayout:
+        """What is recorded on each probe and of the weights; known after ``prepare``."""
         probes = {
             name: QUANTITIES if chosen.probe.labels is None else LABELLED_QUANTITIES + self._references.quantities(name)
             for name, chosen in self.chosen.items()
         }
-        return {**probes, **self._weights.quantities}
+        return RecordLayout({**probes, **self._weights.quantities}, self._markers.widths)
 
     @property
     def samples(self) -> dict[str, tuple[int, int, Tensor | None]]:
@@ -114,24 +117,36 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         Raises:
             ConfigurationError: where the model cannot be followed on these probes.
         """
-        dtype = self.outputs.prepare(trainer, module)
+        self._like = torch.zeros((), dtype=self.outputs.prepare(trainer, module), device=module.device)
         self._labels = {name: self.outputs.labels(name) for name in self.chosen}
+        self._ready(module)
         budget = self.outputs.budget
+        sketched = "" if budget.exact else f", sketched to {budget.width}"
+        return f"{self.evaluator.precision} {str(self._like.dtype).removeprefix('torch.')}{sketched}"
+
+    def restore(self, state: dict[str, Any], module: pl.LightningModule) -> None:
+        """Goes on at once, between two records, from where ``state_dict`` left off; raises as ``prepare`` does."""
+        self.load_state_dict(state)
+        if self._labels:
+            self._ready(module)
+
+    def _ready(self, module: pl.LightningModule) -> None:
+        """Brings everything to the device, what was loaded and what begins."""
+        budget, like = self.outputs.budget, self._like
         if self._loaded is not None:  # of all samples, of which a process takes its own
             mine = {name: (self.sizes[name], self.outputs.rows(name)) for name in self.chosen if self.pool.active}
             self._kept.load(self._loaded, mine, self._max_records > 0, self.outputs.floor)
             self._loaded = None
         for name, labels in self._labels.items():
-            like, shape = torch.zeros((), dtype=dtype, device=module.device), self.outputs.shape(name, history=True)
+            shape, labelled = self.outputs.shape(name, history=True), labels is not None
             self._kept.prepare(name, like, self.outputs.shape(name))
             if self._max_records:
-                self._kept.prepare_history(name, like, shape, budget.records)
-                if self.pool.active:
-                    self._kept.tables.prepare(name, self._kept.histories[name], labels is not None)
+                self._kept.prepare_history(name, like, shape, budget.records, labelled if self.pool.active else None)
             if labels is not None:
                 self._markers.prepare(name, like.to(self.dtype).new_zeros(self.sizes[name]))
             self._references.check_shape(name, shape)
         self._weights.prepare(module)
+        self._layout = self.layout
         self._references.to(module.device)
         self._kept.move(module.device)
         rooms = {
@@ -139,8 +154,6 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
             for n, labels in self._labels.items()
         }
         self.pool.prepare(rooms, torch.zeros((), dtype=self.dtype, device=module.device))
-        sketched = "" if budget.exact else f", sketched to {budget.width}"
-        return f"{self.evaluator.precision} {str(dtype).removeprefix('torch.')}{sketched}"
 
     def step(
         self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, keep: Iterable[int]
@@ -148,7 +161,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         """Evaluates every probe once, keeps the logits of the steps in ``keep``, and returns the record if one is due.
 
         Returns:
-            The quantities of all probes and of the weights, one after the other, and the readings of markers; or None.
+            The record as ``layout`` says; or None.
         """
         points: dict[str, Tensor] = {}
         seen, measured, error = {}, None, None
@@ -254,11 +267,9 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
     ) -> dict[str, Measured]:
         sketched, measured = not self.outputs.budget.exact, {}
         for name, labels in self._labels.items():
-            earlier = None if self._chord else self._kept.before(name, before)
-            measured[name] = Measured(
-                seen[name] or observe(points[name], labels),
-                arcs_of(self._kept.states[name], points[name], earlier and earlier[1], sketched),
-                points[name].new_zeros(0),
+            observation = seen[name] or observe(points[name], labels)
+            measured[name] = self._kept.measured(
+                name, points[name], observation, None if self._chord else before, sketched
             )
             if self.pool.active and name in self._kept.histories:
                 kept, outputs, first = self._kept.histories[name], self.outputs, self.outputs.rows(name).start
@@ -276,15 +287,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         distances: dict[str, Tensor] = {}
         for name in self._labels:
             seen = measured[name].observation
-            kept.states[name], records[name] = extend(
-                kept.states[name],
-                step,
-                points[name],
-                before=kept.before(name, before),
-                chord=self._chord,
-                observation=seen,
-                arcs=measured[name].arcs,
-            )
+            records[name] = kept.advance(name, step, points[name], measured[name], before, self._chord)
             records[name] = self._references.extend(name, step, points[name], records[name])
             if seen.distances is not None:
                 distances[name] = seen.distances
@@ -293,4 +296,4 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
                 kept.extend(name, step, point, self.outputs.floor, measured[name], self.pool.active)
         kept.made += 1
         weights = self._weights.extend(step, next(iter(records.values())))
-        return torch.cat([*records.values(), *weights, *self._markers.extend(step, distances, records)])
+        return self._layout.pack({**records, **weights}, self._markers.extend(step, distances, records))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.markers import SampleMarker, packed, unpacked
+from lightning_infogeo.monitor.record_layout import Reading
 from lightning_infogeo.monitor.watch import held_out
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES
 
@@ -31,8 +32,15 @@ class SampleMarkers(Portable):
         begun = self._states.get(probe, {})
         self._states[probe] = {name: unpacked(packed(begun.get(name, state)), state) for name, state in fresh.items()}
 
-    def extend(self, step: int, distances: Mapping[str, Tensor], records: Mapping[str, Tensor]) -> list[Tensor]:
-        """Adds a record and returns the readings of all markers, probe by probe.
+    @property
+    def widths(self) -> dict[Reading, int]:
+        """How many numbers each marker reads off each probe; known after ``prepare``."""
+        return {(n, probe): self._of(probe)[n].width for probe, states in self._states.items() for n in states}
+
+    def extend(
+        self, step: int, distances: Mapping[str, Tensor], records: Mapping[str, Tensor]
+    ) -> dict[Reading, Tensor]:
+        """Adds a record and returns the readings of all markers.
 
         Args:
             step: optimizer steps taken.
@@ -41,12 +49,12 @@ class SampleMarkers(Portable):
         """
         place = LABELLED_QUANTITIES.index("distance_to_truth")
         trained = next((records[probe][place] for probe in distances if not held_out(probe)), None)
-        readings = []
+        readings = {}
         for probe, values in distances.items():
             for name, marker in self._of(probe).items():
                 state = marker.extend(self._states[probe][name], step, values, trained)
                 self._states[probe][name] = state
-                readings.append(marker.reading(state))
+                readings[name, probe] = marker.reading(state)
         return readings
 
     def release(self) -> None:
@@ -64,7 +72,7 @@ class SampleMarkers(Portable):
 
     def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
         """Goes on from where ``state_dict`` left off, for the markers that there are; to be followed by ``prepare``."""
-        like = torch.zeros(0)
+        like, self._states = torch.zeros(0), {}
         for probe, states in state.items():
             fresh = {name: marker.start(like) for name, marker in self._of(probe).items()}
             self._states[probe] = {name: unpacked(states[name], s) for name, s in fresh.items() if name in states}

@@ -10,6 +10,7 @@ import torch
 
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.markers import Event, OverfittingOnset, Verdict, packed, unpacked
+from lightning_infogeo.monitor.record_layout import Reading
 from lightning_infogeo.monitor.weights import NETWORK
 from lightning_infogeo.trajectory import WEIGHTS, Trajectory
 
@@ -28,7 +29,7 @@ class Watch:
     """Feeds markers with records, on the host and the same in every process, and keeps the events.
 
     Markers of scalars run here, on rows that have reached the host. Markers of samples run in the first process beside
-    the record; their readings arrive as the tail of its vector.
+    the record; their readings arrive with it.
 
     Args:
         markers: each of another name.
@@ -46,17 +47,11 @@ class Watch:
         self._failed: set[str] = set()
         self._samples: dict[str, int] = {}
         self._on_rows: list[tuple[str, str]] = []
-        self._on_samples: list[tuple[str, str]] = []
         self._states: dict[tuple[str, str], Any] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._readings: dict[tuple[str, str], list[float]] = {}
         self._trained: str | None = None
         self._like = torch.zeros((), dtype=torch.float64)
-
-    @property
-    def width(self) -> int:
-        """Numbers in the tail of a record's vector."""
-        return sum(self.markers[name].width for name, _ in self._on_samples)
 
     def sample_markers(self, probe: str) -> dict[str, Any]:
         """Returns the markers, by name, of every sample of a probe with labels."""
@@ -72,29 +67,24 @@ class Watch:
         self._samples = dict(samples)
         self._trained = next((name for name in trajectories if not held_out(name)), None)
         pairs = [(name, probe) for probe in trajectories for name in self.markers]
-        self._on_samples = [
-            (name, probe)
-            for name, probe in pairs
-            if name in self.sample_markers(probe) and "distance_to_truth" in trajectories[probe].quantities
-        ]
         self._on_rows = [(n, probe) for n, probe in pairs if self._observable(n, probe, trajectories[probe])]
         for name, probe in self._on_rows:
             self._states.setdefault((name, probe), self.markers[name].start(self._like))
 
-    def observe(self, step: int, rows: Mapping[str, Mapping[str, float]], tail: Sequence[float]) -> list[Event]:
+    def observe(
+        self, step: int, rows: Mapping[str, Mapping[str, float]], readings: Mapping[Reading, list[float]]
+    ) -> list[Event]:
         """Takes a record and returns the events that it made known.
 
         Args:
             step: of the record.
             rows: the quantities of each probe.
-            tail: the readings of markers of samples.
+            readings: of each marker of samples on each probe.
         """
         new: list[Event] = []
         for name, probe in self._on_rows:
             new += self._attempt(name, partial(self._see, name, probe, step, rows))
-        rest = list(tail)
-        for name, probe in self._on_samples:
-            reading, rest = rest[: self.markers[name].width], rest[self.markers[name].width :]
+        for (name, probe), reading in readings.items():
             self._readings[name, probe] = reading
             new += self._attempt(name, partial(self._news, name, probe, reading))
         self.events += new
@@ -116,7 +106,7 @@ class Watch:
         found = {}
         for (name, probe), reading in self._readings.items():
             marker = self.markers.get(name)
-            if isinstance(marker, OverfittingOnset):
+            if isinstance(marker, OverfittingOnset) and probe in self._samples:
                 found[probe] = marker.verdict(bool(reading[0] > 0), reading[-1], self._samples[probe])
         return found
 
@@ -125,6 +115,7 @@ class Watch:
         return {
             "events": [list(event) for event in self.events],
             "states": [[*key, packed(state)] for key, state in self._states.items()],
+            "samples": dict(self._samples),
             "counts": [[*key, count] for key, count in self._counts.items()],
             "readings": [[*key, reading] for key, reading in self._readings.items()],
         }
@@ -132,6 +123,7 @@ class Watch:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off, for the markers that there are."""
         self.events = [Event.of(fields) for fields in state["events"]]
+        self._samples = dict(state.get("samples", {}))
         self._counts = {(name, probe): int(count) for name, probe, count in state["counts"]}
         self._readings = {
             (name, probe): [float(value) for value in reading] for name, probe, reading in state["readings"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -15,22 +16,29 @@ from lightning_infogeo.trajectory import WEIGHTS
 NETWORK = f"{WEIGHTS}network"
 
 
+def groups_in(trajectories: Iterable[str]) -> list[str]:
+    """Returns the names of the groups of weights, given those of all trajectories."""
+    return [name.removeprefix(WEIGHTS) for name in trajectories if name.startswith(WEIGHTS)]
+
+
 class Weights(Portable, left_behind={"_groups": {}}):
     """Holds the densities of a module's weights and turns each record into quantities.
 
     Args:
         density: how to follow them; None for not at all.
+        known: names of the groups followed so far, in the order of their state.
     """
 
-    def __init__(self, density: ParameterDensity | None) -> None:
+    def __init__(self, density: ParameterDensity | None, known: Sequence[str] = ()) -> None:
         self._density = density
+        self._known = tuple(known)
         self._groups: dict[str, list[Tensor]] = {}
         self._rows: tuple[str, ...] = ()
         self._state: DensityState | None = None
 
     @property
     def quantities(self) -> dict[str, tuple[str, ...]]:
-        """What is recorded of each group, and the interval of the record; in the order of ``extend``."""
+        """What is recorded of each group, and the interval of the record; known after ``prepare``."""
         return {f"{WEIGHTS}{name}": (*QUANTITIES, "interval") for name in self._rows}
 
     def prepare(self, module: nn.Module) -> None:
@@ -42,11 +50,13 @@ class Weights(Portable, left_behind={"_groups": {}}):
         if self._density is None:
             return
         try:
-            self._groups = self._density.groups_of(module)
+            found = self._density.groups_of(module)
+            known = [name for name in self._known if name in found]  # in the order of the state, not of the model
+            self._groups = {name: found[name] for name in [*known, *found]}
             fresh = self._density.start(self._groups)
         except ValueError as error:
             raise ConfigurationError(f"`InfoGeometryMonitor(parameters=...)`: {error}") from error
-        self._rows = self._density.rows_of(self._groups)
+        self._known, self._rows = tuple(self._groups), self._density.rows_of(self._groups)
         begun = self._state or fresh
         if any(a.shape != b.shape for a, b in zip(begun, fresh, strict=True)) or (
             begun.sizes.tolist() != fresh.sizes.tolist()
@@ -57,18 +67,14 @@ class Weights(Portable, left_behind={"_groups": {}}):
             )
         self._state = DensityState(*(a.to(b) for a, b in zip(begun, fresh, strict=True)))
 
-    def extend(self, step: int, like: Tensor) -> list[Tensor]:
-        """Adds a record; reads nothing back from the device.
-
-        Returns:
-            ``quantities`` of all groups as one vector of the type of ``like``, or nothing where none are followed.
-        """
+    def extend(self, step: int, like: Tensor) -> dict[str, Tensor]:
+        """Adds a record and returns ``quantities`` by name, of the type of ``like``; reads nothing from the device."""
         if self._density is None or self._state is None:
-            return []
+            return {}
         before = self._state
         self._state, rows = self._density.extend(before, step, self._groups)
         interval = torch.where(before.started, step - before.last_step, 0).to(rows).expand(len(rows), 1)
-        return [torch.cat([rows, interval], dim=1).flatten().to(like.dtype)]
+        return dict(zip(self.quantities, torch.cat([rows, interval], dim=1).to(like.dtype), strict=True))
 
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
@@ -76,10 +82,14 @@ class Weights(Portable, left_behind={"_groups": {}}):
         if self._state is not None:
             self._state = DensityState(*(tensor.cpu() for tensor in self._state))
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Returns CPU tensors from which ``load_state_dict`` goes on."""
-        return {} if self._state is None else {name: t.cpu().clone() for name, t in self._state._asdict().items()}
+    def state_dict(self) -> dict[str, Any]:
+        """Returns CPU tensors and names from which ``load_state_dict`` goes on."""
+        if self._state is None:
+            return {}
+        return {"groups": list(self._known), **{name: t.cpu().clone() for name, t in self._state._asdict().items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off; to be followed by ``prepare``."""
-        self._state = DensityState(**state) if state else None
+        tensors = dict(state)
+        self._known = tuple(tensors.pop("groups", self._known))
+        self._state = DensityState(**tensors) if tensors else None

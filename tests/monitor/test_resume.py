@@ -7,7 +7,17 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
 from lightning_infogeo import AtSteps, ConfigurationError, EveryNEpochs, InfoGeometryMonitor, Probe
-from tests.classifiers import IMAGES, LABELS, Augmented, Classifier, TwoOptimizers, fit, noisy_net, train_loader
+from tests.classifiers import (
+    IMAGES,
+    LABELS,
+    Augmented,
+    Classifier,
+    TwoOptimizers,
+    fit,
+    noisy_net,
+    train_loader,
+    val_loader,
+)
 
 pytestmark = [  # Lightning's remarks on what these tests do on purpose
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before"),
@@ -140,7 +150,7 @@ def test_a_second_fit_goes_on(tmp_path):
     memoryless = lambda: ByStep(optimizer=torch.optim.SGD)  # noqa: E731 — a second fit makes a new optimizer
     made = fit(twice, tmp_path, memoryless, max_steps=12)
     made.fit_loop.epoch_loop.max_steps = 24
-    made.fit(made.lightning_module, train_loader(), train_loader(20))  # the probes stay what they were
+    made.fit(made.lightning_module, train_loader(), val_loader())
     fit(whole, tmp_path, memoryless, max_steps=24)
     same(whole.trajectories, twice.trajectories)
 
