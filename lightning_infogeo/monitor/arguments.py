@@ -34,7 +34,7 @@ def check_all(monitor: Any) -> None:
     check(is_int(size) and size > 0, "probe_size", size, "must be a positive int")
     check(is_int(lag) and lag >= 0, "lag", lag, "must be a non-negative int, such as lag=1")
     as_distribution(monitor.output)
-    for argument in ("logits_fn", "on_event"):
+    for argument in ("logits_fn", "split", "on_event"):
         function = getattr(monitor, argument)
         check(function is None or callable(function), argument, function, "must be a function or None")
     drawn = isinstance(monitor.embedding, (bool, EmbeddingSettings))

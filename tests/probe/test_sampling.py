@@ -20,11 +20,16 @@ from torch.utils.data import (
 )
 
 from lightning_infogeo import ConfigurationError, Probe
-from lightning_infogeo.probe.sampling import choose
+from lightning_infogeo.probe.choosing import choose as choosing
+from lightning_infogeo.probe.sampling import Amount
 from tests.classifiers import Augmented, random_streams
 
 N = 100
 DATA = TensorDataset(torch.arange(N).float().unsqueeze(1), torch.arange(N) % 4)
+
+
+def choose(source, size, **options):
+    return choosing(source, Amount(size), **options)
 
 
 def indices(source, size=10, **options):
