@@ -21,6 +21,8 @@ from lightning_infogeo.probe.structure import leaves, moved, nbytes, owned, pinn
 SMALL = 2**24
 """Bytes of a probe's inputs up to which they are kept as they came beside what the hooks have made of them."""
 
+_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
+
 
 def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resident: int) -> Inputs:
     """Returns what the model is called with, and gives a drawn probe its labels.
@@ -56,13 +58,16 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resid
             probe.counts = [_count(pair, count) for pair, count in zip(pairs, probe.counts, strict=True)]
             _label(chosen, pairs)
         batches = [pair.inputs for pair in pairs]
-    if on_host and (chosen.placed or nbytes([batches, chosen.batches]) <= nbytes(chosen.batches) + SMALL):
+    both = nbytes([batches, chosen.batches]) <= nbytes(chosen.batches) + SMALL
+    if on_host and (chosen.placed or chosen.given or both):
         return Inputs(batches, probe.counts)
     if stays and not on_host:
         return Inputs([moved(batch, device) for batch in batches], probe.counts)
     if device.type == "cuda" and not chosen.placed:
         batches = [pinned(batch) for batch in batches]
-    probe.batches, chosen.batches, chosen.placed = batches, batches, True
+    chosen.batches, chosen.placed = batches, True
+    if not chosen.given:
+        probe.batches = batches
     return Inputs(batches, probe.counts, None if on_host else device)
 
 
@@ -78,10 +83,19 @@ def _as_in_validation(trainer: pl.Trainer, module: pl.LightningModule) -> Iterat
 
 
 def _passed(batch: Any, trainer: pl.Trainer, module: pl.LightningModule, dataloader_idx: int) -> Any:
-    """Returns a batch after all hooks; it is copied first, since they may change it in place."""
-    made = trainer.precision_plugin.convert_input(owned(batch))
+    """Returns a batch after all hooks; it is copied first where a hook is the user's own and may change it in place."""
+    own = any(
+        _is_own(getattr(owner, hook, None))
+        for owner in (module, getattr(trainer, "datamodule", None))
+        for hook in _HOOKS
+    )
+    made = trainer.precision_plugin.convert_input(owned(batch) if own else batch)
     made = module._on_before_batch_transfer(made, dataloader_idx=dataloader_idx)
     return module._apply_batch_transfer_handler(made, device=module.device, dataloader_idx=dataloader_idx)
+
+
+def _is_own(hook: Any) -> bool:
+    return hook is not None and not getattr(hook, "__module__", "").startswith(("lightning.", "pytorch_lightning."))
 
 
 def _label(chosen: Chosen, pairs: list[Pair]) -> None:

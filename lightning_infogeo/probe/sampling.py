@@ -19,8 +19,9 @@ from torch.utils.data import (
 from torch.utils.data.distributed import DistributedSampler
 
 from lightning_infogeo.probe.batch import ConfigurationError
+from lightning_infogeo.probe.keeping import Keeper
 from lightning_infogeo.probe.splitting import Split, split
-from lightning_infogeo.probe.structure import cut, leaves, nbytes, owned, rows_of
+from lightning_infogeo.probe.structure import cut, leaves, nbytes, rows_of
 
 MOST_DRAWN = 2**20
 """Indices read at most of a sampler of the user's own, to know what it draws from."""
@@ -175,6 +176,7 @@ def _first(batches: Iterator[Any], amount: Amount, by: Split | None, expected: i
     """Takes whole batches until there is enough; of the last one, where it can be cut, only what is wanted."""
     taken: list[Any] = []
     counts: list[int] = []
+    keeper: Keeper | None = None
     wanted, limited = amount.samples, 0.0
     size = 0
     for batch in batches:
@@ -187,7 +189,8 @@ def _first(batches: Iterator[Any], amount: Amount, by: Split | None, expected: i
             break
         if count > room and rows_of(batch) == count:
             batch, count = cut(batch, 0, max(room, 1)), max(room, 1)
-        taken.append(owned(batch))
+        keeper = keeper or Keeper(max(wanted, count))
+        taken.append(keeper.keep(batch, count))
         counts.append(count)
         size += count
         if size >= wanted or len(taken) == amount.batches:

@@ -121,7 +121,7 @@ def rows_of(structure: Any) -> int | None:
     """Returns how many samples a batch holds, where it can be cut between any two of them; else None.
 
     It can where all tensors and lists have that many entries. Objects that are no nestings cannot be cut, nor lists of
-    as many tensors as there are samples, which may be one sample an entry.
+    as many tensors of one kind as there are samples, which may be one sample an entry.
 
     Example:
         >>> x = torch.zeros(4, 3)
@@ -145,7 +145,8 @@ def _measure(part: Any, sizes: set[int], lists: set[int]) -> bool:
         sizes.add(len(part))
         return True
     inside = list(parts_of(part))
-    if not hasattr(part, "_fields") and not fields_of(part) and any(isinstance(item, Tensor) for item in inside):
+    kinds = {(item.dtype, item.dim()) if isinstance(item, Tensor) else None for item in inside}
+    if not fields_of(part) and len(kinds) == 1 and None not in kinds:
         lists.add(len(inside))
     known = bool(inside) or isinstance(part, (*_SINGLE, tuple, list, Mapping))
     return known and all(_measure(item, sizes, lists) for item in inside)

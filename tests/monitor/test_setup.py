@@ -172,7 +172,8 @@ def test_uninitialised_lazy_parameters(tmp_path):
     ("probes", "message"),
     [
         (Probe(IMAGES[:4], [0, 1, 2, 10]), r"must lie in 0..9 for the 10 classes of the model, got 0..10"),
-        (Probe(IMAGES[:4], [0, 1, 2, -100]), r"got -100..2"),
+        (Probe(IMAGES[:4], [0, 1, 2, -7]), r"got -7..2"),
+        (Probe(IMAGES[:4], [-100, -100, -100, -100]), "every label is ignore_index=-100"),
         (Probe(IMAGES[:4, :3]), "calling `Classifier` raised RuntimeError"),
         (TensorDataset(IMAGES[:0], LABELS[:0]), "is empty"),
         (TensorDataset(IMAGES[:4]), r"probes=Probe\(inputs, labels\)"),

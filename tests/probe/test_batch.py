@@ -140,5 +140,5 @@ def test_cut_and_concatenate_are_inverse():
 
 
 def test_batches_of_different_structure_cannot_be_joined():
-    with pytest.raises(ConfigurationError, match="differ in structure"):
+    with pytest.raises(ValueError, match="differ in structure"):
         concatenate([(X, Y), ([X, X], Y)])
