@@ -1,0 +1,80 @@
+"""What a read would consume for good."""
+
+from __future__ import annotations
+
+import _io
+import itertools
+import multiprocessing.connection
+import multiprocessing.managers
+import multiprocessing.process
+import multiprocessing.queues
+import queue
+import socket
+import threading
+import types
+from typing import Any
+
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from lightning_infogeo.probe.untouched.kinds import FILES
+from lightning_infogeo.probe.untouched.origin import module_of, mro_of
+from lightning_infogeo.probe.untouched.streams import REPLACED, copied_iterator
+from lightning_infogeo.probe.untouched.walk import Walk
+
+_CONSUMED = frozenset(
+    {queue.Queue, queue.SimpleQueue, multiprocessing.queues.Queue, multiprocessing.queues.SimpleQueue, socket.socket}
+    | {multiprocessing.connection._ConnectionBase, multiprocessing.connection.Listener, _BaseDataLoaderIter}
+)
+_BY_NAME = frozenset(
+    {("asyncio.queues", "Queue"), ("zmq.sugar.socket", "Socket"), ("kafka.consumer.group", "KafkaConsumer")}
+    | {("cimpl", "Consumer"), ("pika.channel", "Channel"), ("janus", "Queue")}
+)
+
+
+def used_up(*roots: Any) -> list[str]:
+    """Returns the names of what reading the roots would take from training, as it cannot be handed back.
+
+    Queues, sockets and pipes; files that cannot be sought; generators and other iterators that are read once, wherever
+    they are held; live threads and processes, which feed what they are held with. An iterator written in Python, whose
+    state is in attributes, is none of these, nor is a ``count`` or ``cycle`` of itertools that can be copied.
+    """
+    walk = Walk(roots, remember=False)
+    return [walk.name(node) for node, one in enumerate(walk.objects) if _is_used_up(one)]
+
+
+def _is_used_up(one: Any) -> bool:
+    kind = type(one)
+    mro = mro_of(kind)
+    if not _CONSUMED.isdisjoint(mro) or any((module_of(base), base.__qualname__) in _BY_NAME for base in mro):
+        return True
+    if threading.Thread in mro:
+        return bool(one.is_alive()) and one is not threading.main_thread()
+    if multiprocessing.process.BaseProcess in mro:
+        return one in multiprocessing.process.active_children()
+    if multiprocessing.managers.BaseProxy in mro:
+        return "Queue" in str(one._token.typeid)
+    if kind is types.GeneratorType:
+        return one.gi_frame is not None
+    if _io._IOBase in mro:
+        return any(base in FILES for base in mro) and _is_pipe(one)
+    return _is_iterator(one, mro)
+
+
+def _is_pipe(file: Any) -> bool:
+    if file.closed or not file.readable():
+        return False
+    try:
+        return not file.seekable() or file.tell() < 0
+    except OSError:  # a text file being iterated over, which does not tell where it stands
+        return True
+
+
+def _is_iterator(one: Any, mro: tuple[type, ...]) -> bool:
+    """Whether it is an iterator whose state is not in attributes."""
+    if type(one) in REPLACED:
+        return copied_iterator(one) is None
+    for base in mro:
+        step = type.__dict__["__dict__"].__get__(base).get("__next__")
+        if step is not None:
+            return not isinstance(step, types.FunctionType) and type(one) is not itertools.repeat
+    return types.AsyncGeneratorType in mro
