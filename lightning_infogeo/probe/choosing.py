@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.utils.data import IterableDataset
+from lightning.pytorch.utilities import rank_zero_warn
 
 from lightning_infogeo.probe.batch import ConfigurationError, Probe
 from lightning_infogeo.probe.randomness import fixed_randomness
-from lightning_infogeo.probe.sampling import Amount, draw
+from lightning_infogeo.probe.sampling import Amount, draw, is_indexed, training_batch_size
 from lightning_infogeo.probe.splitting import Split, split
+from lightning_infogeo.probe.untouched import Trace, handed_back, queues_of, untouched, used_up
+
+_ONCE = (
+    "`InfoGeometryMonitor(probes=...)`: `{}` reads {}, which can be read only once, so samples taken for a probe would "
+    "be lost to training; give the samples yourself: probes=Probe(inputs, labels)."
+)
 
 
 @dataclass
@@ -72,9 +78,17 @@ def choose(
     if isinstance(source, Probe):
         pairs = list(zip(source.batches, _divided(source), strict=True))
         return Chosen(source, pairs, dataloader_idx, taken=f"{len(source)} samples")
-    _check_rereadable(source)
-    with fixed_randomness(torch.device("cpu")):
+    stream = not is_indexed(source, loader)
+    _check_rereadable(source, stream)
+    queues = queues_of(source) if stream else []
+    if queues:  # beyond what waits there now a read would wait for others
+        waiting = min(one.qsize() for one in queues) // (training_batch_size(source) or 1)
+        if not waiting:
+            raise ConfigurationError(_ONCE.format(type(source).__name__, "a queue that is empty"))
+        amount = amount._replace(batches=min(waiting, amount.batches or waiting))
+    with fixed_randomness(torch.device("cpu")), untouched(source) as trace, handed_back(queues):
         drawn = draw(source, amount, by, loader=loader, read=read, batch_size=batch_size)
+    told(trace, f"reading `{type(source).__name__}`")
     probe = Probe.of([_inputs(batch, by) for batch in drawn.batches], drawn.counts)
     size = f"{len(probe)}" if drawn.total is None else f"{len(probe)} of {drawn.total:,}"
     how = "evenly spread" if drawn.spread and drawn.total != len(probe) else "" if drawn.spread else "the first ones"
@@ -83,6 +97,16 @@ def choose(
     )
     taken = ", ".join(part for part in (f"{size} samples", how, fewer) if part)
     return Chosen(probe, drawn.batches, dataloader_idx, given=False, taken=taken, origin="", by=by)
+
+
+def told(trace: Trace, what: str) -> None:
+    """Warns of what could not be put back as it was."""
+    if trace.changed:
+        rank_zero_warn(
+            f"`InfoGeometryMonitor`: {what} for a probe has changed {', '.join(trace.changed[:5])}, which could not be "
+            "put back, so training may not be what it is without the monitor; to be sure give the samples yourself: "
+            "probes=Probe(inputs, labels)."
+        )
 
 
 def _divided(probe: Probe) -> Iterator[Any]:
@@ -100,25 +124,8 @@ def _inputs(batch: Any, by: Split | None) -> Any:
         return batch
 
 
-def _check_rereadable(source: Any) -> None:
-    if not isinstance(source, Iterable) and not hasattr(source, "__getitem__"):
-        return
-    dataset = getattr(source, "dataset", None)
-    streams = [one for one in (source, dataset) if isinstance(one, IterableDataset) or one is source]
-    for stream in streams:
-        if isinstance(stream, Iterator) or _holds_iterator(stream):
-            raise ConfigurationError(
-                f"`InfoGeometryMonitor(probes=...)`: `{type(stream).__name__}` is its own iterator, or holds one, so "
-                "samples taken from it would be lost to training; give the samples yourself: "
-                "probes=Probe(inputs, labels)."
-            )
-
-
-def _holds_iterator(source: Any) -> bool:
-    """Whether something read once and for all stands among the attributes, of parts of the source too."""
-    values = list(vars(source).values()) if hasattr(source, "__dict__") else []
-    values += [item for value in values if isinstance(value, (list, tuple)) for item in value]
-    return any(
-        isinstance(value, Iterator) or (isinstance(value, IterableDataset) and _holds_iterator(value))
-        for value in values
-    )
+def _check_rereadable(source: Any, stream: bool) -> None:
+    spent = used_up(source, stream=stream)
+    spent = [f"itself ({type(source).__name__})"] if isinstance(source, Iterator) and not spent else spent
+    if spent:
+        raise ConfigurationError(_ONCE.format(type(source).__name__, ", ".join(spent[:3])))

@@ -10,13 +10,14 @@ import lightning.pytorch as pl
 import torch
 
 from lightning_infogeo.probe.batch import ConfigurationError
-from lightning_infogeo.probe.choosing import Chosen
+from lightning_infogeo.probe.choosing import Chosen, told
 from lightning_infogeo.probe.evaluation import in_evaluation_mode
 from lightning_infogeo.probe.inputs import Inputs
 from lightning_infogeo.probe.labels import labels_of
 from lightning_infogeo.probe.randomness import fixed_randomness
 from lightning_infogeo.probe.splitting import ADVICE, Pair, split
 from lightning_infogeo.probe.structure import leaves, moved, nbytes, owned, pinned, rows_of
+from lightning_infogeo.probe.untouched import untouched
 
 SMALL = 2**24
 """Bytes of a probe's inputs up to which they are kept as they came beside what the hooks have made of them."""
@@ -46,14 +47,15 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resid
         batches = chosen.batches
     else:
         pairs: list[Pair] = []
-        with _as_in_validation(trainer, module):
+        owners = _owners(trainer, module)
+        with _as_in_validation(trainer, module), untouched(*owners) as trace:
             for batch, own in zip(chosen.batches, probe.batches, strict=True):
-                pair = split(
-                    _passed(batch, trainer, module, chosen.dataloader_idx), None if chosen.given else chosen.by
-                )
+                made = _passed(owned(batch) if owners else batch, trainer, module, chosen.dataloader_idx)
+                pair = split(made, None if chosen.given else chosen.by)
                 inputs = pair.inputs if on_host or stays else moved(pair.inputs, torch.device("cpu"))
                 same = (on_host or not stays) and _same(inputs, own)
                 pairs.append(pair._replace(inputs=own if same else inputs))
+        told(trace, "passing a batch through the batch-transfer hooks")
         if not chosen.given:
             probe.counts = [_count(pair, count) for pair, count in zip(pairs, probe.counts, strict=True)]
             _label(chosen, pairs)
@@ -82,20 +84,18 @@ def _as_in_validation(trainer: pl.Trainer, module: pl.LightningModule) -> Iterat
         trainer.state.stage = stage
 
 
+def _owners(trainer: pl.Trainer, module: pl.LightningModule) -> list[Any]:
+    """Returns module and datamodule where a hook is the user's own: it may change batches, and attributes, in place."""
+    owners = [module, getattr(trainer, "datamodule", None)]
+    hooks = [getattr(owner, hook) for owner in owners for hook in _HOOKS if hasattr(owner, hook)]
+    lightning = ("lightning.", "pytorch_lightning.")
+    return owners if any(not (hook.__module__ or "").startswith(lightning) for hook in hooks) else []
+
+
 def _passed(batch: Any, trainer: pl.Trainer, module: pl.LightningModule, dataloader_idx: int) -> Any:
-    """Returns a batch after all hooks; it is copied first where a hook is the user's own and may change it in place."""
-    own = any(
-        _is_own(getattr(owner, hook, None))
-        for owner in (module, getattr(trainer, "datamodule", None))
-        for hook in _HOOKS
-    )
-    made = trainer.precision_plugin.convert_input(owned(batch) if own else batch)
+    made = trainer.precision_plugin.convert_input(batch)
     made = module._on_before_batch_transfer(made, dataloader_idx=dataloader_idx)
     return module._apply_batch_transfer_handler(made, device=module.device, dataloader_idx=dataloader_idx)
-
-
-def _is_own(hook: Any) -> bool:
-    return hook is not None and not getattr(hook, "__module__", "").startswith(("lightning.", "pytorch_lightning."))
 
 
 def _label(chosen: Chosen, pairs: list[Pair]) -> None:

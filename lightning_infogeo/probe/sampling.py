@@ -97,7 +97,7 @@ def draw(
     """
     if isinstance(source, Dataset) and not loader:
         source = DataLoader(source, batch_size=batch_size)
-    if isinstance(source, DataLoader) and not isinstance(source.dataset, IterableDataset):
+    if isinstance(source, DataLoader) and is_indexed(source, loader):
         return _indexed(source, amount, by, read)
     if isinstance(source, DataLoader):
         return _first(iter(in_this_process(source)), amount, by, source.batch_size)
@@ -107,6 +107,13 @@ def draw(
         f"`InfoGeometryMonitor(probes=...)`: cannot take samples from `{type(source).__name__}`; give a Probe, a "
         "Dataset, a DataLoader, or a dict of these by name."
     )
+
+
+def is_indexed(source: Any, loader: bool) -> bool:
+    """Returns whether samples can be read in any order; arguments as for ``draw``."""
+    if isinstance(source, DataLoader):
+        return not isinstance(source.dataset, IterableDataset)
+    return isinstance(source, Dataset) and not isinstance(source, IterableDataset) and not loader
 
 
 def in_this_process(loader: DataLoader[Any], **changes: Any) -> Any:

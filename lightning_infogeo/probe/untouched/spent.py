@@ -22,7 +22,14 @@ from lightning_infogeo.probe.untouched.streams import REPLACED, copied_iterator
 from lightning_infogeo.probe.untouched.walk import Walk
 
 _CONSUMED = frozenset(
-    {queue.Queue, queue.SimpleQueue, multiprocessing.queues.Queue, multiprocessing.queues.SimpleQueue, socket.socket}
+    {
+        queue.LifoQueue,
+        queue.PriorityQueue,
+        queue.SimpleQueue,
+        multiprocessing.queues.Queue,
+        multiprocessing.queues.SimpleQueue,
+        socket.socket,
+    }
     | {multiprocessing.connection._ConnectionBase, multiprocessing.connection.Listener, _BaseDataLoaderIter}
 )
 _BY_NAME = frozenset(
@@ -31,20 +38,29 @@ _BY_NAME = frozenset(
 )
 
 
-def used_up(*roots: Any) -> list[str]:
+def used_up(*roots: Any, stream: bool = True) -> list[str]:
     """Returns the names of what reading the roots would take from training, as it cannot be handed back.
 
-    Queues, sockets and pipes; files that cannot be sought; generators and other iterators that are read once, wherever
+    Queues (but those of ``queue.Queue``, see ``handed_back``), sockets and pipes; files that cannot be sought; generators and other iterators that are read once, wherever
     they are held; live threads and processes, which feed what they are held with. An iterator written in Python, whose
     state is in attributes, is none of these, nor is a ``count`` or ``cycle`` of itertools that can be copied.
+
+    Args:
+        roots: what is to be read.
+        stream: whether it is read in its own order. What is read by index may hold queues of connections and threads
+            that do not feed it: then only generators and other iterators count.
     """
     walk = Walk(roots, remember=False)
-    return [walk.name(node) for node, one in enumerate(walk.objects) if _is_used_up(one)]
+    return [walk.name(node) for node, one in enumerate(walk.objects) if _is_used_up(one, stream)]
 
 
-def _is_used_up(one: Any) -> bool:
+def _is_used_up(one: Any, stream: bool) -> bool:
     kind = type(one)
     mro = mro_of(kind)
+    if kind is types.GeneratorType:
+        return one.gi_frame is not None
+    if not stream:
+        return _is_iterator(one, mro)
     if not _CONSUMED.isdisjoint(mro) or any((module_of(base), base.__qualname__) in _BY_NAME for base in mro):
         return True
     if threading.Thread in mro:
@@ -53,8 +69,6 @@ def _is_used_up(one: Any) -> bool:
         return one in multiprocessing.process.active_children()
     if multiprocessing.managers.BaseProxy in mro:
         return "Queue" in str(one._token.typeid)
-    if kind is types.GeneratorType:
-        return one.gi_frame is not None
     if _io._IOBase in mro:
         return any(base in FILES for base in mro) and _is_pipe(one)
     return _is_iterator(one, mro)
