@@ -1,4 +1,4 @@
-"""Where data sets, transforms and loaders keep state: one small world each, with what a read does and what to look at."""
+"""Where data sets and transforms keep state: one small world each, with what a read does and what to look at."""
 
 import array
 import collections
@@ -66,7 +66,7 @@ def _new_and_deleted_attributes():
     holder = Holder(a=1, b=2)
 
     def read():
-        del holder.a
+        vars(holder).pop("a", None)
         holder.c = 3
 
     return holder, read, lambda: list(vars(holder).items())
@@ -140,7 +140,11 @@ def _partial():
 
 def _bound_method():
     holder = Holder(seen=[])
-    return Holder(collate_fn=functools.partial(holder.seen.append, 1)), lambda: holder.seen.append(1), lambda: [*holder.seen]
+    return (
+        Holder(collate_fn=functools.partial(holder.seen.append, 1)),
+        lambda: holder.seen.append(1),
+        lambda: [*holder.seen],
+    )
 
 
 class Method:
@@ -321,9 +325,9 @@ def _text_file():
     return Holder(file=file), file.readline, file.tell
 
 
-def _opened(mode, tmp=__file__):
-    file = open(tmp, mode)  # noqa: SIM115
-    return Holder(file=file), lambda: file.read(10), file.tell
+def _opened():
+    file = io.BufferedReader(io.BytesIO(b"123456789"))
+    return Holder(file=file), lambda: file.read(3), file.tell
 
 
 def _iterated_text_file():
@@ -387,7 +391,7 @@ def _twisted():
 
 
 class _Fields(ctypes.Structure):
-    _fields_ = [("epoch", ctypes.c_int), ("scale", ctypes.c_double * 2)]  # noqa: RUF012
+    _fields_ = [("epoch", ctypes.c_int), ("scale", ctypes.c_double * 2)]
 
 
 WORLDS = dict(
@@ -414,7 +418,8 @@ WORLDS = dict(
         held("array", lambda: array.array("d", [1.0, float("nan")]), lambda x: x.append(2.0), lambda x: x.tobytes()),
         held("torch.Generator", lambda: torch.Generator().manual_seed(1), lambda x: torch.rand(1, generator=x),
              lambda x: x.get_state().tolist()),
-        held("numpy Generator", lambda: np.random.default_rng(1), lambda x: x.random(), lambda x: x.bit_generator.state),
+        held("numpy Generator", lambda: np.random.default_rng(1), lambda x: x.random(),
+             lambda x: x.bit_generator.state),
         held("numpy MT19937", lambda: np.random.Generator(np.random.MT19937(1)), lambda x: x.random(),
              lambda x: repr(x.bit_generator.state)),
         held("BitGenerator", lambda: np.random.Philox(1), lambda x: x.random_raw(), lambda x: repr(x.state)),
@@ -440,23 +445,28 @@ WORLDS = dict(
         ("dict of an odd class", _odd_container),
         ("context variable", _context_variable),
         ("threading.local", _thread_local),
-        ("Value", _shared_value(lambda: multiprocessing.Value("i", 1), lambda v: setattr(v, "value", 2), lambda v: v.value)),
-        ("RawValue", _shared_value(lambda: multiprocessing.RawValue("d", 1), lambda v: setattr(v, "value", 2), lambda v: v.value)),
+        ("Value", _shared_value(lambda: multiprocessing.Value("i", 1), lambda v: setattr(v, "value", 2),
+             lambda v: v.value)),
+        ("RawValue", _shared_value(lambda: multiprocessing.RawValue("d", 1), lambda v: setattr(v, "value", 2),
+             lambda v: v.value)),
         ("Array", _shared_value(lambda: multiprocessing.Array("i", 3), lambda v: v.__setitem__(1, 2), lambda v: v[:])),
         ("Structure", _shared_value(_Fields, lambda v: v.scale.__setitem__(1, 2.0), lambda v: v.scale[1])),
         ("SharedMemory", _shared_memory),
         ("array over shared memory", _array_over_shared_memory),
         ("view of an array", _view_of_an_array),
         held("tensor", lambda: torch.zeros(3), lambda x: x.add_(1), lambda x: x.tolist()),
-        held("tensor written as an array", lambda: torch.zeros(3), lambda x: x.numpy().__setitem__(1, 1), lambda x: x.tolist()),
-        held("tensor in shared memory", lambda: torch.zeros(()).share_memory_(), lambda x: x.add_(1), lambda x: x.item()),
-        held("bfloat16 tensor", lambda: torch.zeros(2, 3, dtype=torch.bfloat16).t(), lambda x: x.add_(1), lambda x: x.tolist()),
+        held("tensor written as an array", lambda: torch.zeros(3), lambda x: x.numpy().__setitem__(1, 1),
+             lambda x: x.tolist()),
+        held("tensor in shared memory", lambda: torch.zeros(()).share_memory_(), lambda x: x.add_(1),
+             lambda x: x.item()),
+        held("bfloat16 tensor", lambda: torch.zeros(2, 3, dtype=torch.bfloat16).t(), lambda x: x.add_(1),
+             lambda x: x.tolist()),
         held("numpy array", lambda: np.zeros(3), lambda x: x.__setitem__(1, np.nan), lambda x: repr(x)),
         held("array of no dimension", lambda: np.zeros((), int), lambda x: x.__iadd__(1), lambda x: int(x)),
         ("array of objects", _object_array),
         ("text file", _text_file),
         ("text file iterated over", _iterated_text_file),
-        ("file", lambda: _opened("rb")),
+        ("file", _opened),
         held("BytesIO", lambda: io.BytesIO(b"abc"), lambda x: x.read(2), lambda x: (x.tell(), x.getvalue())),
         held("StringIO written", io.StringIO, lambda x: x.write("ab"), lambda x: (x.tell(), x.getvalue())),
         ("itertools.count", _count),

@@ -17,7 +17,7 @@ from typing import Any
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from lightning_infogeo.probe.untouched.kinds import FILES
-from lightning_infogeo.probe.untouched.origin import module_of, mro_of
+from lightning_infogeo.probe.untouched.sorts import module_of, mro_of, qualname_of
 from lightning_infogeo.probe.untouched.streams import REPLACED, copied_iterator
 from lightning_infogeo.probe.untouched.walk import Walk
 
@@ -39,13 +39,21 @@ def used_up(*roots: Any) -> list[str]:
     state is in attributes, is none of these, nor is a ``count`` or ``cycle`` of itertools that can be copied.
     """
     walk = Walk(roots, remember=False)
-    return [walk.name(node) for node, one in enumerate(walk.objects) if _is_used_up(one)]
+    found: list[str] = []
+    inside: set[int] = set()
+    for node, one in enumerate(walk.objects):
+        if walk.place(node).node in inside:  # what an iterator goes through, with it
+            inside.add(node)
+        elif _is_used_up(one):
+            inside.add(node)
+            found.append(walk.name(node))
+    return found
 
 
 def _is_used_up(one: Any) -> bool:
     kind = type(one)
     mro = mro_of(kind)
-    if not _CONSUMED.isdisjoint(mro) or any((module_of(base), base.__qualname__) in _BY_NAME for base in mro):
+    if not _CONSUMED.isdisjoint(mro) or any((module_of(base), qualname_of(base)) in _BY_NAME for base in mro):
         return True
     if threading.Thread in mro:
         return bool(one.is_alive()) and one is not threading.main_thread()
