@@ -16,10 +16,11 @@ from torch.utils.data import DataLoader
 from lightning_infogeo.probe.untouched import untouched, used_up, walk
 from tests.classifiers import Classifier
 from tests.probe.hiding_places import WORLDS, Holder
+from tests.probe.hiding_places_in_code import IN_CODE
 from tests.probe.pipelines import LOADERS, Images, UnseededRandomizable
 
 
-@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+@pytest.mark.parametrize("world", (WORLDS | IN_CODE).values(), ids=WORLDS | IN_CODE)
 def test_a_read_changes_the_place(world):
     _, read, look = world()
     before = look()
@@ -27,7 +28,7 @@ def test_a_read_changes_the_place(world):
     assert look() != before
 
 
-@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+@pytest.mark.parametrize("world", (WORLDS | IN_CODE).values(), ids=WORLDS | IN_CODE)
 def test_a_read_leaves_no_trace(world):
     root, read, look = world()
     before = look()
