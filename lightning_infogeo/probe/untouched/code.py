@@ -6,8 +6,17 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from lightning_infogeo.probe.untouched.origin import CORE, LIBRARY, USER, is_module_of_lightning, module_of, origin
-from lightning_infogeo.probe.untouched.sorts import MISSING, NO_PARTS, PLAIN, Absolute, Parts, Sort
+from lightning_infogeo.probe.untouched.origin import CORE, LIBRARY, USER, is_module_of_lightning, origin
+from lightning_infogeo.probe.untouched.sorts import (
+    MISSING,
+    NO_PARTS,
+    PLAIN,
+    Absolute,
+    Parts,
+    Sort,
+    module_of,
+    qualname_of,
+)
 
 _UNSTATED = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__orig_bases__"})
 
@@ -145,7 +154,7 @@ class Class(Sort):
 
 def class_name(kind: type) -> Absolute:
     """Returns the label of a class."""
-    return Absolute(kind.__qualname__)
+    return Absolute(qualname_of(kind))
 
 
 def is_core(kind: type) -> bool:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import _io
 import array
-import bz2
 import collections
 import contextvars
 import ctypes
 import functools
 import gc
 import gzip
+import importlib
 import itertools
-import lzma
 import mmap
+import multiprocessing.managers
 import random
 import tempfile
 import threading
 import types
 import zipfile
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lightning_infogeo.probe.untouched import code, containers, memory, streams
-from lightning_infogeo.probe.untouched.origin import CORE, module_of, mro_of, origin, stops
-from lightning_infogeo.probe.untouched.sorts import MISSING, Parts, Sort
+from lightning_infogeo.probe.untouched import code, containers, memory, proxies, streams
+from lightning_infogeo.probe.untouched.origin import CORE, origin, stops
+from lightning_infogeo.probe.untouched.sorts import MISSING, Parts, Sort, module_of, mro_of, qualname_of
 
 GENERATORS = frozenset({torch.Generator, np.random.Generator, np.random.RandomState, random.Random})
 _LEAF = Sort()
@@ -58,6 +59,7 @@ _KNOWN: dict[Any, Sort] = {
     _io.BytesIO: streams.InMemory(),
     _io.StringIO: streams.InMemory(),
     mmap.mmap: streams.Mapped(),
+    multiprocessing.managers.BaseProxy: proxies.Proxy(),
     types.CellType: code.Cell(),
     types.FunctionType: code.Function(GENERATORS),
     functools._lru_cache_wrapper: code.Cache(),
@@ -70,10 +72,11 @@ _KNOWN: dict[Any, Sort] = {
     types.TracebackType: _LEAF,
     types.ModuleType: _LEAF,
 }
-FILES = (
-    _io.TextIOWrapper, _io.BufferedReader, _io.BufferedRandom, _io.BufferedWriter, _io.FileIO, _io.BufferedRWPair,
-    gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile, zipfile.ZipExtFile, tempfile.SpooledTemporaryFile,
-)  # fmt: skip
+FILES: list[type] = [_io.TextIOWrapper, _io.BufferedReader, _io.BufferedRandom, _io.BufferedWriter, _io.FileIO]
+FILES += [gzip.GzipFile, zipfile.ZipExtFile, tempfile.SpooledTemporaryFile]
+for _module, _kind in (("bz2", "BZ2File"), ("lzma", "LZMAFile")):
+    with suppress(ImportError):  # a Python may be built without
+        FILES.append(getattr(importlib.import_module(_module), _kind))
 _KNOWN |= {kind: streams.Position() for kind in FILES}
 _CLASS = code.Class(GENERATORS)
 _KEEP_STATE = frozenset({"zlib", "bz2", "lzma", "_bz2", "_lzma", "_hashlib", "sqlite3", "_codecs", "_multibytecodec"})
@@ -101,7 +104,7 @@ def sorts_of(kind: type) -> tuple[Sort, ...]:
         return ()
     found = [] if known is None else [known]
     descriptor = _dict_descriptor(mro)
-    if descriptor is not None and not isinstance(known, streams.Position):
+    if descriptor is not None and not isinstance(known, (streams.Position, proxies.Proxy)):
         hidden = frozenset({"_iterator"} if is_loader(kind) else ())
         found.append(containers.Attributes(descriptor, hidden))
     slots = _slots(mro)
@@ -118,7 +121,7 @@ def is_opaque(kind: type, sorts: tuple[Sort, ...]) -> bool:
 
 def is_loader(kind: type) -> bool:
     """Whether ``_iterator`` of an object is its own affair: of a DataLoader, and of Lightning's loader of loaders."""
-    return any(base is DataLoader or base.__qualname__ == "CombinedLoader" for base in mro_of(kind))
+    return any(base is DataLoader or qualname_of(base) == "CombinedLoader" for base in mro_of(kind))
 
 
 def _dict_descriptor(mro: tuple[type, ...]) -> Any:
@@ -133,8 +136,10 @@ def _slots(mro: tuple[type, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in mro:
         held = type.__dict__["__dict__"].__get__(base)
-        if held.get("__slots__", MISSING) is not MISSING or base is functools.partial:
+        if base is functools.partial:
+            found |= {name: held[name] for name in ("func", "args", "keywords")}
+        elif held.get("__slots__", MISSING) is not MISSING:
             for name, value in held.items():
-                if type(value) is types.MemberDescriptorType and name not in ("__weakref__", "__dict__"):
+                if type(value) is types.MemberDescriptorType:
                     found.setdefault(name, value)
     return found

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from lightning_infogeo.probe.untouched.sorts import module_of, mro_of, qualname_of
+
 CORE, LIBRARY, USER = range(3)
 """Python's own and the frameworks': never looked into. Installed packages: a little. The user's: as far as it leads."""
 
@@ -41,26 +43,15 @@ _WALKED = frozenset(
 )
 
 
-def module_of(kind: type) -> str:
-    """Returns the name of the module in which a class says it was made."""
-    module = type.__dict__["__module__"].__get__(kind)
-    return module if type(module) is str else ""
-
-
-def mro_of(kind: type) -> tuple[type, ...]:
-    """Returns a class and its bases, past any metaclass."""
-    return type.__dict__["__mro__"].__get__(kind)  # type: ignore[no-any-return]
-
-
 def stops(kind: type) -> bool:
     """Whether objects of a type are not followed: the machinery of training, threads, clients of services."""
     if issubclass(kind, (enum.Enum, np.dtype)) or module_of(kind) == "typing":
         return True
     for base in mro_of(kind):
         module = module_of(base)
-        if (module, base.__qualname__) in _WALKED:
+        if (module, qualname_of(base)) in _WALKED:
             continue
-        if (module, base.__qualname__) == ("fsspec.spec", "AbstractFileSystem"):
+        if (module, qualname_of(base)) == ("fsspec.spec", "AbstractFileSystem"):
             return True
         parts = module.split(".")
         if any(".".join(parts[:length]) in _STOPS for length in range(1, min(len(parts), 4) + 1)):
@@ -71,7 +62,7 @@ def stops(kind: type) -> bool:
 def is_module_of_lightning(kind: type) -> bool:
     """Whether a class is a LightningModule, whose code is mostly about other things than data."""
     return any(
-        base.__qualname__ == "LightningModule" and module_of(base).startswith(_LIGHTNING) for base in mro_of(kind)
+        qualname_of(base) == "LightningModule" and module_of(base).startswith(_LIGHTNING) for base in mro_of(kind)
     )
 
 

@@ -117,6 +117,22 @@ def only_plain(values: Collection[Any]) -> bool:
 
 def type_name(kind: type) -> str:
     """Returns the name of a type as its users write it."""
+    first, *rest = module_of(kind).split(".")
+    public = [first.lstrip("_"), *(part for part in rest if not part.startswith("_"))]
+    return ".".join([part for part in public if part != "builtins"] + [qualname_of(kind)])
+
+
+def module_of(kind: type) -> str:
+    """Returns the name of the module in which a class says it was made."""
     module = type.__dict__["__module__"].__get__(kind)
-    public = [part for part in str(module).split(".") if not part.startswith("_") and part != "builtins"]
-    return ".".join([*public, kind.__qualname__])
+    return module if type(module) is str else ""
+
+
+def qualname_of(kind: type) -> str:
+    """Returns the name of a class in its module, past any metaclass."""
+    return type.__dict__["__qualname__"].__get__(kind)  # type: ignore[no-any-return]
+
+
+def mro_of(kind: type) -> tuple[type, ...]:
+    """Returns a class and its bases, past any metaclass."""
+    return type.__dict__["__mro__"].__get__(kind)  # type: ignore[no-any-return]

@@ -17,19 +17,12 @@ from typing import Any
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from lightning_infogeo.probe.untouched.kinds import FILES
-from lightning_infogeo.probe.untouched.origin import module_of, mro_of
+from lightning_infogeo.probe.untouched.sorts import module_of, mro_of, qualname_of
 from lightning_infogeo.probe.untouched.streams import REPLACED, copied_iterator
 from lightning_infogeo.probe.untouched.walk import Walk
 
 _CONSUMED = frozenset(
-    {
-        queue.LifoQueue,
-        queue.PriorityQueue,
-        queue.SimpleQueue,
-        multiprocessing.queues.Queue,
-        multiprocessing.queues.SimpleQueue,
-        socket.socket,
-    }
+    {queue.Queue, queue.SimpleQueue, multiprocessing.queues.Queue, multiprocessing.queues.SimpleQueue, socket.socket}
     | {multiprocessing.connection._ConnectionBase, multiprocessing.connection.Listener, _BaseDataLoaderIter}
 )
 _BY_NAME = frozenset(
@@ -38,20 +31,31 @@ _BY_NAME = frozenset(
 )
 
 
-def used_up(*roots: Any, stream: bool = True) -> list[str]:
+def used_up(*roots: Any, stream: bool = True, handed_back: bool = False) -> list[str]:
     """Returns the names of what reading the roots would take from training, as it cannot be handed back.
 
-    Queues (but those of ``queue.Queue``, see ``handed_back``), sockets and pipes; files that cannot be sought; generators and other iterators that are read once, wherever
+    Queues, sockets and pipes; files that cannot be sought; generators and other iterators that are read once, wherever
     they are held; live threads and processes, which feed what they are held with. An iterator written in Python, whose
     state is in attributes, is none of these, nor is a ``count`` or ``cycle`` of itertools that can be copied.
 
     Args:
         roots: what is to be read.
-        stream: whether it is read in its own order. What is read by index may hold queues of connections and threads
+        stream: whether it is read in its own order. What is read by index may hold queues of connections, and threads
             that do not feed it: then only generators and other iterators count.
+        handed_back: whether the caller hands back what a ``queue.Queue`` gives, as ``handed_back`` does.
     """
     walk = Walk(roots, remember=False)
-    return [walk.name(node) for node, one in enumerate(walk.objects) if _is_used_up(one, stream)]
+    found: list[str] = []
+    inside: set[int] = set()
+    for node, one in enumerate(walk.objects):
+        if walk.place(node).node in inside:  # what an iterator goes through, with it
+            inside.add(node)
+        elif handed_back and type(one) is queue.Queue:
+            continue
+        elif _is_used_up(one, stream):
+            inside.add(node)
+            found.append(walk.name(node))
+    return found
 
 
 def _is_used_up(one: Any, stream: bool) -> bool:
@@ -61,7 +65,7 @@ def _is_used_up(one: Any, stream: bool) -> bool:
         return one.gi_frame is not None
     if not stream:
         return _is_iterator(one, mro)
-    if not _CONSUMED.isdisjoint(mro) or any((module_of(base), base.__qualname__) in _BY_NAME for base in mro):
+    if not _CONSUMED.isdisjoint(mro) or any((module_of(base), qualname_of(base)) in _BY_NAME for base in mro):
         return True
     if threading.Thread in mro:
         return bool(one.is_alive()) and one is not threading.main_thread()

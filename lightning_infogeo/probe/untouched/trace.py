@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from lightning_infogeo.probe.untouched.memory import other_processes
-from lightning_infogeo.probe.untouched.origin import mro_of
+from lightning_infogeo.probe.untouched.sorts import mro_of
 from lightning_infogeo.probe.untouched.streams import REPLACED, copied_iterator, place_of_iterator
 from lightning_infogeo.probe.untouched.walk import Memory, Walk
 

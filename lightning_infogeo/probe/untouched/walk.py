@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from lightning_infogeo.probe.untouched.code import class_name, is_core
 from lightning_infogeo.probe.untouched.kinds import is_opaque, sorts_of
 from lightning_infogeo.probe.untouched.memory import Tensors
-from lightning_infogeo.probe.untouched.origin import mro_of
-from lightning_infogeo.probe.untouched.sorts import PLAIN, UNREADABLE, Absolute, Sort, only_plain, type_name
+from lightning_infogeo.probe.untouched.sorts import PLAIN, UNREADABLE, Absolute, Sort, mro_of, only_plain, type_name
 from lightning_infogeo.probe.untouched.streams import REPLACED
 
 VISITED = 100_000
@@ -24,6 +24,9 @@ COPIED = 2**26
 
 LONG = 1000
 """Elements from which on a container of plain records is left for the end of the walk."""
+
+_REGISTRY = re.compile(r"_(?:modules|parameters|buffers)\['([^']*)'\]")
+"""Where an ``nn.Module`` keeps what is written as its attribute."""
 
 _RECORDS = PLAIN | {dict, list, tuple, set, frozenset}
 
@@ -94,7 +97,7 @@ class Walk:
             labels.append(place.sort.label(place.key) if place.sort is not None else "")
             at = place.node
         kind = type_name(type(self.objects[node]))
-        path = "".join(reversed(labels)).lstrip(".")
+        path = _REGISTRY.sub(r"\1", "".join(reversed(labels)).lstrip("."))
         return f"{path} ({kind})" if path else kind
 
     def place(self, node: int) -> Place:
