@@ -48,7 +48,8 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resid
     else:
         pairs: list[Pair] = []
         owners = _owners(trainer, module)
-        with _as_in_validation(trainer, module), untouched(*owners) as trace:
+        # Their attributes, not the code of their classes: whoever watches a hook from outside shall see it called.
+        with _as_in_validation(trainer, module), untouched(*map(vars, owners)) as trace:
             for batch, own in zip(chosen.batches, probe.batches, strict=True):
                 made = _passed(owned(batch) if owners else batch, trainer, module, chosen.dataloader_idx)
                 pair = split(made, None if chosen.given else chosen.by)
@@ -86,7 +87,7 @@ def _as_in_validation(trainer: pl.Trainer, module: pl.LightningModule) -> Iterat
 
 def _owners(trainer: pl.Trainer, module: pl.LightningModule) -> list[Any]:
     """Returns module and datamodule where a hook is the user's own: it may change batches, and attributes, in place."""
-    owners = [module, getattr(trainer, "datamodule", None)]
+    owners = [owner for owner in (module, getattr(trainer, "datamodule", None)) if owner is not None]
     hooks = [getattr(owner, hook) for owner in owners for hook in _HOOKS if hasattr(owner, hook)]
     lightning = ("lightning.", "pytorch_lightning.")
     return owners if any(not (hook.__module__ or "").startswith(lightning) for hook in hooks) else []

@@ -84,7 +84,11 @@ class InBatches(ByClass):
 def test_an_unknown_sampler_is_read_without_disturbing_it(arguments):
     sampler = next(iter(arguments.values()))
     before = sampler.generator.get_state()
-    assert indices(DataLoader(DATA, **arguments)) == list(range(40, 60, 2))
+    found = indices(DataLoader(DATA, **arguments))
+    if "sampler" in arguments:
+        assert found == list(range(40, 60, 2))
+    else:  # a batch as it makes them
+        assert found == next(iter(InBatches()))
     assert torch.equal(sampler.generator.get_state(), before)
     assert sampler.calls == 0
 
@@ -181,7 +185,9 @@ class Itself(Once):
     ],
 )
 def test_a_source_that_can_be_read_only_once_names_the_probe(source):
-    with pytest.raises(ConfigurationError, match=r"is its own iterator.*Probe\(inputs, labels\)"):
+    with pytest.raises(
+        ConfigurationError, match=r"reads .* \(list_iterator\).*read only once.*Probe\(inputs, labels\)"
+    ):
         choose(source, 3)
 
 

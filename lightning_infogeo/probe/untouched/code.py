@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -69,7 +70,7 @@ class Function(Sort):
         self._generators = generators
 
     def read(self, owner: Any) -> list[tuple[dict[str, Any], str, Any]]:
-        return list(self._globals(owner.__globals__, _names(owner.__code__)))
+        return list(self._globals(owner.__globals__, *_names(owner.__code__)))
 
     def changed(self, owner: Any, before: list[tuple[dict[str, Any], str, Any]]) -> bool:
         return any(namespace.get(name, MISSING) is not value for namespace, name, value in before)
@@ -98,13 +99,15 @@ class Function(Sort):
                 return
         raise TypeError
 
-    def _globals(self, namespace: dict[str, Any], names: frozenset[str]) -> Iterator[tuple[dict[str, Any], str, Any]]:
-        """Yields the globals named, of the module and of modules that it names by ``module.name``."""
+    def _globals(
+        self, namespace: dict[str, Any], looked_up: frozenset[str], names: frozenset[str]
+    ) -> Iterator[tuple[dict[str, Any], str, Any]]:
+        """Yields the globals looked up, of the module and of modules that it names by ``module.name``."""
         spaces, seen = [namespace], {id(namespace)}
         while spaces:
             space = spaces.pop()
             whose = origin(space.get("__name__"))
-            for name in names:
+            for name in looked_up if space is namespace else names:
                 value = space.get(name, MISSING)
                 if type(value) is types.ModuleType:
                     inside = vars(value)
@@ -166,15 +169,17 @@ def _whose(kind: type) -> int:
     return LIBRARY if is_module_of_lightning(kind) else origin(module_of(kind))
 
 
-def _names(code: types.CodeType) -> frozenset[str]:
-    """The names that code, and code written inside it, may look up among the globals."""
+def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns the globals that code, and code written inside it, looks up; and all names in it, attributes too."""
+    looked_up: set[str] = set()
     names: set[str] = set()
     left = [code]
     while left:
         one = left.pop()
         names.update(one.co_names)
+        looked_up.update(i.argval for i in dis.get_instructions(one) if i.opname.endswith(("_GLOBAL", "_NAME")))
         left += [constant for constant in one.co_consts if isinstance(constant, types.CodeType)]
-    return frozenset(names)
+    return frozenset(looked_up), frozenset(names)
 
 
 def _global_name(namespace: dict[str, Any], name: str) -> Absolute:
