@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test benchmarks clean
+.PHONY: demo test benchmarks gpu clean
 
 demo: .venv/installed
 	$(BIN)/lightning-infogeo demo $(ARGS)
@@ -30,6 +30,10 @@ benchmarks: .venv/installed
 	$(BIN)/python benchmarks/fuzz.py --examples 10000
 	$(BIN)/python benchmarks/onset.py  # an hour the first time: it trains 216 networks
 	$(BIN)/python benchmarks/velocity_change.py
+
+# On a machine with CUDA; installs nothing: the virtual environment where there is one, else a Python that has torch.
+gpu:
+	if [ -x $(BIN)/python ]; then $(BIN)/python benchmarks/gpu.py $(ARGS); else $(PYTHON) benchmarks/gpu.py $(ARGS); fi
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("lightning-infogeo needs Python >= 3.10, this is " + sys.version if sys.version_info < (3, 10) else 0)'

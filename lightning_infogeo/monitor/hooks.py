@@ -115,6 +115,7 @@ class Hooks(Readings, pl.Callback, ABC):
         elif self._outputs is not None:
             self._outputs.release()
         self._neurons.release()
+        self._journal.publisher.release()
         self._archivist.close()
 
     @override

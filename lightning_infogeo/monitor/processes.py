@@ -166,7 +166,10 @@ def share(
     """
     vector = torch.full((1 + size,), torch.nan, dtype=dtype, device=device)
     if values is not None:
-        vector[0] = made
+        if isinstance(made, Tensor):
+            vector[:1].copy_(made)
+        else:
+            vector[:1].fill_(made)  # setting an element to a number would copy it from the host, and wait
         vector[1:] = values
     if trainer.world_size > 1:
         torch.distributed.broadcast(vector, src=0)

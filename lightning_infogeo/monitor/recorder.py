@@ -205,6 +205,7 @@ class Recorder:
         self._labels.clear()
         self._latest = {}
         self.outputs.release()
+        self.pool.release()
         self._markers.release()
         self._weights.release()
         self._references.to(torch.device("cpu"))

@@ -105,6 +105,11 @@ class Pool:
         self._rooms = dict(rooms)
         self._like = like
 
+    def release(self) -> None:
+        """Takes everything off the device; ``prepare`` brings it back."""
+        self._like = torch.zeros(0)
+        self.agreed = 1.0
+
     def gather(self, measured: Mapping[str, Measured] | None) -> dict[str, Measured]:
         """Returns what all have measured, of all samples; to be called by all. Reads nothing back from the device.
 
@@ -117,7 +122,7 @@ class Pool:
         if measured is None:
             vector.fill_(torch.nan)
         else:
-            vector[0] = 1 / self.shard.ranks
+            vector[:1].fill_(1 / self.shard.ranks)
             for name, room, part in self._parts(vector):
                 _write(measured[name], room, part)
         torch.distributed.all_reduce(vector)

@@ -44,6 +44,10 @@ class Publisher:
         self.publish(trainer, None, last)
         self._finite = torch.tensor(list(last.values()), dtype=like.dtype).to(like.device)
 
+    def release(self) -> None:
+        """Takes everything off the device; ``restore`` brings it back."""
+        self._finite = torch.empty(0)
+
     def anticipate(self, trainer: pl.Trainer, keys: Sequence[tuple[str, str]], values: Tensor) -> None:
         """Replaces what ``callback_metrics`` hold by ``values``, where these are finite, without reading either.
 

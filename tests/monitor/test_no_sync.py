@@ -37,7 +37,14 @@ def audited():
     def forbidden(self, *args, **kwargs):
         raise AssertionError("a tensor is read by the host")
 
+    written = torch.Tensor.__setitem__
+
+    def set_to_a_tensor(self, index, value):
+        assert isinstance(value, torch.Tensor), "a number is copied from the host into a tensor"
+        written(self, index, value)
+
     patches = [patch.object(torch.Tensor, name, forbidden) for name in ("item", "tolist", "numpy", "cpu", "__bool__")]
+    patches.append(patch.object(torch.Tensor, "__setitem__", set_to_a_tensor))
     with Audit():
         for p in patches:
             p.start()
