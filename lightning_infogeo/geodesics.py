@@ -77,6 +77,12 @@ def progress(a: Tensor, start: Tensor, end: Tensor, objective: Objective = "arc"
         >>> start, end = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
         >>> round(float(progress(geodesic(start, end, 0.3), start, end)), 4)
         0.3
+
+        Excluded classes are knowledge: undecided between two of four is half way from ignorance to the truth.
+
+        >>> a = torch.tensor([[0.5, 0.5, 0.0, 0.0]]).sqrt()
+        >>> round(float(progress(a, ignorance(a), truth(torch.tensor([0]), a))), 4)
+        0.5
     """
     if objective not in ("arc", "bhattacharyya"):
         raise ValueError(f'`progress(objective={objective!r})`: must be "arc" or "bhattacharyya".')

@@ -102,8 +102,9 @@ class HellingerDistance(_PredictionDistance):
 class BhattacharyyaDistance(_PredictionDistance):
     """The mean Bhattacharyya distance, −ln Σ √(p q), in nats per sample.
 
-    From logits it is not clipped, from probabilities at 87.34 nats (``OVERLAP_FLOOR``). Functional twin:
-    ``bhattacharyya`` (of amplitudes) and ``bhattacharyya_from_logits``.
+    From logits it is not clipped, and ∞ where predictions have no class in common; from probabilities it is clipped at
+    87.34 nats (``OVERLAP_FLOOR``). Functional twin: ``bhattacharyya`` (of amplitudes) and
+    ``bhattacharyya_from_logits``.
 
     Args:
         given: whether predictions are "logits" or "probabilities".

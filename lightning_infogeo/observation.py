@@ -16,9 +16,9 @@ class Observation(NamedTuple):
     """One number a sample of each, whatever the number of classes.
 
     Attributes:
-        finite: whether all logits are, shape (N,), bool.
+        finite: whether logits are a prediction, shape (N,), bool: no NaN, no +∞, and not −∞ for every class.
         entropies: nats, shape (N,).
-        distances: −½ ln p_n(y_n), nats, shape (N,); None without labels.
+        distances: −½ ln p_n(y_n), nats, shape (N,), +∞ where the label's logit is −∞; None without labels.
         plane: where the prediction lies relative to the geodesic from ignorance to truth; None without labels.
     """
 
@@ -71,7 +71,8 @@ def fill(seen: Observation, rows: slice, part: Observation) -> None:
 def of_piece(logits: Tensor, labels: Tensor | None) -> Observation:
     """Returns ``observe`` of so few samples that all is done at once."""
     log_p = log_probabilities(logits)
-    finite, entropy = logits.isfinite().all(-1), entropies(log_p)
+    entropy = entropies(log_p)
+    finite = entropy == entropy  # the log-softmax of what is no prediction is NaN in every class
     if labels is None:
         return Observation(finite, entropy, None, None)
     a = torch.exp(log_p / 2)

@@ -1,8 +1,20 @@
+import math
+
 import pytest
 import torch
 
-from lightning_infogeo import arc, bhattacharyya, hellinger, pairwise_arc, pairwise_bhattacharyya, pairwise_hellinger
-from tests.contracts import PairwiseContract
+from lightning_infogeo import (
+    amplitudes,
+    arc,
+    bhattacharyya,
+    bhattacharyya_from_logits,
+    hellinger,
+    pairwise_arc,
+    pairwise_bhattacharyya,
+    pairwise_hellinger,
+)
+from lightning_infogeo.distances import OVERLAP_FLOOR, pairwise
+from tests.contracts import PairwiseContract, random_logits
 
 
 class TestBhattacharyya(PairwiseContract):
@@ -35,3 +47,21 @@ def test_a_matrix_product_in_float32_would_lose_close_records():
     exact = bhattacharyya(walk[:, None], walk[None])
     off = ~torch.eye(9, dtype=torch.bool)
     assert (naive[off] / exact[off] - 1).abs().max() > 1
+
+
+@pytest.mark.parametrize("scale", [0.3, 3.0, 30.0, 60.0])
+def test_predictions_far_apart_are_as_accurate_in_float32_as_close_ones(scale):
+    """Overlaps down to the floor: a part in 1e8 of a chord would be all of them."""
+    z = random_logits(6, 40, 5, scale=scale)
+    table = pairwise_bhattacharyya(amplitudes(z))
+    for i in range(6):
+        exact = bhattacharyya_from_logits(z[i].double(), z.double(), "none").clamp_max(-math.log(OVERLAP_FLOOR))
+        torch.testing.assert_close(table[i], exact.mean(-1), rtol=3e-6, atol=1e-9)
+
+
+def test_chords_of_far_predictions_would_be_of_chance(monkeypatch):
+    """Negative control: what sketches are measured by."""
+    monkeypatch.setattr("lightning_infogeo.distances.pairwise._of_units", pairwise._of_chords)
+    z = random_logits(6, 40, 5, scale=30.0)
+    exact = bhattacharyya_from_logits(z[0].double(), z[1].double())
+    assert abs(pairwise_bhattacharyya(amplitudes(z))[0, 1] / exact - 1) > 0.05

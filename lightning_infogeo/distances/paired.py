@@ -5,7 +5,8 @@ final root, so that a probe may be cut into chunks or shards and summed.
 
 Two predictions one optimizer step apart often differ by less than the rounding of their overlap. No distance here is
 therefore taken from 1 − overlap, or from the arc cosine of it: from amplitudes they come from the chord ‖a − b‖, and
-from logits from the difference of the logits, which keeps all digits that the logits hold.
+from logits from the difference of the logits, which keeps all digits that the logits hold. A logit of −∞, or so far
+below the others that nothing is left of it, is a probability of 0.
 
 Sources: Mao et al., arXiv 2305.01604 (d_B, arcs); Ramesh et al., arXiv 2210.17011; Fisher–Rao is the geodesic
 distance of the product of spheres of radius 2, here per square root of the number of samples.
@@ -24,6 +25,12 @@ Reduction = Literal["mean", "sum", "none"]
 
 OVERLAP_FLOOR = torch.finfo(torch.float32).tiny
 """Amplitudes with less overlap than this count as disjoint: d_B is then −ln of it, 87.34 nats, instead of ∞."""
+
+_IMPOSSIBLE = -1000.0
+"""The exponential of a logarithm below this is 0, in float64 too."""
+
+_FAR = -100.0
+"""A logarithm of a ratio that stands for any beyond: 1 − e^(−50) is 1 in float64."""
 
 
 def hellinger(a: Tensor, b: Tensor, reduction: Reduction = "mean") -> Tensor:
@@ -126,8 +133,14 @@ def hellinger_from_logits(before: Tensor, after: Tensor, reduction: Reduction = 
     Raises:
         TypeError: where logits are not of a floating type.
         ValueError: where ``reduction`` is unknown.
+
+    Example:
+        A class that was excluded, and takes a quarter: H² = 1 − √¾ = 0.134.
+
+        >>> hellinger_from_logits(torch.tensor([[0, 0, 0, float("-inf")]]), torch.zeros(1, 4))
+        tensor(0.1340)
     """
-    return _reduced(_hellinger_from_log_ratio(*_log_ratio(before, after)), reduction)
+    return _reduced(_compared(before, after)[2], reduction)
 
 
 def arc_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean") -> Tensor:
@@ -149,7 +162,9 @@ def arc_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean"
 
 
 def bhattacharyya_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Returns the Bhattacharyya distance of two predictions in nats, range [0, ∞), without any clipping.
+    """Returns the Bhattacharyya distance of two predictions in nats, range [0, ∞], without any clipping.
+
+    Where a sample's predictions have no class in common, by logits of −∞, it is ∞, and so is the mean.
 
     Args:
         before: logits, shape (..., N, C), any floating type.
@@ -162,10 +177,14 @@ def bhattacharyya_from_logits(before: Tensor, after: Tensor, reduction: Reductio
     Raises:
         TypeError: where logits are not of a floating type.
         ValueError: where ``reduction`` is unknown.
+
+    Example:
+        >>> z = torch.tensor([[0.0, float("-inf")], [1.0, float("-inf")]])
+        >>> bhattacharyya_from_logits(z, z.flip(0)), bhattacharyya_from_logits(z, z.flip(1))
+        (tensor(0.), tensor(inf))
     """
-    log_p, log_q, log_ratio = _log_ratio(before, after)
-    log_overlap = torch.logsumexp((log_p + log_q) / 2, dim=-1)
-    return _reduced(_bhattacharyya(_hellinger_from_log_ratio(log_p, log_q, log_ratio), log_overlap), reduction)
+    log_p, log_q, hellinger = _compared(before, after)
+    return _reduced(_bhattacharyya(hellinger, torch.logsumexp((log_p + log_q) / 2, dim=-1)), reduction)
 
 
 def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
@@ -191,29 +210,33 @@ def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
     return 2 * arc_from_logits(before, after, "none").square().mean(-1).sqrt()
 
 
-def _log_ratio(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns ln p, ln q and ln(q/p), each (..., N, C), where p and q are the softmax of ``before`` and ``after``.
+def _compared(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns ln p and ln q, the log-softmax of each, shape (..., N, C), and squared Hellinger distances (..., N).
 
     With d = z′ − z, ln(q/p) = d − ln Σ p e^d. Centring d by Σ p d makes ln Σ p e^d = log1p(Σ p expm1(d)) of second
     order in d and its argument non-negative, so nothing cancels. Where an exponential would overflow, q is so far from
-    p that the plain difference ln q − ln p has all digits that matter; a class masked out by −∞ in both stays out.
+    p that the plain difference ln q − ln p has all digits that matter.
+
+    Classes that are impossible in one prediction, or in both, have no d: it is ±∞ or NaN, or lost the digits of a logit
+    beside one of −10⁹. There |√q − √p| is √q or √p. What p has there leaves the sum, as p expm1(−∞) = −p, and what q
+    has there is q e^l of a sum e^l, so that l = log1p(Σ p expm1(d)) − log1p(−Σ q), the last over these classes alone.
     """
     before, after = precise(before), precise(after)
     log_p, log_q = torch.log_softmax(before, dim=-1), torch.log_softmax(after, dim=-1)
-    p = log_p.exp()
-    d = torch.where(after == before, 0, after - before)
-    d = d - (p * d).sum(-1, keepdim=True)
+    p, larger = log_p.exp(), torch.maximum(log_p, log_q).exp()
+    apart = torch.minimum(log_p, log_q) < _IMPOSSIBLE  # false for NaN, which stays
+    d = torch.where(apart, 0, after - before)
+    d = torch.where(apart, _FAR, d - (p * d).sum(-1, keepdim=True))
     grown = log_p + d
-    near = grown.amax(-1, keepdim=True) < 60  # e^60 is well inside float32's range; false for NaN too
-    growth = torch.where(d < 1, p * torch.expm1(d.clamp_max(1)), grown.clamp_max(60).exp() - p)
-    plain = torch.where(log_q == log_p, 0, log_q - log_p)
-    return log_p, log_q, torch.where(near, d - torch.log1p(growth.sum(-1, keepdim=True)), plain)
-
-
-def _hellinger_from_log_ratio(log_p: Tensor, log_q: Tensor, log_ratio: Tensor) -> Tensor:
+    growth = torch.where(d < 1, p * torch.expm1(d.clamp_max(1)), grown.clamp_max(60).exp() - p).sum(-1, keepdim=True)
+    rest = ((p - larger) * apart).sum(-1, keepdim=True)  # −Σ q
+    # e^60 is well inside float32's range; 1 + growth and 1 + rest lose digits near 0. False for NaN too.
+    near = (grown.amax(-1, keepdim=True) < 60) & (torch.minimum(growth, rest) > -0.5)
+    log_sum = torch.log1p(growth) - torch.log1p(rest)
+    log_ratio = torch.where(near, d - log_sum, torch.where(apart, _FAR, log_q - log_p))
     # |√q − √p| = √max(p, q) · (1 − e^(−|ln(q/p)|/2)): bounded, and free of cancellation for any ratio.
-    square = torch.maximum(log_p, log_q).exp() * torch.expm1(log_ratio.abs() / -2).square()
-    return square.sum(-1) / 2
+    square = larger * torch.expm1(log_ratio.abs() / -2).square()
+    return log_p, log_q, square.sum(-1) / 2
 
 
 def _arc(hellinger: Tensor) -> Tensor:

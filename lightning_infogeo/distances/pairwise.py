@@ -1,11 +1,16 @@
 """Distances between all records of one or two histories: whole matrices, in tiles of bounded memory.
 
 An overlap of two float32 amplitudes computed in float32 has lost every digit of a distance below 1e-7, and amplitudes
-that are unit vectors only to 1e-7 hide another part of it. Here both are cured at once. From stored a and b,
-1 − ½‖a − b‖² = a·b + (½ − ½‖a‖²) + (½ − ½‖b‖²), so two further columns, [a, ½ − ½‖a‖², 1] and [b, 1, ½ − ½‖b‖²], make
-one float64 matrix product give the overlap that the chord stands for: as accurate near identity as the amplitudes
-themselves, without a pass over pairs. And since −Σ ln o_n = −ln Π o_n, one logarithm serves eight samples: eight
-overlaps not below ``OVERLAP_FLOOR`` multiply to no less than 1e-304, which float64 holds.
+that are unit vectors only to 1e-7 hide another part of it. Here both are cured at once, by one float64 matrix product
+without a pass over pairs, as accurate near identity as the amplitudes themselves:
+
+- for d_B, of amplitudes brought to unit length, so that the overlap of disjoint predictions stays 0;
+- for what needs no logarithm, and for sketches, which are no unit vectors, of chords. From stored a and b,
+  1 − ½‖a − b‖² = a·b + (½ − ½‖a‖²) + (½ − ½‖b‖²), which two further columns give, [a, ½ − ½‖a‖², 1] and
+  [b, 1, ½ − ½‖b‖²]. Of disjoint amplitudes it is 0 but for 1e-8 of either sign, whose logarithm would be of chance.
+
+And since −Σ ln o_n = −ln Π o_n, one logarithm serves eight samples: eight overlaps not below ``OVERLAP_FLOOR`` multiply
+to no less than 1e-304, which float64 holds.
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ def pairwise_bhattacharyya(
         history: amplitudes, shape (T, N, C).
         other: amplitudes, shape (T', N, C); None for ``history`` itself.
         memory: bytes of working memory to use at most, beside the result (but at least those of eight samples).
-        floor: overlaps below it count as it: for sketches, the error of an overlap.
+        floor: overlaps below it count as it: for sketches, the error of an overlap, which is then taken from the chord.
 
     Returns:
         Shape (T, T'), float64; nats per sample, range [0, −ln ``floor``]. For ``other=None`` symmetric, with
@@ -48,7 +53,7 @@ def pairwise_bhattacharyya(
         tensor([[0.0000, 0.6931],
                 [0.6931, 0.0000]], dtype=torch.float64)
     """
-    return _tiled(history, other, memory, _minus_log, floor)
+    return _tiled(history, other, memory, _minus_log, floor, _of_units if floor <= OVERLAP_FLOOR else _of_chords)
 
 
 def pairwise_hellinger(history: Tensor, other: Tensor | None = None, memory: int = 2**26) -> Tensor:
@@ -92,12 +97,25 @@ def _minus_log(overlaps: Tensor) -> Tensor:
     return -products.log_().sum(0) - overlaps[whole:].prod(0).log_()
 
 
+def _of_units(amplitudes: Tensor, first: bool) -> Tensor:
+    a = amplitudes.transpose(0, 1).double()
+    return torch.nn.functional.normalize(a, dim=-1)
+
+
+def _of_chords(amplitudes: Tensor, first: bool) -> Tensor:
+    a = amplitudes.transpose(0, 1).double()
+    defect = 0.5 - a.square().sum(-1, keepdim=True) / 2
+    ones = torch.ones_like(defect)
+    return torch.cat([a, defect, ones] if first else [a, ones, defect], dim=-1)
+
+
 def _tiled(
     history: Tensor,
     other: Tensor | None,
     memory: int,
     total: Callable[[Tensor], Tensor],
     floor: float = OVERLAP_FLOOR,
+    columns_of: Callable[[Tensor, bool], Tensor] = _of_chords,
 ) -> Tensor:
     left, right = _checked(history, other)
     if history.device.type == "mps":  # which has no float64
@@ -110,7 +128,7 @@ def _tiled(
     chunk = max(_GROUP, chunk // _GROUP * _GROUP)
     for n in range(0, samples, chunk):
         part = slice(n, n + chunk)
-        a, b = _columns(left[:, part], first=True), _columns(right[:, part], first=False).mT
+        a, b = columns_of(left[:, part], True), columns_of(right[:, part], False).mT
         for i in range(0, len(left), _TILE):
             for j in range(i if other is None else 0, len(right), _TILE):
                 overlaps = torch.bmm(a[:, i : i + _TILE], b[:, :, j : j + _TILE]).clamp_(min=floor)
@@ -120,13 +138,6 @@ def _tiled(
         result = result.triu(1)
         result = result + result.mT
     return result
-
-
-def _columns(amplitudes: Tensor, first: bool) -> Tensor:
-    a = amplitudes.transpose(0, 1).double()
-    defect = 0.5 - a.square().sum(-1, keepdim=True) / 2
-    ones = torch.ones_like(defect)
-    return torch.cat([a, defect, ones] if first else [a, ones, defect], dim=-1)
 
 
 def _checked(history: Tensor, other: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ class Bernoulli(Distribution):
     An output of C logits is the product of C independent two-point distributions. Each factor is a sample of its own
     with two classes and logits (0, z), so all distances are means over the n·C factors: information adds over
     independent factors as it does over inputs, the geodesic distance of their product manifold is the root of the sum
-    of squares, and one logit z is exactly a softmax over (0, z).
+    of squares, and one logit z is exactly a softmax over (0, z). Logits of ±∞ are certain answers.
 
     Args:
         ignore_index: the label of factors to leave out, such as −1 for unknown; None where every label is 0 or 1.
@@ -60,5 +60,14 @@ class Bernoulli(Distribution):
         return outputs.reshape(len(outputs), -1, 1)
 
     def logits(self, rows: Tensor) -> Tensor:
-        """Returns (0, z), shape (N, 2), for logits z of shape (N, 1)."""
-        return torch.cat([torch.zeros_like(rows), rows], dim=-1)
+        """Returns (0, z), shape (N, 2), for logits z of shape (N, 1); for +∞, which no softmax takes, (−∞, 0).
+
+        Example:
+            >>> Bernoulli().logits(torch.tensor([[1.5], [float("-inf")], [float("inf")]]))
+            tensor([[0.0000, 1.5000],
+                    [0.0000,   -inf],
+                    [  -inf, 0.0000]])
+        """
+        certain = rows == torch.inf
+        no = torch.zeros_like(rows).masked_fill(certain, -torch.inf)
+        return torch.cat([no, rows.masked_fill(certain, 0)], dim=-1)

@@ -2,6 +2,8 @@
 
 Logits of lower precision are cast to float32 before anything else is done with them, float64 stays: the softmax of
 bfloat16 logits is off by 2e-3, and a step of 1e-3 in the probabilities would be overstated several-fold.
+
+A logit of −∞ is a probability of 0. NaN, +∞, and −∞ for all classes of a sample are no prediction and give NaN.
 """
 
 from __future__ import annotations
@@ -64,7 +66,12 @@ def distance_to_truth(logits: Tensor, labels: Tensor) -> Tensor:
         labels: shape (N,), int64 class indices.
 
     Returns:
-        Scalar, nats per sample, range [0, ∞); ½ ln C for the uniform prediction.
+        Scalar, nats per sample, range [0, ∞]; ½ ln C for the uniform prediction, ∞ where a label has a logit of −∞.
+
+    Example:
+        >>> z = torch.tensor([[0.0, 0.0, float("-inf")]])
+        >>> distance_to_truth(z, torch.tensor([0])), distance_to_truth(z, torch.tensor([2]))  # ½ ln 2, and ∞
+        (tensor(0.3466), tensor(inf))
     """
     return distances_to_truth(logits, labels).mean()
 
@@ -82,6 +89,10 @@ def entropy(logits: Tensor) -> Tensor:
 
     Returns:
         Scalar, nats, range [0, ln C].
+
+    Example:
+        >>> entropy(torch.tensor([[0.0, 0.0, float("-inf")]]))  # ln 2
+        tensor(0.6931)
     """
     return entropies(log_probabilities(logits)).mean()
 

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.markers.event import Event, Firing, chosen
 from lightning_infogeo.markers.paired import FOLDS, folds, means_of_others, paired, updated
 
@@ -30,6 +31,9 @@ _INFLATION = 12
 """Of the variance over records: two records are compared, and the earlier one is the lowest of many."""
 
 _LEAST_RISE = 1e-3
+
+_FARTHEST = -math.log(OVERLAP_FLOOR)
+"""A distance in nats that counts as any beyond, as that of disjoint amplitudes does: means of ∞ cannot be compared."""
 
 
 class OverfittingState(NamedTuple):
@@ -181,10 +185,11 @@ class OverfittingOnset:
         Args:
             state: from ``start`` or an earlier call.
             step: optimizer steps taken.
-            observation: distance to truth of every sample, shape (N,), nats.
+            observation: distance to truth of every sample, shape (N,), nats; beyond 87.34, as ∞ for labels that the
+                model excludes, it counts as that. With NaN among them nothing changes.
             trained: mean distance to truth of samples trained on, scalar; None where there are none.
         """
-        x = observation.to(state.smoothed)
+        x = observation.to(state.smoothed).clamp_max(_FARTHEST)
         first = state.records == 0
         time = torch.full_like(state.mean_time, math.log(step + 1))
         elapsed = time - state.times[0]
@@ -228,7 +233,7 @@ class OverfittingOnset:
             rise=mean / scale,
             resolution=torch.where(closer.all(), 0, twice * error / scale),
         )
-        after: OverfittingState = chosen(observation.isfinite().all(), extended, state)
+        after: OverfittingState = chosen(~x.isnan().any(), extended, state)
         return after
 
     def reading(self, state: OverfittingState) -> Tensor:

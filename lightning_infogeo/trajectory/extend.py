@@ -95,7 +95,8 @@ def extend(
 
     Returns:
         The new state and a vector of ``QUANTITIES``, or of ``LABELLED_QUANTITIES`` where there are labels. Where
-        logits are not all finite the state is unchanged and the vector all NaN.
+        logits hold NaN or +∞, or −∞ for all classes of a sample, the state is unchanged and the vector all NaN.
+        Other logits of −∞ are probabilities of 0; where one is the label's, distance_to_truth is +∞, and nothing else.
     """
     seen = observe(logits, labels) if observation is None else observation
     interval = (step - state.last_step).to(state.length.dtype)
@@ -104,7 +105,7 @@ def extend(
     hops = 2 * arcs.square().mean(-1).sqrt()
     hop, displacement = hops[0], hops[1]
     nan = torch.full_like(hop, torch.nan)
-    finite = seen.finite.all() & hop.isfinite() & displacement.isfinite()
+    finite = seen.finite.all() & ~(hop + displacement).isnan()
 
     velocity, roughness = nan, nan
     if chord:
@@ -113,7 +114,7 @@ def extend(
         lag = step - before[0]
         velocity = hops[2] / lag
         roughness = torch.log(hop / hops[2]) / torch.log(interval / lag)
-        roughness = torch.where(roughness.isfinite() & (interval != lag), roughness, nan)
+        roughness = torch.where(roughness.isfinite(), roughness, nan)  # ±∞ or NaN where the interval is the lag
 
     # Compensated summation: 1e5 small hops added to a long path in float32 would otherwise lose their last digits.
     increment = hop - state.rounding

@@ -140,13 +140,29 @@ def test_records_that_are_not_finite_change_nothing():
     x = turning(steps, rise=1.0)
     broken, places = x.clone(), [3, 30, 31, len(steps) - 4]
     broken[places, 5] = torch.nan
-    broken[20] = torch.inf
+    broken[20] = torch.nan
     kept = [k for k in range(len(steps)) if k not in (*places, 20)]
     a = followed(steps, broken)[-1]
     b = followed([steps[k] for k in kept], x[kept])[-1]
     for left, right in zip(a[1:], b[1:], strict=True):
         torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
     assert a.firing.times == b.firing.times == 1
+
+
+@pytest.mark.parametrize("excluded", [torch.inf, 1.7e38, 5e8, 5e3])
+def test_a_sample_whose_label_the_model_excludes_does_not_hide_the_others(excluded):
+    """By a logit of −∞, or the finite masks of float32, −10⁹ and −10⁴."""
+    steps = log_steps()
+    x = turning(steps, rise=1.0, dtype=torch.float32)
+    without = followed(steps, x)
+    x[:, 5] = excluded
+    states = followed(steps, x)
+    assert without[-1].firing.times == states[-1].firing.times == 1
+    assert states[-1].firing.step == pytest.approx(float(without[-1].firing.step), rel=0.1)
+    for field in ("rise", "resolution", "noise"):
+        assert getattr(states[-1], field).isfinite()
+    x[: len(steps) // 3, 5] = 0.3  # excluded only from then on
+    assert all(value.isfinite() for value in (followed(steps, x)[-1].rise, followed(steps, x)[-1].noise))
 
 
 def test_it_goes_on_from_a_saved_state_between_onset_and_detection():
