@@ -15,28 +15,9 @@ from torch import Tensor
 _SINGLE = (type(None), str, bytes, int, float, complex, type)
 
 
-def map_leaves(function: Callable[[Any], Any], structure: Any, other: Callable[[Any], Any] | None = None) -> Any:
-    """Returns ``structure`` with ``function`` applied to every tensor and every list of plain values.
-
-    Objects that are no nestings stay as they are, or become what ``other`` makes of them.
-    """
-    if is_leaf(structure):
-        return function(structure)
-    if isinstance(structure, Mapping):
-        mapped = {key: map_leaves(function, value, other) for key, value in structure.items()}
-        return _updated(structure, mapped) if isinstance(structure, MutableMapping) else mapped
-    if isinstance(structure, (tuple, list)):
-        items = [map_leaves(function, item, other) for item in structure]
-        return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
-    if dataclasses.is_dataclass(structure) and not isinstance(structure, type):
-        result = copy.copy(structure)
-        for name, value in fields_of(structure).items():
-            object.__setattr__(result, name, map_leaves(function, value, other))
-        return result
-    if other is not None and not isinstance(structure, _SINGLE):
-        with suppress(Exception):  # what cannot be copied or moved is used as it is
-            return other(structure)
-    return structure
+def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Returns ``structure`` with ``function`` applied to every tensor and every list of plain values."""
+    return function(structure) if is_leaf(structure) else _rebuilt(lambda part: map_leaves(function, part), structure)
 
 
 def leaves(structure: Any) -> Iterator[Any]:
@@ -84,16 +65,22 @@ def parts_of(structure: Any) -> Iterator[Any]:
 
 def owned(structure: Any) -> Any:
     """Returns a copy that shares no memory: a data set kept in memory may hand out views of itself."""
-    return map_leaves(_own, structure, lambda other: other.clone() if hasattr(other, "clone") else copy.deepcopy(other))
+    if is_leaf(structure):
+        return _own(structure)
+    if _is_object(structure):
+        with suppress(Exception):  # what cannot be copied is used as it is
+            return structure.clone() if hasattr(structure, "clone") else copy.deepcopy(structure)
+    return _rebuilt(owned, structure)
 
 
 def moved(structure: Any, device: torch.device) -> Any:
     """Returns ``structure`` on a device, without waiting where its memory is pinned."""
-    return map_leaves(
-        lambda leaf: leaf.to(device, non_blocking=True) if isinstance(leaf, Tensor) else leaf,
-        structure,
-        lambda other: other.to(device) if hasattr(other, "to") else other,
-    )
+    if isinstance(structure, Tensor):
+        return structure.to(device, non_blocking=True)
+    if hasattr(structure, "to") and not is_leaf(structure):  # such as packed sequences, of which a part stays behind
+        with suppress(Exception):  # what cannot be moved is used as it is
+            return structure.to(device)
+    return structure if is_leaf(structure) else _rebuilt(lambda part: moved(part, device), structure)
 
 
 def pinned(structure: Any) -> Any:
@@ -171,6 +158,28 @@ def cut(structure: Any, start: int, stop: int) -> Any:
         lambda leaf: leaf if isinstance(leaf, Tensor) and not leaf.dim() else leaf[start:stop],
         structure,
     )
+
+
+def _rebuilt(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Returns a nesting with ``function`` applied to what stands directly in it; anything else as it is."""
+    if isinstance(structure, Mapping):
+        mapped = {key: function(value) for key, value in structure.items()}
+        return _updated(structure, mapped) if isinstance(structure, MutableMapping) else mapped
+    if isinstance(structure, (tuple, list)):
+        items = [function(item) for item in structure]
+        kind: Any = type(structure)
+        return kind._make(items) if hasattr(structure, "_fields") else kind(items)
+    if dataclasses.is_dataclass(structure) and not isinstance(structure, type):
+        result = copy.copy(structure)
+        for name, value in fields_of(structure).items():
+            object.__setattr__(result, name, function(value))
+        return result
+    return structure
+
+
+def _is_object(structure: Any) -> bool:
+    nesting = isinstance(structure, (Mapping, tuple, list)) or dataclasses.is_dataclass(structure)
+    return not nesting and not isinstance(structure, _SINGLE)
 
 
 def _own(leaf: Any) -> Any:
