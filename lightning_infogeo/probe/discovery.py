@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from lightning_infogeo.probe.batch import ConfigurationError, Probe
 from lightning_infogeo.probe.choosing import Chosen, choose
 from lightning_infogeo.probe.randomness import fixed_randomness
-from lightning_infogeo.probe.sampling import Amount, training_batch_size
+from lightning_infogeo.probe.sampling import Amount, Together, training_batch_size
 from lightning_infogeo.probe.splitting import Split
 
 _BATCH = 256
@@ -46,6 +46,8 @@ def discover(
     found, failed = {}, {}
     for name, (source, options) in sources.items():
         try:
+            if isinstance(source, (list, tuple, Mapping)):
+                source = _together(source, trainer, by)
             found[name] = _chosen(name, source, amount, by, loader=True, batch_size=batch_size, **options)
             found[name].optional = len(sources) > 1
         except ConfigurationError as error:
@@ -79,15 +81,19 @@ def _chosen(name: str, source: Any, amount: Amount, by: Split | None, **options:
         ) from error
 
 
+def _together(loaders: Any, trainer: pl.Trainer, by: Split | None) -> Together:
+    if by is None:
+        raise ConfigurationError(
+            f'`InfoGeometryMonitor(probes="auto")`: training reads {len(loaders)} loaders at once, so it cannot be told '
+            "what the model is called with; say it by split=lambda batch: (inputs, labels), of the batch that "
+            "training_step gets, or give the samples yourself: probes=Probe(inputs, labels)."
+        )
+    return Together(trainer.fit_loop._combined_loader)
+
+
 def _sources(trainer: pl.Trainer) -> Iterator[tuple[str, tuple[Any, dict[str, Any]]]]:
     """Yields what training and validation read, with what is to be known of it."""
-    train = trainer.train_dataloader
-    if isinstance(train, (list, tuple, Mapping)):
-        raise ConfigurationError(
-            f'`InfoGeometryMonitor(probes="auto")`: training reads {len(train)} loaders at once, so it cannot be told '
-            "what the model is called with; give the samples yourself: probes=Probe(inputs, labels)."
-        )
-    yield "train", (train, {"read": trainer.num_training_batches})
+    yield "train", (trainer.train_dataloader, {"read": trainer.num_training_batches})
     for index, (name, loader) in enumerate(_validation_loaders(trainer)):
         yield name, (loader, {"dataloader_idx": index})
 

@@ -124,6 +124,29 @@ def in_this_process(loader: DataLoader[Any], **changes: Any) -> Any:
     return twin
 
 
+class Together:
+    """Several loaders that training reads at once, as a source of the batches that it makes of theirs.
+
+    Args:
+        combined: Lightning's loader of them.
+    """
+
+    def __init__(self, combined: Any) -> None:
+        self._combined = combined
+
+    def __iter__(self) -> Iterator[Any]:
+        anew = type(self._combined)(_alone(self._combined.iterables), mode=self._combined._mode)
+        return (batch for batch, _, _ in anew)
+
+
+def _alone(loaders: Any) -> Any:
+    if isinstance(loaders, DataLoader):
+        return in_this_process(loaders)
+    if isinstance(loaders, Mapping):
+        return {key: _alone(loader) for key, loader in loaders.items()}
+    return [_alone(loader) for loader in loaders] if isinstance(loaders, (list, tuple)) else loaders
+
+
 def training_batch_size(loaders: Any) -> int | None:
     """Returns the batch size of a DataLoader, or None where it has none to tell."""
     if not isinstance(loaders, DataLoader):

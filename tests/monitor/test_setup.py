@@ -200,7 +200,12 @@ def test_several_training_loaders(tmp_path):
         def training_step(self, batch, batch_idx):
             return super().training_step(batch["a"], batch_idx)
 
-    refused("reads 2 loaders", tmp_path, model=Both, train={"a": train_loader(), "b": train_loader()})
+    both = {"a": train_loader(), "b": train_loader()}
+    refused("reads 2 loaders.*split=lambda batch", tmp_path, model=Both, train=both, val=False)
+    monitor = InfoGeometryMonitor()
+    with pytest.warns(UserWarning, match="does not follow 'train': .*reads 2 loaders"):
+        fit(monitor, tmp_path, Both, train=both, max_steps=2)
+    assert list(monitor.trajectories) == ["val"]
 
 
 @pytest.mark.parametrize("distributed", ["auto", "rank_zero", "shard"])

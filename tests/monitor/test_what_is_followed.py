@@ -192,6 +192,33 @@ def test_inputs_and_labels_by_any_name(model, loader, split, tmp_path):
     agrees(model, loader, tmp_path, split=split)
 
 
+@pytest.mark.parametrize("several", [lambda a, b: {"a": a, "b": b}, lambda a, b: [a, b]], ids=["by name", "listed"])
+def test_several_training_loaders_are_followed_by_what_is_made_of_them(several, tmp_path):
+    class Both(Classifier):
+        def training_step(self, batch, batch_idx):
+            parts = list(batch.values()) if isinstance(batch, dict) else batch
+            return sum(super(Both, self).training_step(part, batch_idx) for part in parts)
+
+    def split(batch):
+        if isinstance(batch, dict):
+            batch = [batch["a"], batch["b"]]
+        if isinstance(batch[0], torch.Tensor):  # of validation
+            return batch
+        return torch.cat([x for x, _ in batch]), torch.cat([y for _, y in batch])
+
+    def loaders():
+        return several(train_loader(32, shuffle=True), DataLoader(TensorDataset(IMAGES[500:516], LABELS[500:516]), 8))
+
+    plain = fit([], tmp_path, Both, train=loaders(), max_steps=4).lightning_module
+    monitor = InfoGeometryMonitor(split=split, strict=True)
+    model = fit(monitor, tmp_path, Both, train=loaders(), max_steps=4).lightning_module
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), model.parameters(), strict=True))
+    probe = monitor.followed["train"]
+    assert len(probe) == 2 * (16 + 8)
+    assert torch.equal(probe.inputs[16:24], IMAGES[500:508])
+    assert monitor.trajectories["val"].length[-1] > 0
+
+
 def test_without_a_function_the_message_names_it(tmp_path):
     with pytest.raises(ConfigurationError, match=r"split=lambda batch: \(inputs, labels\)"):
         fit(InfoGeometryMonitor(), tmp_path, Needs, train=MASKED, val=False)
