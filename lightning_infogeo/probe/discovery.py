@@ -84,8 +84,8 @@ def _chosen(name: str, source: Any, amount: Amount, by: Split | None, **options:
 def _together(loaders: Any, trainer: pl.Trainer, by: Split | None) -> Together:
     if by is None:
         raise ConfigurationError(
-            f'`InfoGeometryMonitor(probes="auto")`: training reads {len(loaders)} loaders at once, so it cannot be told '
-            "what the model is called with; say it by split=lambda batch: (inputs, labels), of the batch that "
+            f'`InfoGeometryMonitor(probes="auto")`: training reads {len(loaders)} loaders at once, so it cannot be '
+            "told what the model is called with; say it by split=lambda batch: (inputs, labels), of the batch that "
             "training_step gets, or give the samples yourself: probes=Probe(inputs, labels)."
         )
     return Together(trainer.fit_loop._combined_loader)
