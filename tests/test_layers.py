@@ -95,5 +95,5 @@ def test_schedules_need_no_torch():
 def test_every_room_has_a_rank_and_every_file_is_small():
     assert {room(path) for path in FILES} == set(RANK)
     lines = sorted(len(path.read_text().splitlines()) for path in FILES)
-    assert lines[-1] <= 300
+    assert lines[-1] <= 400
     assert lines[len(lines) // 2] <= 200

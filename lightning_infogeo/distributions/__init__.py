@@ -2,6 +2,7 @@
 
 from lightning_infogeo.distributions.bernoulli import Bernoulli as Bernoulli
 from lightning_infogeo.distributions.categorical import Categorical as Categorical
+from lightning_infogeo.distributions.distribution import IGNORED as IGNORED
 from lightning_infogeo.distributions.distribution import Distribution as Distribution
 from lightning_infogeo.distributions.logits import amplitudes as amplitudes
 from lightning_infogeo.distributions.logits import distance_to_truth as distance_to_truth

@@ -18,8 +18,8 @@ class Categorical(Distribution):
     label, by ``seed``: the same in every process and after every resume.
 
     Args:
-        ignore_index: the label of samples to leave out (255 in many segmentation data sets); None where every label
-            is a class.
+        ignore_index: the label of samples to leave out (255 in many segmentation data sets); None for −100, which
+            PyTorch's cross-entropy leaves out.
         max_positions: the most positions of maps to follow, all inputs together; None for all.
         sketch_dim: numbers kept of each sample's amplitudes in the history; None for all C where ``memory`` allows.
         seed: of the choice of positions, and of sketches.
@@ -65,6 +65,13 @@ class Categorical(Distribution):
     def positions(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Returns the shape that the labels of one input must have."""
         return tuple(shape[2:])
+
+    def indices(self, labels: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Returns the classes of one-hot labels, (n, C) or (n, C, h, w, …); class indices as they are."""
+        if labels.dim() != len(shape) or labels.shape[1:] != shape[1:]:
+            return labels
+        one_hot = bool(((labels == 0) | (labels == 1)).all()) and bool((labels.sum(1) == 1).all())
+        return labels.argmax(1) if one_hot else labels
 
     def arranged(self, outputs: Tensor) -> Tensor:
         """Returns outputs as (n, P, C)."""

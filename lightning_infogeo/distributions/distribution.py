@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
+IGNORED = -100
+"""The label that PyTorch's losses leave out unless they are told another one; never a class."""
+
 
 class Distribution(ABC):
     """How a model's outputs and labels become N samples with logits of shape (N, C) and labels of shape (N,).
@@ -16,7 +19,7 @@ class Distribution(ABC):
 
     Attributes:
         name: the string that stands for it in ``InfoGeometryMonitor(output=...)``.
-        ignore_index: the label of positions to leave out, or None.
+        ignore_index: the label of positions to leave out; None for ``IGNORED``.
         sketch_dim: width of the sketches kept of records, or None for what ``memory`` allows.
         seed: of the choice of positions, and of sketches.
     """
@@ -27,9 +30,18 @@ class Distribution(ABC):
     seed: int = 0
 
     @property
+    def ignored(self) -> int:
+        """The label of positions to leave out."""
+        return IGNORED if self.ignore_index is None else self.ignore_index
+
+    @property
     def most(self) -> int | None:
         """The most positions to follow where an input has several, all inputs together; None for all."""
         return None
+
+    def indices(self, labels: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Returns class indices for labels in another form, for outputs of this shape; others as they are."""
+        return labels
 
     @abstractmethod
     def expected(self, inputs: int) -> str:

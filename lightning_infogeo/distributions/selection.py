@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.copies import Portable
-from lightning_infogeo.distributions.distribution import Distribution
+from lightning_infogeo.distributions.distribution import IGNORED, Distribution
 
 
 class Selection(Portable):
@@ -21,6 +21,8 @@ class Selection(Portable):
         distribution: how outputs are to be understood.
         inputs: how many there are.
         labels: as the probe has them, inputs first; None where there are none.
+        ragged: whether inputs differ in their number of positions: labels are then flat, (inputs, P), and filled up
+            with ``IGNORED``.
 
     Attributes:
         labels: of the samples, shape (N,), int64; None where there are none. Known after ``settle``.
@@ -32,8 +34,11 @@ class Selection(Portable):
         (torch.Size([3, 5]), tensor([3, 0, 1]))
     """
 
-    def __init__(self, distribution: Distribution, inputs: int, labels: Tensor | None = None) -> None:
+    def __init__(
+        self, distribution: Distribution, inputs: int, labels: Tensor | None = None, ragged: bool = False
+    ) -> None:
         self.labels: Tensor | None = None
+        self._ragged = ragged
         self._distribution = distribution
         self._inputs = inputs
         self._given = labels
@@ -51,11 +56,14 @@ class Selection(Portable):
         """
         if self._bounds:
             return
-        per_input = self._distribution.arranged(outputs[:1]).shape[1]
-        total = self._inputs * per_input
         labels = None if self._given is None else self._flat(self._given.cpu(), tuple(outputs.shape))
-        ignored = self._distribution.ignore_index
-        valid = None if labels is None or ignored is None else (labels != ignored).nonzero()[:, 0]
+        if self._ragged and labels is not None:
+            per_input = len(labels) // self._inputs
+        else:
+            per_input = self._distribution.arranged(outputs[:1]).shape[1]
+        total = self._inputs * per_input
+        ignored = self._distribution.ignored
+        valid = None if labels is None else (labels != ignored).nonzero()[:, 0]
         found = total if valid is None else len(valid)
         if not found:
             raise ValueError(f"every label is ignore_index={ignored}, so there is no sample; give others")
@@ -111,6 +119,10 @@ class Selection(Portable):
         return self._distribution.logits(rows)
 
     def _flat(self, labels: Tensor, shape: tuple[int, ...]) -> Tensor:
+        if self._ragged:
+            filled = labels.masked_fill(labels == IGNORED, self._distribution.ignored)
+            return self._distribution.aligned(filled).reshape(-1)
+        labels = self._distribution.indices(labels, shape)
         expected = (self._inputs, *self._distribution.positions(shape))
         if [size for size in labels.shape if size != 1] != [size for size in expected if size != 1]:
             raise ValueError(

@@ -34,7 +34,7 @@ def check_all(monitor: Any) -> None:
     check(is_int(size) and size > 0, "probe_size", size, "must be a positive int")
     check(is_int(lag) and lag >= 0, "lag", lag, "must be a non-negative int, such as lag=1")
     as_distribution(monitor.output)
-    for argument in ("logits_fn", "on_event"):
+    for argument in ("logits_fn", "split", "on_event"):
         function = getattr(monitor, argument)
         check(function is None or callable(function), argument, function, "must be a function or None")
     drawn = isinstance(monitor.embedding, (bool, EmbeddingSettings))
@@ -198,7 +198,8 @@ def refuse_other_training(recorded: int, step: int) -> None:
 
 def check_still_followed(followed: Mapping[str, Chosen], found: Mapping[str, Chosen]) -> None:
     """Warns where a further fit of a training brings other data than the probes that it goes on to follow."""
-    changed = [name for name, chosen in found.items() if name not in followed or not _alike(chosen, followed[name])]
+    wanted = {name: chosen for name, chosen in found.items() if name in followed or not chosen.optional}
+    changed = [name for name, chosen in wanted.items() if name not in followed or not _alike(chosen, followed[name])]
     if changed:
         rank_zero_warn(
             f"`InfoGeometryMonitor(probes=...)`: this fit's data would give other samples for probe "
@@ -276,9 +277,10 @@ def check(right: bool, argument: str, value: object, remedy: str) -> None:
         raise ConfigurationError(f"`InfoGeometryMonitor({argument}={value!r})`: {remedy}.")
 
 
-def _alike(chosen: Chosen, other: Chosen) -> bool:
-    same = chosen.probe.fingerprint == other.probe.fingerprint
-    return same and same_labels(chosen.probe.labels, other.probe.labels)
+def _alike(found: Chosen, other: Chosen) -> bool:
+    same = found.probe.fingerprint == other.probe.fingerprint
+    # Of one that has not been through the hooks labels are not known yet.
+    return same and (not found.given or same_labels(found.probe.labels, other.probe.labels))
 
 
 def _same(saved: dict[str, Any], chosen: Chosen) -> bool:

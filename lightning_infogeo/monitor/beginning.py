@@ -146,6 +146,7 @@ class Beginning(Readings):
             self._take(trainer, self._choose(trainer))
         assert self._outputs is not None
         self._outputs.place(trainer, pl_module)
+        arguments.check_joint(self._album.joint, {name: c.probe for name, c in self._outputs.chosen.items()})
 
     def _prepare(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Prepared | None:
         """Tries the probes; in every process that is to call."""

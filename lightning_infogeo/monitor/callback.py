@@ -44,6 +44,9 @@ from lightning_infogeo.topology import NeuronSettings
 
 _CHUNK = 256
 
+HOST = 2
+"""Inputs of probes take at most so many times ``memory`` on the host."""
+
 
 class InfoGeometryMonitor(Hooks):
     r"""Records the information geometry of a classifier's training, live beside its normal metrics.
@@ -64,7 +67,8 @@ class InfoGeometryMonitor(Hooks):
         lag: optimizer steps over which velocity is measured, from s − lag to s. With 0 it is the chord over the
             recording interval ÷ the interval: cheaper, but on a log-spaced schedule it falls by itself.
         output: logits of "categorical" classes (also of maps), "bernoulli", "tokens", or a :class:`Distribution`.
-        logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``.
+        logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``, with a mapping of
+            its parameters by keyword, or with a tuple of as many as it needs.
         markers: what watches for events: "default" for one of each kind, a list of markers, or () for none.
         embedding: whether to keep a bounded history of records and draw it, by InPCA, as images in TensorBoard (or any
             logger with ``log_figure`` or ``log_image``); or an :class:`EmbeddingSettings`.
@@ -78,9 +82,13 @@ class InfoGeometryMonitor(Hooks):
             that they hold.
         precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
             "training" in the trainer's own precision.
-        memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records.
+        memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records, and
+            where samples are large how many of these: inputs take at most a quarter of it on an accelerator, beyond
+            which they are brought there call by call, and twice as much on the host.
         distributed: under DDP with "rank_zero", which is "auto", the first process evaluates the model; with "shard"
             each process evaluates and keeps a part of every probe. Under FSDP2 all evaluate it, and the first records.
+        split: f(batch) -> (inputs, labels), of batches in which these are not found by themselves (the first two of a
+            tuple; labels under "label", "labels", "y", "target" or "targets" in mappings, dataclasses and objects).
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training when overfitting is flagged, in all processes at once.
         strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
@@ -126,6 +134,7 @@ class InfoGeometryMonitor(Hooks):
         precision: Literal["full", "training"] = "full",
         memory: int | str = "256MB",
         distributed: Literal["auto", "rank_zero", "shard"] = "auto",
+        split: Callable[..., Any] | None = None,
         on_event: Callable[[Event], object] | None = None,
         on_overfitting: Literal["flag", "stop"] = "flag",
         strict: bool = False,
@@ -147,6 +156,7 @@ class InfoGeometryMonitor(Hooks):
         self.precision = precision
         self.memory = memory
         self.distributed = distributed
+        self.split = split
         self.on_event = on_event
         self.on_overfitting = on_overfitting
         self.strict = strict
@@ -255,12 +265,12 @@ class InfoGeometryMonitor(Hooks):
     @override
     def _choose(self, trainer: pl.Trainer) -> dict[str, Chosen]:
         chosen = {}
+        memory = HOST * bytes_of(self.memory)
         if self.probes != "auto" or not self.reference:
-            chosen = discover(self.probes, trainer, self.probe_size)
+            chosen = discover(self.probes, trainer, self.probe_size, memory, self.split)
         if self.reference:
             given = {name: found.probe for name, found in chosen.items()}
             chosen = {**discover(self._references.load(given or None), trainer, self.probe_size), **chosen}
-        arguments.check_joint(self._album.joint, {name: found.probe for name, found in chosen.items()})
         return chosen
 
     @override

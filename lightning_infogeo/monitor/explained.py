@@ -23,8 +23,9 @@ def explained(module: pl.LightningModule, action: str) -> Iterator[None]:
         raise ConfigurationError(
             f"`InfoGeometryMonitor(logits_fn=...)`: {action} `{type(module).__name__}` raised {type(error).__name__}: "
             f"{error}. By default it is called as module(inputs), inputs being the first element of a batch, or a "
-            "mapping without its labels; give logits_fn=lambda module, inputs: ... to call it otherwise, or other "
-            "samples by probes=Probe(inputs, labels)."
+            "mapping without its labels, which is passed by keyword where forward takes its keys; give "
+            "split=lambda batch: (inputs, labels) where these are others, logits_fn=lambda module, inputs: ... to call "
+            "it otherwise, or other samples by probes=Probe(inputs, labels)."
         ) from error
 
 

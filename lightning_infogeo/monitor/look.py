@@ -23,12 +23,14 @@ class Look:
     Attributes:
         classes: their number.
         dtype: of the outputs.
+        shape: of the outputs of the first call, after the first dimension.
         probabilities: whether every row so far lies in [0, 1] and sums to 1.
         chances: whether every logit of a second class so far lies in (0, 1).
     """
 
     def __init__(self, selection: Selection, name: str) -> None:
         self.classes, self.dtype = 0, torch.float32
+        self.shape: tuple[int, ...] = ()
         self.probabilities = self.chances = True
         self._selection = selection
         self._name = name
@@ -50,7 +52,7 @@ class Look:
             self._selection.settle(outputs)
         except ValueError as error:
             raise ConfigurationError(f"`Probe(labels=...)` of {self._name!r}: {error}.") from None
-        self.dtype = outputs.dtype
+        self.dtype, self.shape = outputs.dtype, tuple(outputs.shape[1:])
         self.classes = self._selection.classes(outputs)
         for _, logits in self._selection.parts(outputs, start, stop, size(self.classes)):
             self.probabilities = self.probabilities and are_probabilities(logits)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,13 +22,17 @@ from lightning_infogeo.probe import (
     Chosen,
     ConfigurationError,
     Evaluator,
+    Inputs,
     check_values,
-    cut,
-    map_leaves,
+    left_out,
+    nbytes,
     out_of_memory,
     place,
 )
 from lightning_infogeo.sketches import Sketch
+
+_SHARE = 4
+"""One part in so many of ``memory`` is for inputs that stay on an accelerator."""
 
 
 class Outputs(Portable, left_behind={"inputs": {}}):
@@ -44,7 +46,7 @@ class Outputs(Portable, left_behind={"inputs": {}}):
         shard: the part of this process in every probe.
 
     Attributes:
-        chosen: as given.
+        chosen: as given, without those that could not be placed although others could.
         evaluator: as given.
         shard: as given.
         inputs: of this process, of each probe; on the model's device between ``place`` and ``release``.
@@ -54,7 +56,7 @@ class Outputs(Portable, left_behind={"inputs": {}}):
 
     def __init__(
         self,
-        chosen: Mapping[str, Chosen],
+        chosen: dict[str, Chosen],
         evaluator: Evaluator,
         max_records: int,
         memory: int,
@@ -63,15 +65,16 @@ class Outputs(Portable, left_behind={"inputs": {}}):
         self.chosen = chosen
         self.evaluator = evaluator
         self.shard = shard
-        self.inputs: dict[str, Any] = {}
+        self.inputs: dict[str, Inputs] = {}
         self.budget = Budget(0, None, True)
         self.selections: dict[str, Selection] = {}
-        self._sizes: dict[str, int] = {}
+        self._bounds: dict[str, list[tuple[int, int]]] = {}
         self._max_records = max_records
         self._memory = memory
         self._sketches: dict[str, Sketch] = {}
         self._classes = 0
         self._dtype = torch.float32
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     @property
     def floor(self) -> float:
@@ -90,7 +93,7 @@ class Outputs(Portable, left_behind={"inputs": {}}):
 
     def rows(self, name: str, shard: Shard | None = None) -> slice:
         """Returns where the samples of this process, or of another, stand among all N of a probe."""
-        return self.selections[name].rows(*(shard or self.shard).bounds(self._sizes[name]))
+        return self.selections[name].rows(*self._bounds[name][(shard or self.shard).rank])
 
     def labels(self, name: str) -> Tensor | None:
         """Returns the labels of the samples of this process."""
@@ -104,8 +107,21 @@ class Outputs(Portable, left_behind={"inputs": {}}):
             ConfigurationError: where the model has no parameters yet, or its hooks cannot read a probe.
         """
         check_initialised(module)
-        with explained(module, "passing a probe through the batch-transfer hooks of"):
-            self.inputs = {name: place(chosen, trainer, module) for name, chosen in self.chosen.items()}
+        resident = self._memory // _SHARE
+        failed: dict[str, ConfigurationError] = {}
+        for name, chosen in self.chosen.items():
+            try:
+                with explained(module, "passing a probe through the batch-transfer hooks of"):
+                    self.inputs[name] = place(chosen, trainer, module, resident // len(self.chosen))
+            except ConfigurationError as error:
+                if not chosen.optional:
+                    raise
+                failed[name] = error
+        if len(failed) == len(self.chosen):
+            raise next(iter(failed.values()))
+        for name, reason in failed.items():
+            del self.chosen[name]
+            left_out(name, reason)
 
     def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> torch.dtype:
         """Calls the model once on every probe, decides what is followed and kept, and returns the logits' dtype.
@@ -122,9 +138,13 @@ class Outputs(Portable, left_behind={"inputs": {}}):
                 "such probes with a monitor each (and a prefix each)."
             )
         self._classes = next(iter(classes.values()))
+        for name in self.chosen:
+            rank_zero_info(f"[infogeo] follows {name!r}: {self._described(name)}.")
         samples = sum(max(_length(self.rows(name, s)) for s in self.shard.all) for name in self.selections)
         distribution = self.evaluator.distribution
-        self.budget = allotted(samples, self._classes, self._memory, self._max_records, distribution.sketch_dim)
+        taken = sum(nbytes(inputs.batches) for inputs in self.inputs.values())
+        room = self._memory - min(taken, self._memory // _SHARE)
+        self.budget = allotted(samples, self._classes, room, self._max_records, distribution.sketch_dim)
         if not self.budget.exact:
             rank_zero_info(
                 f"`InfoGeometryMonitor(memory={self._memory})`: {samples} samples of {self._classes} classes are "
@@ -138,16 +158,16 @@ class Outputs(Portable, left_behind={"inputs": {}}):
             if width is not None
         }
         for name, inputs in self.inputs.items():
-            start, stop = self.shard.bounds(self._sizes[name])
-            if stop - start < self._sizes[name]:
-                self.inputs[name] = map_leaves(_own, cut(inputs, start, stop))
+            start, stop = self._bounds[name][self.shard.rank]
+            if stop - start < len(inputs):
+                self.inputs[name] = inputs.part(start, stop)
         return self._dtype
 
     def accompany(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Calls the model as ``observe`` does on every probe, for processes that have the rest of it."""
         with self.evaluator.together():
-            for name, inputs in self.inputs.items():
-                self.evaluator.calls(trainer, module, inputs, self._sizes[name], _ignore)
+            for inputs in self.inputs.values():
+                self.evaluator.calls(trainer, module, inputs, _ignore)
 
     def observe(
         self, trainer: pl.Trainer, module: pl.LightningModule, name: str, whole: bool
@@ -159,9 +179,9 @@ class Outputs(Portable, left_behind={"inputs": {}}):
             observation of this prediction, since the logits are gone.
         """
         selection, mine, inputs = self.selections[name], self.rows(name), self.inputs[name]
-        first, last = self.shard.bounds(self._sizes[name])
+        first, _ = self._bounds[name][self.shard.rank]
         if self.budget.exact and self.shard.ranks == 1:
-            return self.evaluator(trainer, module, inputs, last, selection), None
+            return self.evaluator(trainer, module, inputs, selection), None
         labels = selection.labels
         like = torch.empty(mine.stop - mine.start, 0, dtype=self._dtype, device=module.device)
         if self.budget.exact:
@@ -171,7 +191,7 @@ class Outputs(Portable, left_behind={"inputs": {}}):
                 rows = selection.rows(first + start, first + stop)
                 found[_shifted(rows, mine.start)] = selection.take(outputs, first + start, first + stop)
 
-            self.evaluator.calls(trainer, module, inputs, last - first, collect)
+            self.evaluator.calls(trainer, module, inputs, collect)
             return found, None
         sketch = self._sketches[name]
         points, seen = sketch.blank(like), blank(like, labels is not None)
@@ -184,7 +204,7 @@ class Outputs(Portable, left_behind={"inputs": {}}):
                     if whole:
                         fill(seen, own, of_piece(logits, None if labels is None else labels[rows]))
 
-        self.evaluator.calls(trainer, module, inputs, last - first, condense)
+        self.evaluator.calls(trainer, module, inputs, condense)
         return points, seen if whole else None
 
     def point(self, name: str, kept: Tensor) -> Tensor:
@@ -202,6 +222,22 @@ class Outputs(Portable, left_behind={"inputs": {}}):
             selection.to(cpu)
         for sketch in self._sketches.values():
             sketch.to(cpu)
+
+    def _described(self, name: str) -> str:
+        """Returns in words what is followed, so that what is taken for something else than it is can be seen."""
+        chosen, selection = self.chosen[name], self.selections[name]
+        about, labels = chosen.probe.about_labels, selection.labels
+        if about.missing:
+            said = f"without labels ({chosen.origin}): {about.missing}"
+        elif labels is None:
+            said = "without labels"
+        else:
+            said = f"labels {int(labels.min())}..{int(labels.max())} ({chosen.origin})"
+        positions = len(chosen.probe) != len(selection)
+        samples = f", followed at {len(selection):,} positions with a label" if positions else ""
+        shape = ", ".join(map(str, ("n", *self._shapes[name])))
+        returned = f"the model returns ({shape}), {self.evaluator.distribution.name}, {self._classes} classes"
+        return f"{chosen.taken}{samples}; {said}; {returned}"
 
     def _looked(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, int]:
         """Returns the number of classes on each probe; in the precision of training where there is no other."""
@@ -225,23 +261,23 @@ class Outputs(Portable, left_behind={"inputs": {}}):
         """Returns the number of classes on each probe; keeps no logits."""
         distribution = self.evaluator.distribution
         classes, dtypes = {}, []
-        for name, (probe, *_) in self.chosen.items():
-            softmax = distribution.name != Bernoulli.name
-            if softmax and probe.binary:
-                raise ConfigurationError(
-                    f"`Probe(labels=...)` of {name!r}: must be integer class indices, got torch.float32; convert them, "
-                    'or give output="bernoulli" where they answer a yes-or-no question each (classifiers only: targets '
-                    "of a regression are not supported)."
-                )
-            selection = self.selections[name] = Selection(distribution, len(probe), probe.labels)
+        softmax = distribution.name != Bernoulli.name
+        for name, chosen in self.chosen.items():
+            probe, inputs = chosen.probe, self.inputs[name]
+            selection = self.selections[name] = Selection(distribution, len(probe), probe.labels, probe.ragged)
             look = Look(selection, name)
-            self._sizes[name] = len(probe)
-            start, stop = self.shard.bounds(len(probe))
+            self._bounds[name] = [inputs.bounds(part.rank, part.ranks) for part in self.shard.all]
+            start, stop = self._bounds[name][self.shard.rank]
             if start == stop:  # nothing of it is for this process, but what the outputs are like it must know
                 start, stop = 0, 1
-            inputs = self.inputs[name]
-            own = inputs if stop - start == len(probe) else cut(inputs, start, stop)
-            self.evaluator.calls(trainer, module, own, stop - start, partial(look, first=start))
+            own = inputs if stop - start == len(probe) else inputs.part(start, stop)
+            if softmax and probe.binary and probe.labels is not None and probe.labels.dim() == 1:
+                raise ConfigurationError(
+                    f"`Probe(labels=...)` of {name!r}: must be integer class indices, got {probe.about_labels.dtype}; "
+                    'convert them, or give output="bernoulli" where they answer a yes-or-no question each (classifiers '
+                    "only: targets of a regression are not supported)."
+                )
+            self.evaluator.calls(trainer, module, own, partial(look, first=start))
             labels = None if selection.labels is None else selection.labels.cpu()
             check_values(softmax and look.probabilities, labels, look.classes, name)
             if not softmax and look.chances and len(selection) >= SUSPICIOUS:
@@ -251,6 +287,7 @@ class Outputs(Portable, left_behind={"inputs": {}}):
                     "logits_fn=lambda module, inputs: module(inputs).logit()."
                 )
             classes[name] = look.classes
+            self._shapes[name] = look.shape
             dtypes.append(look.dtype)
         self._dtype = dtypes[0]
         return classes
@@ -258,10 +295,6 @@ class Outputs(Portable, left_behind={"inputs": {}}):
 
 def _ignore(*_: object) -> None:
     pass
-
-
-def _own(leaf: Any) -> Any:
-    return leaf.clone() if isinstance(leaf, Tensor) else leaf
 
 
 def _length(rows: slice) -> int:

@@ -52,7 +52,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
 
     def __init__(
         self,
-        chosen: Mapping[str, Chosen],
+        chosen: dict[str, Chosen],
         evaluator: Evaluator,
         chord: bool,
         max_records: int = 0,
@@ -134,6 +134,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         """Brings everything to the device, what was loaded and what begins."""
         budget, like = self.outputs.budget, self._like
         if self._loaded is not None:  # of all samples, of which a process takes its own
+            check_same_probes(self._loaded["probes"], self.chosen)
             mine = {name: (self.sizes[name], self.outputs.rows(name)) for name in self.chosen if self.pool.active}
             self._kept.load(self._loaded, mine, self._max_records > 0, self.outputs.floor)
             self._loaded = None
@@ -246,7 +247,6 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         Raises:
             ConfigurationError: where the probes are not the same.
         """
-        check_same_probes(state["probes"], self.chosen)
         check_same_output(state.get("output"), self.evaluator.distribution)
         self.evaluator.chunk = state["chunk"]
         self._markers.load_state_dict(state["markers"])

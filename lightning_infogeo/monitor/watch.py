@@ -67,7 +67,7 @@ class Watch:
         self._samples = dict(samples)
         self._trained = next((name for name in trajectories if not held_out(name)), None)
         pairs = [(name, probe) for probe in trajectories for name in self.markers]
-        self._on_rows = [(n, probe) for n, probe in pairs if self._observable(n, probe, trajectories[probe])]
+        self._on_rows = [(n, probe) for n, probe in pairs if self._observable(n, probe, trajectories)]
         for name, probe in self._on_rows:
             self._states.setdefault((name, probe), self.markers[name].start(self._like))
 
@@ -158,14 +158,15 @@ class Watch:
             )
             return []
 
-    def _observable(self, name: str, probe: str, trajectory: Trajectory) -> bool:
+    def _observable(self, name: str, probe: str, trajectories: Mapping[str, Trajectory]) -> bool:
         observes = self.markers[name].observes
         compares = any(quantity.startswith(_TRAINED) for quantity in observes)
         if compares and (self._trained is None or not held_out(probe)):
             return False
         if probe.startswith(WEIGHTS) and (probe != NETWORK or observes != ("length",)):
             return False  # of the weights only the path of the whole network
-        return all(quantity.removeprefix(_TRAINED) in trajectory.quantities for quantity in observes)
+        of = {quantity: self._trained if quantity.startswith(_TRAINED) else probe for quantity in observes}
+        return all(q.removeprefix(_TRAINED) in trajectories[of[q] or probe].quantities for q in observes)
 
     def _value(self, quantity: str, probe: str, rows: Mapping[str, Mapping[str, float]]) -> float:
         if quantity.startswith(_TRAINED) and self._trained is not None:

@@ -2,16 +2,20 @@
 
 from lightning_infogeo.probe.batch import ConfigurationError as ConfigurationError
 from lightning_infogeo.probe.batch import Probe as Probe
-from lightning_infogeo.probe.batch import cut as cut
-from lightning_infogeo.probe.batch import leaves as leaves
-from lightning_infogeo.probe.batch import map_leaves as map_leaves
 from lightning_infogeo.probe.batch import same_labels as same_labels
+from lightning_infogeo.probe.choosing import Chosen as Chosen
 from lightning_infogeo.probe.discovery import discover as discover
+from lightning_infogeo.probe.discovery import left_out as left_out
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
 from lightning_infogeo.probe.evaluation import are_probabilities as are_probabilities
 from lightning_infogeo.probe.evaluation import check_values as check_values
 from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory
+from lightning_infogeo.probe.inputs import Inputs as Inputs
 from lightning_infogeo.probe.placement import place as place
-from lightning_infogeo.probe.sampling import Chosen as Chosen
 from lightning_infogeo.probe.sampling import training_batch_size as training_batch_size
 from lightning_infogeo.probe.sharding import RECOVERS as RECOVERS
+from lightning_infogeo.probe.splitting import Split as Split
+from lightning_infogeo.probe.structure import cut as cut
+from lightning_infogeo.probe.structure import leaves as leaves
+from lightning_infogeo.probe.structure import map_leaves as map_leaves
+from lightning_infogeo.probe.structure import nbytes as nbytes

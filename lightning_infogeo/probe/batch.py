@@ -1,20 +1,17 @@
-"""A probe and the batch it was made from."""
+"""A probe: fixed samples, in the batches that the model is called with."""
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from lightning_infogeo.lightnings import MisconfigurationException
-
-LABEL_NAMES = ("label", "labels", "y", "target")
+from lightning_infogeo.probe.labels import NONE, Labels, labels_of
+from lightning_infogeo.probe.structure import concatenate, is_plain, leaves, owned, parts_of, rows_of
 
 
 class ConfigurationError(MisconfigurationException, ValueError):
@@ -32,9 +29,8 @@ class Probe:
             Without labels the quantities that need them are absent.
 
     Attributes:
-        inputs: a copy of the inputs, on their device.
-        labels: a copy of the labels as int64, or None.
-        binary: whether labels were given as floating zeros and ones.
+        batches: copies of the inputs, in the batches that the model is called with.
+        counts: samples of each batch.
         fingerprint: SHA-256 of structure, shapes, types and contents of the inputs, 64 hexadecimal digits.
 
     Raises:
@@ -47,49 +43,70 @@ class Probe:
     """
 
     def __init__(self, inputs: Any, labels: Any = None) -> None:
-        self.inputs = map_leaves(_own, inputs)
-        self._size = _count(self.inputs)
-        self.labels: Tensor | None = None
-        self.binary = False
-        if labels is not None:
-            self.labels, self.binary = _class_indices(labels, self._size)
-        self.fingerprint = _fingerprint(self.inputs)
+        self.batches = [owned(inputs)]
+        self.counts = [_count(self.batches[0])]
+        self.fingerprint = _fingerprint(self.batches)
+        self._labels = NONE
+        try:
+            found = labels_of([labels], self.counts)
+        except ValueError as error:
+            shown = "..." if hasattr(labels, "shape") else type(labels).__name__
+            raise ConfigurationError(
+                f"`Probe(labels={shown})`: {error}; convert them, or give None where there are none (classifiers only: "
+                "targets of a regression are not supported)."
+            ) from None
+        if found.missing:
+            raise ConfigurationError(
+                f"`Probe(labels=...)`: {found.missing}, where class indices are expected; give labels.argmax(1), or "
+                "None to follow the samples without labels."
+            )
+        self.label(found)
+
+    @classmethod
+    def of(cls, batches: Sequence[Any], counts: Sequence[int]) -> Probe:
+        """Returns a probe of inputs in batches of so many samples each, which it keeps as they are; without labels."""
+        made = cls.__new__(cls)
+        made.batches, made.counts, made._labels = list(batches), list(counts), NONE
+        made.fingerprint = _fingerprint(made.batches)
+        return made
+
+    def label(self, labels: Labels) -> None:
+        """Gives the samples their labels, which only passing them through the model's hooks may have shown."""
+        self._labels = labels
+
+    @property
+    def inputs(self) -> Any:
+        """The inputs: one structure of all N samples, or where batches cannot be joined, a list of these."""
+        if len(self.batches) == 1:
+            return self.batches[0]
+        return concatenate(self.batches) if _joinable(self.batches, self.counts) else list(self.batches)
+
+    @property
+    def labels(self) -> Tensor | None:
+        """A copy of the labels as int64, or None; flat and filled up with −100 where batches differ in their shape."""
+        return self._labels.values
+
+    @property
+    def binary(self) -> bool:
+        """Whether labels were given as floating zeros and ones."""
+        return self._labels.binary
+
+    @property
+    def ragged(self) -> bool:
+        """Whether labels of batches differed in shape, and are flat and filled up."""
+        return self._labels.ragged
+
+    @property
+    def about_labels(self) -> Labels:
+        """The labels with what is known of them."""
+        return self._labels
 
     def __len__(self) -> int:
-        return self._size
+        return sum(self.counts)
 
     def __repr__(self) -> str:
         labels = "no labels" if self.labels is None else "labels"
-        return f"Probe({self._size} samples, {labels}, fingerprint={self.fingerprint[:12]}…)"
-
-
-def split(batch: Any) -> tuple[Any, Any]:
-    """Returns inputs and labels of a batch.
-
-    A tuple or list is (inputs, labels, ...). A mapping or dataclass has its labels under ``label``, ``labels``, ``y``
-    or ``target``; its inputs are the one remaining value, or where several remain, the mapping without the labels, or
-    the dataclass as it is.
-
-    Raises:
-        ConfigurationError: for any other batch.
-    """
-    if isinstance(batch, (tuple, list)) and not _is_plain(batch) and len(batch) >= 2 and not hasattr(batch, "_fields"):
-        return batch[0], batch[1]
-    fields = _fields(batch)
-    name = next((name for name in LABEL_NAMES if name in fields), None)
-    if name is None:
-        if hasattr(batch, "_fields") and len(batch) >= 2:
-            return batch[0], batch[1]
-        raise ConfigurationError(
-            f"`InfoGeometryMonitor(probes=...)`: cannot tell inputs from labels in a batch of type "
-            f"`{type(batch).__name__}`{f' with {sorted(map(str, fields))}' if fields else ''}: expected (inputs, "
-            f"labels, ...) or a mapping or dataclass with one of {', '.join(LABEL_NAMES)}. "
-            "Give the samples yourself: probes=Probe(inputs, labels)."
-        )
-    others = {key: value for key, value in fields.items() if key != name}
-    if len(others) == 1:
-        return next(iter(others.values())), fields[name]
-    return (_without(batch, name) if isinstance(batch, Mapping) else batch), fields[name]
+        return f"Probe({len(self)} samples, {labels}, fingerprint={self.fingerprint[:12]}…)"
 
 
 def same_labels(labels: Tensor | None, others: Tensor | None) -> bool:
@@ -99,95 +116,17 @@ def same_labels(labels: Tensor | None, others: Tensor | None) -> bool:
     return torch.equal(labels, others)
 
 
-def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
-    """Returns ``structure`` with ``function`` applied to every tensor and every list of plain values."""
-    if isinstance(structure, (Tensor, np.ndarray)) or _is_plain(structure):
-        return function(structure)
-    if isinstance(structure, Mapping):
-        mapped = {key: map_leaves(function, value) for key, value in structure.items()}
-        return _updated(structure, mapped) if isinstance(structure, MutableMapping) else mapped
-    if isinstance(structure, (tuple, list)):
-        items = [map_leaves(function, item) for item in structure]
-        return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
-    if dataclasses.is_dataclass(structure) and not isinstance(structure, type):
-        result = copy.copy(structure)
-        for name, value in _fields(structure).items():
-            object.__setattr__(result, name, map_leaves(function, value))
-        return result
-    return structure
-
-
-def leaves(structure: Any) -> Iterator[Any]:
-    """Yields every tensor and every list of plain values in ``structure``."""
-    found: list[Any] = []
-    map_leaves(found.append, structure)
-    yield from found
-
-
-def concatenate(batches: list[Any]) -> Any:
-    """Returns one batch holding the samples of several of the same structure."""
+def _joinable(batches: Sequence[Any], counts: Sequence[int]) -> bool:
+    """Whether batches can be written one after the other, so that each sample stays what it is."""
+    if any(rows_of(batch) != count for batch, count in zip(batches, counts, strict=True)):
+        return False
     columns = [list(leaves(batch)) for batch in batches]
-    if any(len(column) != len(columns[0]) for column in columns):
-        raise ConfigurationError(
-            "`InfoGeometryMonitor(probes=...)`: the batches differ in structure and cannot be joined; "
-            "give the samples yourself: probes=Probe(inputs, labels)."
-        )
-    joined = iter(
-        torch.cat(parts) if isinstance(parts[0], Tensor) and parts[0].dim() else _chained(parts)
-        for parts in zip(*columns, strict=True)
-    )
-    return map_leaves(lambda leaf: next(joined), batches[0])
+    shapes = [[_form(leaf) for leaf in column] for column in columns]
+    return all(shape == shapes[0] for shape in shapes)
 
 
-def cut(structure: Any, start: int, stop: int) -> Any:
-    """Returns samples ``start`` to ``stop`` (exclusive); tensors without dimensions are shared by all samples."""
-    return map_leaves(
-        lambda leaf: leaf if isinstance(leaf, Tensor) and not leaf.dim() else leaf[start:stop],
-        structure,
-    )
-
-
-def _chained(parts: tuple[Any, ...]) -> Any:
-    return parts[0] if isinstance(parts[0], Tensor) else [value for part in parts for value in part]
-
-
-def _is_plain(structure: Any) -> bool:
-    return (
-        isinstance(structure, (tuple, list))
-        and len(structure) > 0
-        and all(isinstance(item, (str, bytes, int, float)) for item in structure)
-    )
-
-
-def _fields(batch: Any) -> dict[Any, Any]:
-    if isinstance(batch, Mapping):
-        return dict(batch.items())
-    if hasattr(batch, "_fields"):
-        return dict(zip(batch._fields, batch, strict=True))
-    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
-        return {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
-    return {}
-
-
-def _updated(mapping: MutableMapping[Any, Any], items: Mapping[Any, Any]) -> Any:
-    result = copy.copy(mapping)
-    for key, value in items.items():
-        result[key] = value
-    return result
-
-
-def _without(mapping: Mapping[Any, Any], name: str) -> Any:
-    if not isinstance(mapping, MutableMapping):
-        return {key: value for key, value in mapping.items() if key != name}
-    result = copy.copy(mapping)
-    del result[name]
-    return result
-
-
-def _own(leaf: Any) -> Any:
-    if isinstance(leaf, np.ndarray):
-        return torch.tensor(leaf)
-    return leaf.detach().clone() if isinstance(leaf, Tensor) else leaf
+def _form(leaf: Any) -> Any:
+    return (leaf.dtype, leaf.shape[1:], leaf.dim()) if isinstance(leaf, Tensor) else type(leaf)
 
 
 def _count(inputs: Any) -> int:
@@ -205,39 +144,56 @@ def _count(inputs: Any) -> int:
     if len(sizes) > 1:
         raise ConfigurationError(
             f"`Probe(inputs=...)`: first dimensions of {sorted(sizes)} disagree; every tensor must hold one entry a "
-            "sample."
+            "sample. Samples of varying size: give the loader that makes batches of them, probes={...: loader}, or a "
+            "probe of their indices, Probe(torch.arange(n), labels), with a logits_fn that looks them up."
         )
     if sizes == {0}:
         raise ConfigurationError("`Probe(inputs=...)`: there are no samples; give at least one.")
     return int(sizes.pop())
 
 
-def _class_indices(labels: Any, size: int) -> tuple[Tensor, bool]:
-    try:
-        indices = torch.as_tensor(labels).detach()
-    except (TypeError, ValueError, RuntimeError):
-        raise ConfigurationError(
-            f"`Probe(labels={type(labels).__name__})`: must be class indices of shape ({size},); give a tensor of "
-            "ints, or None where there are none."
-        ) from None
-    binary = indices.is_floating_point() and bool(((indices == 0) | (indices == 1)).all())  # as the loss wants them
-    inexact = indices.is_complex() or (indices.is_floating_point() and not binary)
-    if inexact or indices.shape[:1] != (size,):
-        raise ConfigurationError(
-            f"`Probe(labels=...)`: must be integer class indices of shape ({size},), got {indices.dtype} of shape "
-            f"{tuple(indices.shape)}; convert them, or give None where there are none (classifiers only: targets of a "
-            "regression are not supported)."
-        )
-    return indices.to(torch.int64, copy=True), binary
-
-
-def _fingerprint(inputs: Any) -> str:
-    digest = hashlib.sha256(type(inputs).__name__.encode())
-    for leaf in leaves(inputs):
-        if isinstance(leaf, Tensor):
-            digest.update(f"{leaf.dtype}{tuple(leaf.shape)}".encode())
-            contents = leaf.cpu().contiguous().reshape(-1)
-            digest.update(contents.view(torch.uint8).numpy().tobytes())
-        else:
-            digest.update(repr(list(leaf)).encode())
+def _fingerprint(batches: Sequence[Any]) -> str:
+    """Of batches that can be joined it is that of the whole, whatever the batches are."""
+    digest = hashlib.sha256(type(batches[0]).__name__.encode())
+    columns = [list(leaves(batch)) for batch in batches]
+    whole = all(rows_of(batch) is not None for batch in batches) and all(
+        [_form(a) for a in column] == [_form(a) for a in columns[0]] for column in columns
+    )
+    if len(batches) > 1 and not whole:
+        for batch in batches:
+            for content in _contents(batch):
+                digest.update(content)
+        return digest.hexdigest()
+    for parts in zip(*columns, strict=True):
+        if not isinstance(parts[0], Tensor):
+            digest.update(repr([value for part in parts for value in part]).encode())
+            continue
+        length = (sum(len(part) for part in parts),) if parts[0].dim() else ()
+        digest.update(f"{parts[0].dtype}{(*length, *parts[0].shape[1:])}".encode())
+        for part in parts if parts[0].dim() else parts[:1]:
+            digest.update(_bytes(part))
+    if not columns[0]:
+        for content in _contents(batches[0]):
+            digest.update(content)
     return digest.hexdigest()
+
+
+def _contents(structure: Any, depth: int = 0) -> Iterator[bytes]:
+    """Yields all that tells two batches apart, also what objects such as graphs hold in attributes."""
+    if isinstance(structure, Tensor) and structure.layout == torch.strided:
+        yield f"{structure.dtype}{tuple(structure.shape)}".encode()
+        yield _bytes(structure)
+    elif structure is None or isinstance(structure, (str, bytes, int, float)) or is_plain(structure):
+        yield repr(structure).encode()
+    else:
+        yield type(structure).__name__.encode()
+        inside = list(parts_of(structure))
+        if not inside and depth < 8:
+            inside = [value for _, value in sorted(getattr(structure, "__dict__", {}).items())]
+        for part in inside:
+            yield from _contents(part, depth + 1)
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    contents = tensor.as_subclass(Tensor).cpu().contiguous().reshape(-1)
+    return contents.view(torch.uint8).numpy().tobytes()

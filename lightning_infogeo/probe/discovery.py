@@ -8,41 +8,70 @@ from typing import Any
 import torch
 
 import lightning_infogeo.lightnings as pl
-from lightning_infogeo.probe.batch import ConfigurationError
+from lightning_infogeo.lightnings import rank_zero_warn
+from lightning_infogeo.probe.batch import ConfigurationError, Probe
+from lightning_infogeo.probe.choosing import Chosen, choose
 from lightning_infogeo.probe.randomness import fixed_randomness
-from lightning_infogeo.probe.sampling import Chosen, choose
+from lightning_infogeo.probe.sampling import Amount, Together, training_batch_size
+from lightning_infogeo.probe.splitting import Split
+
+_BATCH = 256
 
 
-def discover(probes: Any, trainer: pl.Trainer, size: int) -> dict[str, Chosen]:
+def discover(
+    probes: Any, trainer: pl.Trainer, size: int, memory: int | None = None, by: Split | None = None
+) -> dict[str, Chosen]:
     """Returns the probes by name: "train", "val", "val_1", … found, given names, or "probe" for a single unnamed one.
+
+    Of probes found by themselves those that can be read are followed; where another cannot, a warning says why.
 
     Args:
         probes: "auto", a ``Probe``, Dataset or DataLoader, or a mapping of these by name.
         trainer: with its loaders set up.
         size: the most samples to take where the monitor chooses them.
+        memory: bytes for the inputs of all of them, which may be fewer samples; None for any number.
+        by: tells inputs from labels; None to find them by itself.
 
     Raises:
         ConfigurationError: where there is nothing to follow or it cannot be understood.
     """
-    if isinstance(probes, Mapping):
-        return {name: _chosen(name, source, size) for name, source in probes.items()}
+    batch_size = training_batch_size(trainer.train_dataloader) or _BATCH
     if not isinstance(probes, str):
-        return {"probe": _chosen("probe", probes, size)}
-    train = trainer.train_dataloader
-    if isinstance(train, (list, tuple, Mapping)):
-        raise ConfigurationError(
-            f'`InfoGeometryMonitor(probes="auto")`: training reads {len(train)} loaders at once, so it cannot be told '
-            "what the model is called with; give the samples yourself: probes=Probe(inputs, labels)."
-        )
-    found = {"train": _chosen("train", train, size, read=trainer.num_training_batches)}
-    for index, (name, loader) in enumerate(_validation_loaders(trainer)):
-        found[name] = _chosen(name, loader, size, dataloader_idx=index)
+        named = probes if isinstance(probes, Mapping) else {"probe": probes}
+        drawn = sum(not isinstance(source, Probe) for source in named.values())
+        amount = _amount(trainer, size, memory, drawn)
+        return {name: _chosen(name, source, amount, by, batch_size=batch_size) for name, source in named.items()}
+    sources = dict(_sources(trainer))
+    amount = _amount(trainer, size, memory, len(sources))
+    found, failed = {}, {}
+    for name, (source, options) in sources.items():
+        try:
+            if isinstance(source, (list, tuple, Mapping)):
+                source = _together(source, trainer, by)
+            found[name] = _chosen(name, source, amount, by, loader=True, batch_size=batch_size, **options)
+            found[name].optional = len(sources) > 1
+        except ConfigurationError as error:
+            failed[name] = error
+    if not found:
+        raise next(iter(failed.values()))
+    for name, reason in failed.items():
+        left_out(name, reason)
     return found
 
 
-def _chosen(name: str, source: Any, size: int, **options: Any) -> Chosen:
+def left_out(name: str, error: Exception) -> None:
+    """Says why a probe that was found is not followed."""
+    rank_zero_warn(f"`InfoGeometryMonitor`: does not follow {name!r}: {error}")
+
+
+def _amount(trainer: pl.Trainer, size: int, memory: int | None, probes: int) -> Amount:
+    one = 1 if getattr(trainer, "fast_dev_run", False) else None
+    return Amount(size, None if memory is None else memory // max(probes, 1), one)
+
+
+def _chosen(name: str, source: Any, amount: Amount, by: Split | None, **options: Any) -> Chosen:
     try:
-        return choose(source, size, **options)
+        return choose(source, amount, by, **options)
     except ConfigurationError:
         raise
     except Exception as error:
@@ -50,6 +79,23 @@ def _chosen(name: str, source: Any, size: int, **options: Any) -> Chosen:
             f"`InfoGeometryMonitor(probes=...)`: taking samples for probe {name!r} from `{type(source).__name__}` "
             f"raised {type(error).__name__}: {error}. Give samples that can be read: probes=Probe(inputs, labels)."
         ) from error
+
+
+def _together(loaders: Any, trainer: pl.Trainer, by: Split | None) -> Together:
+    if by is None:
+        raise ConfigurationError(
+            f'`InfoGeometryMonitor(probes="auto")`: training reads {len(loaders)} loaders at once, so it cannot be '
+            "told what the model is called with; say it by split=lambda batch: (inputs, labels), of the batch that "
+            "training_step gets, or give the samples yourself: probes=Probe(inputs, labels)."
+        )
+    return Together(trainer.fit_loop._combined_loader)
+
+
+def _sources(trainer: pl.Trainer) -> Iterator[tuple[str, tuple[Any, dict[str, Any]]]]:
+    """Yields what training and validation read, with what is to be known of it."""
+    yield "train", (trainer.train_dataloader, {"read": trainer.num_training_batches})
+    for index, (name, loader) in enumerate(_validation_loaders(trainer)):
+        yield name, (loader, {"dataloader_idx": index})
 
 
 def _validation_loaders(trainer: pl.Trainer) -> Iterator[tuple[str, Any]]:

@@ -15,8 +15,10 @@ from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import Categorical, Distribution, Selection
 from lightning_infogeo.lightnings import rank_zero_info
 from lightning_infogeo.pieces import pieces
-from lightning_infogeo.probe.batch import ConfigurationError, cut
+from lightning_infogeo.probe.batch import ConfigurationError
+from lightning_infogeo.probe.calling import call
 from lightning_infogeo.probe.guard import WriteGuard
+from lightning_infogeo.probe.inputs import Inputs
 from lightning_infogeo.probe.randomness import fixed_randomness
 from lightning_infogeo.probe.sharding import joined, resharded
 
@@ -38,7 +40,7 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
     Where memory runs out, the evaluation is made once more in calls of half as many samples, and so are those to come.
 
     Args:
-        logits_fn: f(pl_module, inputs) -> logits; None for ``pl_module(inputs)``.
+        logits_fn: f(pl_module, inputs) -> logits; None for what ``calling.call`` does.
         precision: "full" (autocast off) or "training" (the trainer's own context).
         chunk: samples per call.
         distribution: what the model's outputs mean.
@@ -74,22 +76,21 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         self,
         trainer: pl.Trainer,
         module: pl.LightningModule,
-        inputs: Any,
-        size: int,
+        inputs: Inputs,
         selection: Selection | None = None,
     ) -> Tensor:
-        """Returns the logits of the samples of ``size`` inputs as the model gives them, shape (N, C).
+        """Returns the logits of the samples as the model gives them, shape (N, C).
 
         Args:
             trainer: of the module.
             module: the model.
-            inputs: of a probe, on its device.
-            size: how many there are.
+            inputs: of a probe.
             selection: which samples of the outputs; None for all of them.
 
         Raises:
             ConfigurationError: where the output does not fit the distribution.
         """
+        size = len(inputs)
         chosen = selection or Selection(self.distribution, size)
         found: list[Tensor] = []
 
@@ -102,15 +103,14 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
                 found.append(logits.new_empty(len(chosen), logits.shape[1]))
             found[0][chosen.rows(start, stop)] = logits
 
-        self.calls(trainer, module, inputs, size, read)
+        self.calls(trainer, module, inputs, read)
         return found[0]
 
     def calls(
         self,
         trainer: pl.Trainer,
         module: pl.LightningModule,
-        inputs: Any,
-        size: int,
+        inputs: Inputs,
         read: Callable[[Tensor, int, int], Read],
     ) -> list[Read]:
         """Returns what ``read`` makes of each call's outputs, given the first and (exclusively) the last input.
@@ -120,14 +120,14 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         Raises:
             ConfigurationError: where the output does not fit the distribution.
         """
-        made = partial(self._calls, trainer, module, inputs, size, read)
+        made = partial(self._calls, trainer, module, inputs, read)
         try:
             return made()
         except Exception as error:
-            if not self._agree(min(self.chunk, size) > 1 and out_of_memory(error)):
+            if not self._agree(inputs.largest(self.chunk) > 1 and out_of_memory(error)):
                 raise
         # Not above, where the error holds on to what the calls had in memory.
-        self.chunk = -(-min(self.chunk, size) // 2)
+        self.chunk = -(-inputs.largest(self.chunk) // 2)
         if module.device.type != "cpu":
             torch.get_device_module(module.device).empty_cache()
         rank_zero_info(
@@ -140,8 +140,7 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         self,
         trainer: pl.Trainer,
         module: pl.LightningModule,
-        inputs: Any,
-        size: int,
+        inputs: Inputs,
         read: Callable[[Tensor, int, int], Read],
     ) -> list[Read]:
         with ExitStack() as stack:
@@ -156,14 +155,10 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
             stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.enter_context(resharded(module))
             found = []
-            for start in range(0, size, self.chunk):
-                stop = min(start + self.chunk, size)
-                output = self._output(module, inputs if stop - start == size else cut(inputs, start, stop))
+            for start, stop, batch in inputs.calls(self.chunk):
+                output = call(module, batch) if self.logits_fn is None else self.logits_fn(module, batch)
                 found.append(read(_outputs(output, stop - start, self.distribution), start, stop))
         return found
-
-    def _output(self, module: pl.LightningModule, inputs: Any) -> Any:
-        return module(inputs) if self.logits_fn is None else self.logits_fn(module, inputs)
 
 
 @contextmanager
@@ -235,7 +230,7 @@ def _outputs(output: Any, size: int, distribution: Distribution) -> Tensor:
     if not isinstance(output, Tensor):
         got = f"`{type(output).__name__}`"
     elif output.is_floating_point() and output.dim() and len(output) == size and distribution.fits(tuple(output.shape)):
-        return joined(output.detach())
+        return joined(output.detach()).as_subclass(Tensor)
     else:
         got = f"a tensor of {output.dtype} and shape {tuple(output.shape)}"
         hint = distribution.hint(tuple(output.shape)) if output.is_floating_point() else ""

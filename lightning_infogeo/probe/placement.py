@@ -2,37 +2,133 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
-from lightning_infogeo.probe.batch import map_leaves, split
+from lightning_infogeo.probe.batch import ConfigurationError
+from lightning_infogeo.probe.choosing import Chosen, told
 from lightning_infogeo.probe.evaluation import in_evaluation_mode
-from lightning_infogeo.probe.randomness import fixed_randomness
-from lightning_infogeo.probe.sampling import Chosen
+from lightning_infogeo.probe.inputs import Inputs
+from lightning_infogeo.probe.labels import labels_of
+from lightning_infogeo.probe.randomness import SEED, fixed_randomness
+from lightning_infogeo.probe.splitting import ADVICE, Pair, split
+from lightning_infogeo.probe.structure import leaves, moved, nbytes, owned, pinned, rows_of
+from lightning_infogeo.probe.untouched import untouched
+
+SMALL = 2**24
+"""Bytes of a probe's inputs up to which they are kept as they came beside what the hooks have made of them."""
+
+_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
 
 
-def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule) -> Any:
-    """Returns the inputs on the model's device.
+def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resident: int) -> Inputs:
+    """Returns what the model is called with, and gives a drawn probe its labels.
 
-    The batch passes once through the precision plugin's input conversion and the module's (or datamodule's)
+    Each batch passes once through the precision plugin's input conversion and the module's (or datamodule's)
     ``on_before_batch_transfer``, ``transfer_batch_to_device`` and ``on_after_batch_transfer``, with the trainer and
-    the module in the state they have during validation. It is copied first, since hooks may change it in place, and a
-    data set kept in memory may hand out views of itself.
+    the module in the state they have during validation. Inputs and labels are what is found after these.
+
+    Args:
+        chosen: the probe; of what is large, only one copy is left on the host.
+        trainer: of the module.
+        module: the model.
+        resident: bytes that may stay on an accelerator; beyond, batches are brought there call by call.
+
+    Raises:
+        ConfigurationError: where inputs and labels cannot be told apart, or labels are no class indices.
     """
-    batch = map_leaves(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else copy.copy(leaf), chosen.batch)
+    device, probe = module.device, chosen.probe
+    on_host, stays = device.type == "cpu", nbytes(chosen.batches) <= resident
+    if chosen.placed:
+        batches = chosen.batches
+    else:
+        pairs: list[Pair] = []
+        owners = _owners(trainer, module)
+        # Their attributes, not the code of their classes: whoever watches a hook from outside shall see it called.
+        with _as_in_validation(trainer, module), untouched(*map(vars, owners), seed=SEED) as trace:
+            for batch, own in zip(chosen.batches, probe.batches, strict=True):
+                made = _passed(owned(batch) if owners else batch, trainer, module, chosen.dataloader_idx)
+                pair = split(made, None if chosen.given else chosen.by)
+                inputs = pair.inputs if on_host or stays else moved(pair.inputs, torch.device("cpu"))
+                same = (on_host or not stays) and _same(inputs, own)
+                pairs.append(pair._replace(inputs=own if same else inputs))
+        told(trace, "passing a batch through the batch-transfer hooks")
+        if not chosen.given:
+            probe.counts = [_count(pair, count) for pair, count in zip(pairs, probe.counts, strict=True)]
+            _label(chosen, pairs)
+        batches = [pair.inputs for pair in pairs]
+    both = nbytes([batches, chosen.batches]) <= nbytes(chosen.batches) + SMALL
+    if on_host and (chosen.placed or chosen.given or both):
+        return Inputs(batches, probe.counts)
+    if stays and not on_host:
+        return Inputs([moved(batch, device) for batch in batches], probe.counts)
+    if device.type == "cuda" and not chosen.placed:
+        batches = [pinned(batch) for batch in batches]
+    chosen.batches, chosen.placed = batches, True
+    if not chosen.given:
+        probe.batches = batches
+    return Inputs(batches, probe.counts, None if on_host else device)
+
+
+@contextmanager
+def _as_in_validation(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[None]:
     stage = trainer.state.stage
     trainer.validating = True
     try:
         with fixed_randomness(module.device), in_evaluation_mode(module), torch.no_grad():
-            batch = trainer.precision_plugin.convert_input(batch)
-            batch = module._on_before_batch_transfer(batch, dataloader_idx=chosen.dataloader_idx)
-            batch = module._apply_batch_transfer_handler(
-                batch, device=module.device, dataloader_idx=chosen.dataloader_idx
-            )
+            yield
     finally:
         trainer.state.stage = stage
-    return split(batch)[0]
+
+
+def _owners(trainer: pl.Trainer, module: pl.LightningModule) -> list[Any]:
+    """Returns module and datamodule where a hook is the user's own: it may change batches, and attributes, in place."""
+    owners = [owner for owner in (module, getattr(trainer, "datamodule", None)) if owner is not None]
+    hooks = [getattr(owner, hook) for owner in owners for hook in _HOOKS if hasattr(owner, hook)]
+    lightning = ("lightning.", "pytorch_lightning.")
+    return owners if any(not (hook.__module__ or "").startswith(lightning) for hook in hooks) else []
+
+
+def _passed(batch: Any, trainer: pl.Trainer, module: pl.LightningModule, dataloader_idx: int) -> Any:
+    made = trainer.precision_plugin.convert_input(batch)
+    made = module._on_before_batch_transfer(made, dataloader_idx=dataloader_idx)
+    return module._apply_batch_transfer_handler(made, device=module.device, dataloader_idx=dataloader_idx)
+
+
+def _label(chosen: Chosen, pairs: list[Pair]) -> None:
+    try:
+        chosen.probe.label(labels_of([pair.labels for pair in pairs], chosen.probe.counts))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor(split={'None' if chosen.by is None else '...'})`: labels ({pairs[0].origin}) "
+            f"{error} (classifiers only: targets of a regression are not supported). {ADVICE}"
+        ) from None
+    chosen.origin = pairs[0].origin
+
+
+def _count(pair: Pair, before: int) -> int:
+    labels = pair.labels
+    if hasattr(labels, "__len__") and getattr(labels, "shape", None) != ():
+        return len(labels)
+    known = rows_of(pair.inputs)
+    return before if known is None else known
+
+
+def _same(placed: Any, own: Any) -> bool:
+    """Whether hooks have left a batch as it was, so that one copy of it is enough."""
+    first, second = list(leaves(placed)), list(leaves(own))
+    if type(placed) is not type(own) or len(first) != len(second) or not first:
+        return False
+    return all(
+        isinstance(a, torch.Tensor) == isinstance(b, torch.Tensor)
+        and (
+            (type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b))
+            if isinstance(a, torch.Tensor)
+            else list(a) == list(b)
+        )
+        for a, b in zip(first, second, strict=True)
+    )

@@ -1,16 +1,13 @@
-"""Choosing the samples of a probe from what a training already has, without drawing from any random stream."""
+"""Drawing the batches of a probe from what a training already has: through its own loader, batch by batch."""
 
 from __future__ import annotations
 
-import copy
 import itertools
-import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import torch
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     Dataset,
     IterableDataset,
@@ -18,45 +15,136 @@ from torch.utils.data import (
     SequentialSampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
-    default_collate,
 )
 from torch.utils.data.distributed import DistributedSampler
 
-from lightning_infogeo.probe.batch import ConfigurationError, Probe, concatenate, cut, split
-from lightning_infogeo.probe.randomness import fixed_randomness
+from lightning_infogeo.probe.batch import ConfigurationError
+from lightning_infogeo.probe.keeping import Keeper
+from lightning_infogeo.probe.splitting import Split, split
+from lightning_infogeo.probe.structure import cut, leaves, nbytes, rows_of
+
+MOST_DRAWN = 2**20
+"""Indices read at most of a sampler of the user's own, to know what it draws from."""
+
+MOST_BATCHES = 1024
+"""Batches of indices read at most of a batch sampler of the user's own."""
 
 
-class Chosen(NamedTuple):
-    """A probe, the batch as its loader made it, and which of the validation loaders that was."""
+class Amount(NamedTuple):
+    """How much to draw at most.
 
-    probe: Probe
-    batch: Any
-    dataloader_idx: int = 0
+    Attributes:
+        samples: their number.
+        nbytes: of them all together; None for any number.
+        batches: None for as many as it takes.
+    """
+
+    samples: int
+    nbytes: int | None = None
+    batches: int | None = None
+
+    def fitting(self, each: float) -> int:
+        """Returns how many samples of so many bytes each to take, at least one."""
+        if self.nbytes is None or each <= 0:
+            return self.samples
+        return max(1, min(self.samples, int(self.nbytes / each)))
 
 
-def choose(source: Any, size: int, *, read: float = float("inf"), dataloader_idx: int = 0) -> Chosen:
-    """Returns up to ``size`` samples of ``source``.
+class Drawn(NamedTuple):
+    """Batches as the loader made them, on the host.
 
-    Map-style data sets give evenly spaced samples of those their sampler draws from; iterable ones the first samples
-    of a fresh iterator. Both go through the loader's own ``collate_fn``. The global random streams of torch, NumPy and
-    ``random`` are set to a fixed state for the purpose and put back: random augmentation is frozen as it then falls
-    out, the same in every process and after every resume. Generators that the data set or sampler itself owns are
-    copied first; one that is hidden deeper, say in a transform, is advanced.
+    Attributes:
+        batches: which share no memory with the data set.
+        counts: samples of each.
+        total: samples that there are to draw from; None where that is not known.
+        spread: whether they are evenly spread over these, rather than the first ones.
+        each: bytes of a sample, where that kept their number down; else 0.
+    """
+
+    batches: list[Any]
+    counts: list[int]
+    total: int | None
+    spread: bool
+    each: float
+
+
+def draw(
+    source: Any,
+    amount: Amount,
+    by: Split | None = None,
+    *,
+    loader: bool = False,
+    read: float = float("inf"),
+    batch_size: int = 256,
+) -> Drawn:
+    """Returns batches of a source, in the order in which it has them.
+
+    A DataLoader over a data set with indices gives batches of evenly spaced samples of those its sampler draws from, or
+    evenly spaced ones of the batches that a batch sampler of the user's own makes. They come out of the loader itself,
+    that is through its own ``__iter__`` and ``collate_fn``, in this process. All else gives the first batches of a
+    fresh iterator.
 
     Args:
-        source: a ``Probe``, a DataLoader, a Dataset, or any iterable of batches.
-        size: the most samples to take; a ``Probe`` is taken whole.
+        source: a DataLoader, a Dataset, or any iterable of batches.
+        amount: at most.
+        by: tells inputs from labels, which count the samples of a batch.
+        loader: whether a Dataset is a loader, as it is where a Trainer is given one: its items are batches.
         read: batches training reads of the source in one epoch; of a source read in order the rest is left out.
-        dataloader_idx: passed to the batch-transfer hooks.
+        batch_size: of samples of a Dataset.
 
     Raises:
-        ConfigurationError: where the source is empty, cannot be read twice, or its batches cannot be understood.
+        ConfigurationError: where the source is empty, or is none.
     """
-    if isinstance(source, Probe):
-        return Chosen(source, (source.inputs, source.labels), dataloader_idx)
-    with fixed_randomness(torch.device("cpu")):
-        batch = _batch(source, size, read)
-    return Chosen(Probe(*split(batch)), batch, dataloader_idx)
+    if isinstance(source, Dataset) and not loader:
+        source = DataLoader(source, batch_size=batch_size)
+    if isinstance(source, DataLoader) and is_indexed(source, loader):
+        return _indexed(source, amount, by, read)
+    if isinstance(source, DataLoader):
+        return _first(iter(in_this_process(source)), amount, by, source.batch_size)
+    if isinstance(source, (Iterable, Dataset)) and not isinstance(source, (str, bytes, Mapping)):
+        return _first(iter(source), amount, by, None)
+    raise ConfigurationError(
+        f"`InfoGeometryMonitor(probes=...)`: cannot take samples from `{type(source).__name__}`; give a Probe, a "
+        "Dataset, a DataLoader, or a dict of these by name."
+    )
+
+
+def is_indexed(source: Any, loader: bool) -> bool:
+    """Returns whether samples can be read in any order; arguments as for ``draw``."""
+    if isinstance(source, DataLoader):
+        return not isinstance(source.dataset, IterableDataset)
+    return isinstance(source, Dataset) and not isinstance(source, IterableDataset) and not loader
+
+
+def in_this_process(loader: DataLoader[Any], **changes: Any) -> Any:
+    """Returns a loader of the same class and attributes that starts no workers; no code of the user's is run for it."""
+    twin = object.__new__(type(loader))
+    alone = {"num_workers": 0, "persistent_workers": False, "pin_memory": False, "timeout": 0, "prefetch_factor": None}
+    twin.__dict__.update({**loader.__dict__, **alone, "_iterator": None, **changes})
+    return twin
+
+
+class Together:
+    """Several loaders that training reads at once, as a source of the batches that it makes of theirs.
+
+    Args:
+        combined: Lightning's loader of them.
+    """
+
+    def __init__(self, combined: Any) -> None:
+        self._combined = combined
+
+    def __iter__(self) -> Iterator[Any]:
+        anew = type(self._combined)(_alone(self._combined.iterables), mode=self._combined._mode)
+        return (batch for batch, _, _ in anew)
+
+
+def _alone(loaders: Any) -> Any:
+    if isinstance(loaders, DataLoader):
+        return in_this_process(loaders)
+    if isinstance(loaders, Mapping):
+        return {key: _alone(loader) for key, loader in loaders.items()}
+    return [_alone(loader) for loader in loaders] if isinstance(loaders, (list, tuple)) else loaders
 
 
 def training_batch_size(loaders: Any) -> int | None:
@@ -67,64 +155,133 @@ def training_batch_size(loaders: Any) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def _batch(source: Any, size: int, read: float) -> Any:
-    if isinstance(source, DataLoader):
-        dataset, collate = _private(source.dataset), source.collate_fn
-        if isinstance(dataset, IterableDataset):
-            items = _first(dataset, size)
-            return collate(items) if source.batch_sampler is not None else _joined(map(collate, items), size)
-        if source.batch_sampler is None:
-            indices = _spaced(_population(source.sampler, source.dataset), size)
-            return _joined((collate(dataset[index]) for index in indices), size)
-        population = _population(_sampler(source), source.dataset)
-        if isinstance(_sampler(source), SequentialSampler) and read != float("inf"):
-            population = population[: int(read) * (training_batch_size(source) or 1)]
-        return collate(_items(dataset, _spaced(population, size)))
-    if isinstance(source, IterableDataset):
-        return default_collate(_first(_private(source), size))
-    if isinstance(source, Dataset):
-        dataset = _private(source)
-        return default_collate(_items(dataset, _spaced(range(len(dataset)), size)))
-    if isinstance(source, Iterable) and not isinstance(source, (str, bytes, Mapping)):
-        return _joined(_fresh(_private(source)), size)
-    raise ConfigurationError(
-        f"`InfoGeometryMonitor(probes=...)`: cannot take samples from `{type(source).__name__}`; give a Probe, a "
-        "Dataset, a DataLoader, or a dict of these by name."
-    )
+class _Units(list[Any]):
+    """What takes the place of a loader's sampler or batch sampler, and knows whether it was asked."""
+
+    asked = False
+
+    def __init__(self, units: Iterable[Any], instead_of: Any) -> None:
+        super().__init__(units)
+        self._instead_of = instead_of
+
+    def __iter__(self) -> Iterator[Any]:
+        self.asked = True
+        return super().__iter__()
+
+    def __getattr__(self, name: str) -> Any:  # such as batch_size, which a loader's own __iter__ may look at
+        return getattr(self.__dict__["_instead_of"], name)
 
 
-def _private(source: Any) -> Any:
-    """A copy that shares the data but not what reading changes: counters, files opened on demand, own generators."""
-    if isinstance(source, (list, tuple)) and any(isinstance(item, Dataset) for item in source):
-        return type(source)(_private(item) for item in source)
-    clone = copy.copy(source)
-    for name, value in vars(clone).items() if hasattr(clone, "__dict__") else ():
-        if isinstance(value, (Dataset, list, tuple)):
-            clone.__dict__[name] = _private(value)
-        elif isinstance(value, _GENERATORS):
-            clone.__dict__[name] = copy.deepcopy(value)
-    return clone
+def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: float) -> Drawn:
+    batch_sampler, dataset, collate = loader.batch_sampler, loader.dataset, loader.collate_fn
+    total: int | None = None
+    if batch_sampler is None:
+        entries = _entries(loader.sampler, dataset)
+        _not_empty(entries)
+        first = collate(dataset[entries[0]])
+        count = max(1, _count(first, by, None))
+        each = nbytes(first) / count
+        units, place = _spaced(entries, -(-_target(amount, each, count) // count)), "sampler"
+    elif type(batch_sampler) is BatchSampler:
+        population = _population(batch_sampler.sampler, dataset)
+        if isinstance(batch_sampler.sampler, SequentialSampler) and read != float("inf"):
+            population = population[: int(read) * batch_sampler.batch_size]
+        _not_empty(population)
+        total, count, each = len(population), batch_sampler.batch_size, _bytes_of_one(loader, population[0], amount)
+        chosen = _spaced(population, _target(amount, each, count))
+        units, place = [chosen[k : k + count] for k in range(0, len(chosen), count)], "batch_sampler"
+    else:
+        entries = _entries(batch_sampler, dataset)
+        _not_empty(entries)
+        count = max(1, len(entries[0])) if isinstance(entries[0], (list, tuple)) else 1
+        one = entries[0][0] if isinstance(entries[0], (list, tuple)) and entries[0] else entries[0]
+        each = _bytes_of_one(loader, one, amount)
+        units, place = _spaced(entries, -(-_target(amount, each, count) // count)), "batch_sampler"
+    asked = _Units(units, getattr(loader, place))
+    drawn = _first(iter(in_this_process(loader, **{place: asked})), amount, by, count)
+    return drawn._replace(total=total if asked.asked else None, spread=asked.asked, each=drawn.each)
 
 
-_GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+def _first(batches: Iterator[Any], amount: Amount, by: Split | None, expected: int | None) -> Drawn:
+    """Takes whole batches until there is enough; of the last one, where it can be cut, only what is wanted."""
+    taken: list[Any] = []
+    counts: list[int] = []
+    keeper: Keeper | None = None
+    wanted, limited = amount.samples, 0.0
+    size = 0
+    for batch in batches:
+        count = _count(batch, by, expected)
+        each = nbytes(batch) / max(count, 1)
+        if amount.fitting(each) < wanted:
+            wanted, limited = amount.fitting(each), each
+        room = wanted - size
+        if taken and room <= 0:
+            break
+        if count > room and rows_of(batch) == count:
+            batch, count = cut(batch, 0, max(room, 1)), max(room, 1)
+        keeper = keeper or Keeper(max(wanted, count))
+        taken.append(keeper.keep(batch, count))
+        counts.append(count)
+        size += count
+        if size >= wanted or len(taken) == amount.batches:
+            break
+    _not_empty(taken)
+    return Drawn(taken, counts, None, False, limited)
 
 
-def _private_order(sampler: Any, dataset: Any) -> Any:
-    """A copy of a sampler or loader, with all it owns but the data set."""
+def _count(batch: Any, by: Split | None, expected: int | None) -> int:
+    """Returns how many samples a batch holds: as many as labels, else what its tensors or the loader say."""
     try:
-        return copy.deepcopy(sampler, {id(dataset): dataset})
-    except Exception:  # whatever it holds that cannot be copied
-        return _private(sampler)
+        pair = split(batch, by)
+    except Exception:  # what it holds may only be known after the model's hooks
+        pair = None
+    if pair is not None and hasattr(pair.labels, "__len__") and (getattr(pair.labels, "shape", None) != ()):
+        return len(pair.labels)
+    known = rows_of(batch if pair is None else pair.inputs)
+    if known is not None:
+        return known
+    if pair is not None and isinstance(pair.inputs, (list, tuple)) and not hasattr(pair.inputs, "_fields"):
+        return len(pair.inputs)
+    if expected is not None:
+        return expected
+    return next((len(leaf) for leaf in leaves(batch) if getattr(leaf, "shape", (1,)) != ()), 1)
 
 
-def _sampler(loader: DataLoader[Any]) -> Any:
-    """What decides which samples a loader draws: its sampler, or a batch sampler of the user's own."""
-    batch_sampler: Any = loader.batch_sampler
-    return getattr(batch_sampler, "sampler", batch_sampler)
+def _target(amount: Amount, each: float, count: int) -> int:
+    """Returns how many samples to take in batches of ``count``."""
+    most = amount.fitting(each)
+    return most if amount.batches is None else min(most, amount.batches * count)
+
+
+def _bytes_of_one(loader: DataLoader[Any], index: Any, amount: Amount) -> float:
+    """Returns what one sample takes, by itself or in a batch of its own where that can be made; 0 where it is free."""
+    if amount.nbytes is None:
+        return 0.0
+    dataset: Any = loader.dataset
+    items = dataset.__getitems__([index]) if hasattr(dataset, "__getitems__") else [dataset[index]]
+    try:
+        collated = loader.collate_fn(items)
+    except Exception:  # a function that needs several samples
+        collated = None
+    return float(max(nbytes(items), nbytes(collated)))
+
+
+def _entries(sampler: Any, dataset: Any) -> Sequence[Any]:
+    """Returns what a sampler gives for each batch, in order: all of it, or a bounded part where it goes on."""
+    if isinstance(sampler, (SequentialSampler, RandomSampler)):
+        return range(len(sampler.data_source))
+    entries: list[Any] = []
+    indices = 0
+    for entry in itertools.islice(sampler, min(_length(sampler), MOST_BATCHES)):
+        entries.append(entry)
+        indices += len(entry) if isinstance(entry, (list, tuple)) else 1
+        if indices >= MOST_DRAWN:
+            break
+    return entries
 
 
 def _population(sampler: Any, dataset: Any) -> Sequence[int]:
-    """The indices a sampler draws from, in order; reads it only where its kind is not known."""
+    """Returns the indices a sampler draws from, in order; reads it only where its kind is not known."""
     if isinstance(sampler, (SequentialSampler, RandomSampler)):
         return range(len(sampler.data_source))
     if isinstance(sampler, SubsetRandomSampler):
@@ -133,64 +290,30 @@ def _population(sampler: Any, dataset: Any) -> Sequence[int]:
         return [int(index) for index in sampler.weights.nonzero().flatten()]
     if isinstance(sampler, DistributedSampler):
         inner = getattr(sampler.dataset, "_sampler", None)  # lightning wraps a sampler of the user's own
-        return range(len(dataset)) if inner is None else _population(inner, dataset)
-    drawn = itertools.islice(_private_order(sampler, dataset), len(dataset))
-    flat = (index for entry in drawn for index in (entry if isinstance(entry, (list, tuple)) else [entry]))
-    return sorted({int(index) for index in flat})
+        return range(_length(dataset)) if inner is None else _population(inner, dataset)
+    drawn = list(itertools.islice(sampler, min(_length(dataset), _length(sampler), MOST_DRAWN)))
+    try:
+        return sorted({int(index) for index in drawn})
+    except (TypeError, ValueError):  # indices of another kind, such as pairs
+        return drawn
 
 
-def _spaced(population: Sequence[int], size: int) -> list[int]:
-    if not len(population):
-        raise ConfigurationError(
-            "`InfoGeometryMonitor(probes=...)`: a data set is empty; give one with samples, or the samples yourself: "
-            "probes=Probe(inputs, labels)."
-        )
+def _length(sized: Any) -> int:
+    """Returns a length, or what is read at most of what has none."""
+    try:
+        return len(sized)
+    except (TypeError, NotImplementedError):
+        return MOST_DRAWN
+
+
+def _spaced(population: Sequence[Any], size: int) -> list[Any]:
     count = min(size, len(population))
     return [population[k * len(population) // count] for k in range(count)]
 
 
-def _items(dataset: Any, indices: list[int]) -> list[Any]:
-    if hasattr(dataset, "__getitems__"):
-        return list(dataset.__getitems__(indices))
-    return [dataset[index] for index in indices]
-
-
-def _first(dataset: Any, size: int) -> list[Any]:
-    items = list(itertools.islice(_fresh(dataset), size))
-    if not items:
-        _spaced([], size)
-    return items
-
-
-def _fresh(source: Iterable[Any]) -> Iterable[Any]:
-    iterator = iter(source)
-    if iterator is source or iterator is iter(source) or _holds_iterator(source):
+def _not_empty(found: Sequence[Any]) -> None:
+    if not len(found):
         raise ConfigurationError(
-            f"`InfoGeometryMonitor(probes=...)`: `{type(source).__name__}` is its own iterator, or holds one, so "
-            "samples taken from it would be lost to training; give the samples yourself: probes=Probe(inputs, labels)."
+            "`InfoGeometryMonitor(probes=...)`: a data set is empty; give one with samples, or the samples yourself: "
+            "probes=Probe(inputs, labels)."
         )
-    return iterator
-
-
-def _holds_iterator(source: Any) -> bool:
-    """Whether something read once and for all stands among the attributes, of parts of the source too."""
-    values = list(vars(source).values()) if hasattr(source, "__dict__") else []
-    values += [item for value in values if isinstance(value, (list, tuple)) for item in value]
-    return any(
-        isinstance(value, Iterator) or (isinstance(value, IterableDataset) and _holds_iterator(value))
-        for value in values
-    )
-
-
-def _joined(batches: Iterable[Any], size: int) -> Any:
-    """The first ``size`` samples of whole batches."""
-    taken: list[Any] = []
-    count = 0
-    for batch in batches:
-        taken.append(batch)
-        count += len(Probe(*split(batch)))
-        if count >= size:
-            break
-    if not taken:
-        _spaced([], size)
-    return cut(concatenate(taken), 0, size)

@@ -119,7 +119,8 @@ def test_inputs_pass_once_through_the_transfer_hooks_in_the_state_of_validation(
     monitor, plain = InfoGeometryMonitor(), InfoGeometryMonitor()
     val = [val_loader(20), val_loader(10, start=1200)]
     made = fit(monitor, tmp_path, Hooks, train=train_loader(48), val=val, max_steps=1)
-    assert seen[:3] == [("before", 0, True, False, 48), ("before", 0, True, False, 20), ("before", 1, True, False, 10)]
+    train, first, second = [(0, True, False, 16)] * 3, [(0, True, False, 20)], [(1, True, False, 10)]
+    assert seen[:5] == [("before", *one) for one in (*train, *first, *second)]
     assert made.lightning_module.training
     fit(plain, tmp_path, Doubled, train=train_loader(48), val=val, max_steps=1)
     got, expected = monitor.trajectories["val_1"], plain.trajectories["val_1"]

@@ -172,7 +172,8 @@ def test_uninitialised_lazy_parameters(tmp_path):
     ("probes", "message"),
     [
         (Probe(IMAGES[:4], [0, 1, 2, 10]), r"must lie in 0..9 for the 10 classes of the model, got 0..10"),
-        (Probe(IMAGES[:4], [0, 1, 2, -100]), r"got -100..2"),
+        (Probe(IMAGES[:4], [0, 1, 2, -7]), r"got -7..2"),
+        (Probe(IMAGES[:4], [-100, -100, -100, -100]), "every label is ignore_index=-100"),
         (Probe(IMAGES[:4, :3]), "calling `Classifier` raised RuntimeError"),
         (TensorDataset(IMAGES[:0], LABELS[:0]), "is empty"),
         (TensorDataset(IMAGES[:4]), r"probes=Probe\(inputs, labels\)"),
@@ -199,7 +200,12 @@ def test_several_training_loaders(tmp_path):
         def training_step(self, batch, batch_idx):
             return super().training_step(batch["a"], batch_idx)
 
-    refused("reads 2 loaders", tmp_path, model=Both, train={"a": train_loader(), "b": train_loader()})
+    both = {"a": train_loader(), "b": train_loader()}
+    refused("reads 2 loaders.*split=lambda batch", tmp_path, model=Both, train=both, val=False)
+    monitor = InfoGeometryMonitor()
+    with pytest.warns(UserWarning, match="does not follow 'train': .*reads 2 loaders"):
+        fit(monitor, tmp_path, Both, train=both, max_steps=2)
+    assert list(monitor.trajectories) == ["val"]
 
 
 @pytest.mark.parametrize("distributed", ["auto", "rank_zero", "shard"])

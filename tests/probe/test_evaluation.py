@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_infogeo.probe import Evaluator
+from lightning_infogeo.probe import Evaluator, Inputs
 from tests.classifiers import IMAGES, Classifier, noisy_net, random_streams, trainer
 
 N = 50
@@ -16,7 +16,7 @@ def made(tmp_path):
 
 
 def evaluate(made, model, precision="full", chunk=16, inputs=IMAGES[:N]):
-    return Evaluator(None, precision, chunk)(made, model, inputs, N)
+    return Evaluator(None, precision, chunk)(made, model, Inputs([inputs], [N]))
 
 
 def test_it_is_the_model_in_evaluation_mode_without_gradients(made):
@@ -82,7 +82,7 @@ def test_buffers_the_forward_writes_are_put_back(made):
     model, evaluator = Writes(), Evaluator(None, "full", 16)
     first = model.assigned
     for _ in range(3):
-        evaluator(made, model, IMAGES[:N], N)
+        evaluator(made, model, Inputs([IMAGES[:N]], [N]))
     assert model.in_place.tolist() == model.assigned.tolist() == [0, 0]
     assert model.assigned is first
     assert model.missing is None

@@ -20,11 +20,16 @@ from torch.utils.data import (
 )
 
 from lightning_infogeo import ConfigurationError, Probe
-from lightning_infogeo.probe.sampling import choose
+from lightning_infogeo.probe.choosing import choose as choosing
+from lightning_infogeo.probe.sampling import Amount
 from tests.classifiers import Augmented, random_streams
 
 N = 100
 DATA = TensorDataset(torch.arange(N).float().unsqueeze(1), torch.arange(N) % 4)
+
+
+def choose(source, size, **options):
+    return choosing(source, Amount(size), **options)
 
 
 def indices(source, size=10, **options):
@@ -79,7 +84,13 @@ class InBatches(ByClass):
 def test_an_unknown_sampler_is_read_without_disturbing_it(arguments):
     sampler = next(iter(arguments.values()))
     before = sampler.generator.get_state()
-    assert indices(DataLoader(DATA, **arguments)) == list(range(40, 60, 2))
+    found = indices(DataLoader(DATA, **arguments))
+    if "sampler" in arguments:
+        assert found == list(range(40, 60, 2))
+    else:  # a batch as it makes them, whatever its generator has given before
+        assert len(set(found)) == 10
+        assert set(found) <= set(range(40, 60))
+        assert found == indices(DataLoader(DATA, **arguments))
     assert torch.equal(sampler.generator.get_state(), before)
     assert sampler.calls == 0
 
@@ -176,7 +187,9 @@ class Itself(Once):
     ],
 )
 def test_a_source_that_can_be_read_only_once_names_the_probe(source):
-    with pytest.raises(ConfigurationError, match=r"is its own iterator.*Probe\(inputs, labels\)"):
+    with pytest.raises(
+        ConfigurationError, match=r"reads .* \(list_iterator\).*read only once.*Probe\(inputs, labels\)"
+    ):
         choose(source, 3)
 
 

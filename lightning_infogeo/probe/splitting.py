@@ -1,0 +1,97 @@
+"""Inputs and labels of a batch: found by themselves, or by a function of the user's."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from lightning_infogeo.probe.batch import ConfigurationError
+from lightning_infogeo.probe.structure import fields_of, is_plain
+
+LABEL_NAMES = ("label", "labels", "y", "target", "targets")
+"""Under which labels are sought in mappings, dataclasses and objects such as graphs."""
+
+IMAGE, MASK = "image", "mask"
+"""The names of inputs and labels in segmentation, where there is none of the others."""
+
+ADVICE = (
+    "Say where they are by split=lambda batch: (inputs, labels), or give the samples yourself: "
+    "probes=Probe(inputs, labels)."
+)
+
+Split = Callable[[Any], Any]
+
+
+class Pair(NamedTuple):
+    """What a batch holds.
+
+    Attributes:
+        inputs: what the model is called with.
+        labels: None where there are none.
+        origin: in words, where the labels were found.
+    """
+
+    inputs: Any
+    labels: Any
+    origin: str
+
+
+def split(batch: Any, by: Split | None = None) -> Pair:
+    """Returns inputs and labels of a batch.
+
+    By itself: a tuple or list is (inputs, labels, ...). A mapping, dataclass or object has its labels under one of
+    ``LABEL_NAMES``; its inputs are the one remaining value, or where several remain, the mapping without the labels,
+    or the dataclass or object as it is. Of a mapping with "image" and "mask" and no other labels, these two.
+
+    Args:
+        batch: as the model's ``training_step`` gets it.
+        by: f(batch) -> (inputs, labels), labels None where there are none; None to find them by itself.
+
+    Raises:
+        ConfigurationError: where they cannot be found.
+    """
+    if by is not None:
+        return _by_function(batch, by)
+    if isinstance(batch, (tuple, list)) and not is_plain(batch) and len(batch) >= 2 and not hasattr(batch, "_fields"):
+        return Pair(batch[0], batch[1], f"second of {len(batch)} elements")
+    fields = fields_of(batch)
+    name = next((name for name in LABEL_NAMES if name in fields), None)
+    if name is not None:
+        others = {key: value for key, value in fields.items() if key != name}
+        if len(others) == 1:
+            return Pair(next(iter(others.values())), fields[name], f"{name!r}")
+        return Pair(_without(batch, name) if isinstance(batch, Mapping) else batch, fields[name], f"{name!r}")
+    if IMAGE in fields and MASK in fields:
+        return Pair(fields[IMAGE], fields[MASK], f"{MASK!r}")
+    if hasattr(batch, "_fields") and len(batch) >= 2:
+        return Pair(batch[0], batch[1], f"{batch._fields[1]!r}")
+    name = next((name for name in LABEL_NAMES if isinstance(getattr(batch, name, None), Tensor)), None)
+    if name is not None and not fields:
+        return Pair(batch, getattr(batch, name), f"attribute {name!r}")
+    raise ConfigurationError(
+        f"`InfoGeometryMonitor(split=None)`: cannot tell inputs from labels in a batch of type "
+        f"`{type(batch).__name__}`{f' with {sorted(map(str, fields))}' if fields else ''}: expected (inputs, labels, "
+        f"...), or a mapping, dataclass or object with one of {', '.join(LABEL_NAMES)}. {ADVICE}"
+    )
+
+
+def _by_function(batch: Any, by: Split) -> Pair:
+    made = by(batch)
+    if not isinstance(made, (tuple, list)) or len(made) != 2:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor(split=...)`: must return (inputs, labels), with labels None where there are none; "
+            f"of a batch of type `{type(batch).__name__}` it returned `{type(made).__name__}`"
+            f"{f' of {len(made)}' if isinstance(made, (tuple, list)) else ''}."
+        )
+    return Pair(made[0], made[1], "from split=")
+
+
+def _without(mapping: Mapping[Any, Any], name: str) -> Any:
+    if not isinstance(mapping, MutableMapping):
+        return {key: value for key, value in mapping.items() if key != name}
+    result = copy.copy(mapping)
+    del result[name]
+    return result

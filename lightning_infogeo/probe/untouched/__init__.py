@@ -1,0 +1,7 @@
+"""Reading a training's data without a trace, wherever its objects keep their state."""
+
+from lightning_infogeo.probe.untouched.queues import handed_back as handed_back
+from lightning_infogeo.probe.untouched.queues import queues_of as queues_of
+from lightning_infogeo.probe.untouched.spent import used_up as used_up
+from lightning_infogeo.probe.untouched.trace import Trace as Trace
+from lightning_infogeo.probe.untouched.trace import untouched as untouched

@@ -1,0 +1,98 @@
+"""What a read would consume for good."""
+
+from __future__ import annotations
+
+import _io
+import itertools
+import multiprocessing.connection
+import multiprocessing.managers
+import multiprocessing.process
+import multiprocessing.queues
+import queue
+import socket
+import threading
+import types
+from typing import Any
+
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from lightning_infogeo.probe.untouched.kinds import FILES
+from lightning_infogeo.probe.untouched.sorts import module_of, mro_of, qualname_of
+from lightning_infogeo.probe.untouched.streams import REPLACED, copied_iterator
+from lightning_infogeo.probe.untouched.walk import Walk
+
+_CONSUMED = frozenset(
+    {queue.Queue, queue.SimpleQueue, multiprocessing.queues.Queue, multiprocessing.queues.SimpleQueue, socket.socket}
+    | {multiprocessing.connection._ConnectionBase, multiprocessing.connection.Listener, _BaseDataLoaderIter}
+)
+_BY_NAME = frozenset(
+    {("asyncio.queues", "Queue"), ("zmq.sugar.socket", "Socket"), ("kafka.consumer.group", "KafkaConsumer")}
+    | {("cimpl", "Consumer"), ("pika.channel", "Channel"), ("janus", "Queue")}
+)
+
+
+def used_up(*roots: Any, stream: bool = True, handed_back: bool = False) -> list[str]:
+    """Returns the names of what reading the roots would take from training, as it cannot be handed back.
+
+    Queues, sockets and pipes; files that cannot be sought; generators and other iterators that are read once, wherever
+    they are held; live threads and processes, which feed what they are held with. An iterator written in Python, whose
+    state is in attributes, is none of these, nor is a ``count`` or ``cycle`` of itertools that can be copied.
+
+    Args:
+        roots: what is to be read.
+        stream: whether it is read in its own order. What is read by index may hold queues of connections, and threads
+            that do not feed it: then only generators and other iterators count.
+        handed_back: whether the caller hands back what a ``queue.Queue`` gives, as ``handed_back`` does.
+    """
+    walk = Walk(roots, remember=False)
+    found: list[str] = []
+    inside: set[int] = set()
+    for node, one in enumerate(walk.objects):
+        if walk.place(node).node in inside:  # what an iterator goes through, with it
+            inside.add(node)
+        elif handed_back and type(one) is queue.Queue:
+            continue
+        elif _is_used_up(one, stream):
+            inside.add(node)
+            found.append(walk.name(node))
+    return found
+
+
+def _is_used_up(one: Any, stream: bool) -> bool:
+    kind = type(one)
+    mro = mro_of(kind)
+    if kind is types.GeneratorType:
+        return one.gi_frame is not None
+    if not stream:
+        return _is_iterator(one, mro)
+    if not _CONSUMED.isdisjoint(mro) or any((module_of(base), qualname_of(base)) in _BY_NAME for base in mro):
+        return True
+    if threading.Thread in mro:
+        return bool(one.is_alive()) and one is not threading.main_thread()
+    if multiprocessing.process.BaseProcess in mro:
+        return one in multiprocessing.process.active_children()
+    if multiprocessing.managers.BaseProxy in mro:
+        return "Queue" in str(one._token.typeid)
+    if _io._IOBase in mro:
+        return any(base in FILES for base in mro) and _is_pipe(one)
+    return _is_iterator(one, mro)
+
+
+def _is_pipe(file: Any) -> bool:
+    if file.closed or not file.readable():
+        return False
+    try:
+        return not file.seekable() or file.tell() < 0
+    except OSError:  # a text file being iterated over, which does not tell where it stands
+        return True
+
+
+def _is_iterator(one: Any, mro: tuple[type, ...]) -> bool:
+    """Whether it is an iterator whose state is not in attributes."""
+    if type(one) in REPLACED:
+        return copied_iterator(one) is None
+    for base in mro:
+        step = type.__dict__["__dict__"].__get__(base).get("__next__")
+        if step is not None:
+            return not isinstance(step, types.FunctionType) and type(one) is not itertools.repeat
+    return types.AsyncGeneratorType in mro
