@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
+import lightning_infogeo.lightnings as pl
 from lightning_infogeo.archive import ArchiveError, Folder
-
-if TYPE_CHECKING:
-    import lightning_infogeo.lightnings as pl
 
 PLACES = 10_000
 """Archives of one name that a folder has room for: the search for a free number ends there."""
