@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
-    ["copies", "lightnings"],
+    ["console", "copies", "lightnings"],
     ["schedules", "distributions", "archive", "pieces"],
     ["distances", "sketches"],
     ["geodesics", "metrics", "curvature", "collapse"],
@@ -21,7 +21,7 @@ ORDER = [
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 KNOW = {
-    "lightning_utilities": {"lightnings"},
+    "lightning_utilities": {"console", "lightnings"},
     "matplotlib": {"figures", "report"},
     "mpl_toolkits": {"figures"},
     "kmapper": {"topology"},

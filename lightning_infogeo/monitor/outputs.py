@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.console import say
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
@@ -19,6 +20,7 @@ from lightning_infogeo.monitor.shards import WHOLE, Shard
 from lightning_infogeo.observation import Observation, blank, fill, of_piece
 from lightning_infogeo.pieces import size
 from lightning_infogeo.probe import (
+    ADVICE,
     Chosen,
     ConfigurationError,
     Evaluator,
@@ -139,10 +141,11 @@ class Outputs(Portable, left_behind={"inputs": {}}):
             )
         self._classes = next(iter(classes.values()))
         for name in self.chosen:
-            rank_zero_info(f"[infogeo] follows {name!r}: {self._described(name)}.")
+            say(f"follows {name!r}: {self._described(name)}.")
         samples = sum(max(_length(self.rows(name, s)) for s in self.shard.all) for name in self.selections)
         distribution = self.evaluator.distribution
-        taken = sum(nbytes(inputs.batches) for inputs in self.inputs.values())
+        on_device = module.device.type != "cpu"
+        taken = sum(nbytes(inputs.batches) for inputs in self.inputs.values()) if on_device else 0
         room = self._memory - min(taken, self._memory // _SHARE)
         self.budget = allotted(samples, self._classes, room, self._max_records, distribution.sketch_dim)
         if not self.budget.exact:
@@ -271,11 +274,12 @@ class Outputs(Portable, left_behind={"inputs": {}}):
             if start == stop:  # nothing of it is for this process, but what the outputs are like it must know
                 start, stop = 0, 1
             own = inputs if stop - start == len(probe) else inputs.part(start, stop)
-            if softmax and probe.binary and probe.labels is not None and probe.labels.dim() == 1:
+            if softmax and probe.binary and not _one_hot(probe.labels):
+                advice = "" if chosen.given else f" {ADVICE}"
                 raise ConfigurationError(
                     f"`Probe(labels=...)` of {name!r}: must be integer class indices, got {probe.about_labels.dtype}; "
                     'convert them, or give output="bernoulli" where they answer a yes-or-no question each (classifiers '
-                    "only: targets of a regression are not supported)."
+                    f"only: targets of a regression are not supported).{advice}"
                 )
             self.evaluator.calls(trainer, module, own, partial(look, first=start))
             labels = None if selection.labels is None else selection.labels.cpu()
@@ -291,6 +295,10 @@ class Outputs(Portable, left_behind={"inputs": {}}):
             dtypes.append(look.dtype)
         self._dtype = dtypes[0]
         return classes
+
+
+def _one_hot(labels: Tensor | None) -> bool:
+    return labels is not None and labels.dim() > 1 and bool((labels.sum(1) == 1).all())
 
 
 def _ignore(*_: object) -> None:

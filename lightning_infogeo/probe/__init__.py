@@ -14,6 +14,7 @@ from lightning_infogeo.probe.inputs import Inputs as Inputs
 from lightning_infogeo.probe.placement import place as place
 from lightning_infogeo.probe.sampling import training_batch_size as training_batch_size
 from lightning_infogeo.probe.sharding import RECOVERS as RECOVERS
+from lightning_infogeo.probe.splitting import ADVICE as ADVICE
 from lightning_infogeo.probe.splitting import Split as Split
 from lightning_infogeo.probe.structure import cut as cut
 from lightning_infogeo.probe.structure import leaves as leaves

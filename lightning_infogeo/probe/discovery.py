@@ -51,6 +51,8 @@ def discover(
             found[name] = _chosen(name, source, amount, by, loader=True, batch_size=batch_size, **options)
             found[name].optional = len(sources) > 1
         except ConfigurationError as error:
+            if error.__cause__ is not None:  # data that cannot be read would fail in training, too
+                raise
             failed[name] = error
     if not found:
         raise next(iter(failed.values()))

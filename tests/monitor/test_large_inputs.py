@@ -1,7 +1,5 @@
 """Inputs count in ``memory``: fewer samples where they are large, one copy on the host, and it is said."""
 
-import logging
-
 import pytest
 import torch
 from torch import nn
@@ -65,14 +63,14 @@ def test_at_least_one_sample_is_taken():
     assert len(choose(DataLoader(Large(), batch_size=4), Amount(512)).probe) == 512
 
 
-def test_it_is_shared_by_all_probes_and_said(tmp_path, caplog):
+def test_it_is_shared_by_all_probes_and_said(tmp_path, capsys):
     monitor = InfoGeometryMonitor(memory="4MB", embedding=False)
     loaders = {"train": DataLoader(Large(), 8), "val": DataLoader(Large(), 8)}
-    with caplog.at_level(logging.INFO):
-        fit(monitor, tmp_path, Sees, **loaders, max_steps=2)
+    fit(monitor, tmp_path, Sees, **loaders, max_steps=2)
+    said = capsys.readouterr().err.splitlines()
     for name in ("train", "val"):
         assert len(monitor.followed[name]) == 2 * 4_000_000 // 2 // (EACH + 8)
-        (line,) = (line for line in caplog.messages if f"follows '{name}'" in line)
+        (line,) = (line for line in said if f"follows '{name}'" in line)
         assert "of 600 samples" in line
         assert "memory= or probe_size= decide" in line
 

@@ -330,13 +330,12 @@ class OfProbabilities(Classifier):
         return cross_entropy(self(batch[0]), batch[1].float())
 
 
-def test_soft_labels_are_followed_without_labels_beside_a_whole_validation(tmp_path, caplog):
+def test_soft_labels_are_followed_without_labels_beside_a_whole_validation(tmp_path, capsys):
     monitor = InfoGeometryMonitor()
-    with caplog.at_level(logging.INFO):
-        fit(monitor, tmp_path, OfProbabilities, train=DataLoader(DATA, 16, collate_fn=soft), max_steps=4)
+    fit(monitor, tmp_path, OfProbabilities, train=DataLoader(DATA, 16, collate_fn=soft), max_steps=4)
     assert "distance_to_truth" not in monitor.trajectories["train"].quantities
     assert monitor.trajectories["val"].distance_to_truth[-1] > 0
-    assert any("'train'" in line and "soft labels" in line for line in caplog.messages)
+    assert any("'train'" in line and "soft labels" in line for line in capsys.readouterr().err.splitlines())
 
 
 def test_one_hot_labels_are_classes(tmp_path):
@@ -365,7 +364,7 @@ def test_where_one_of_two_cannot_be_understood_the_other_is_followed(broken, tmp
     assert left == ({"train", "val"} - {broken}).pop()
 
 
-def test_one_line_a_probe_says_what_is_followed(tmp_path, caplog):
+def test_one_line_a_probe_says_what_is_followed(tmp_path, capsys):
     class Features(Classifier):
         def forward(self, x):
             return self.net[0](x)
@@ -374,12 +373,22 @@ def test_one_line_a_probe_says_what_is_followed(tmp_path, caplog):
             return cross_entropy(self.net[1:](self(batch[0])), batch[1])
 
     data = TensorDataset(IMAGES[:96], LABELS[:96])
-    with caplog.at_level(logging.INFO):
-        fit(InfoGeometryMonitor(probe_size=32), tmp_path, Features, train=DataLoader(data, 16), max_steps=2)
-    (line,) = (line for line in caplog.messages if "follows 'train'" in line)
+    fit(InfoGeometryMonitor(probe_size=32), tmp_path, Features, train=DataLoader(data, 16), max_steps=2)
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "[infogeo] follows 'train'" in line)
     assert "32 of 96 samples, evenly spread" in line
     assert "labels 0..9 (second of 2 elements)" in line
     assert "(n, 16), categorical, 16 classes" in line
+
+
+def test_no_line_is_written_where_lightning_is_quiet(tmp_path, capsys):
+    log = logging.getLogger("lightning.pytorch")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        fit(InfoGeometryMonitor(), tmp_path, max_steps=2)
+    finally:
+        log.setLevel(before)
+    assert "follows" not in capsys.readouterr().err
 
 
 def test_a_fast_dev_run_takes_one_batch(tmp_path):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
-from lightning_infogeo.probe.untouched.sorts import UNREADABLE, Sort
+from lightning_infogeo.probe.untouched.sorts import UNREADABLE, Sort, equal
 
 LONGEST = 10_000
 """Elements up to which a list or dict is fetched."""
@@ -21,13 +20,13 @@ class Proxy(Sort):
         kind = owner._token.typeid
         if kind not in ("list", "dict", "Value", "Namespace") or (kind in ("list", "dict") and len(owner) > LONGEST):
             return UNREADABLE
-        return pickle.dumps(_value(owner))
+        return _value(owner)
 
     def same(self, before: Any, now: Any) -> bool:
-        return bool(before == now)
+        return equal(before, now)
 
     def put_back(self, owner: Any, before: Any) -> None:
-        kind, value, now = owner._token.typeid, pickle.loads(before), _value(owner)
+        kind, value, now = owner._token.typeid, before, _value(owner)
         if kind == "list":
             owner[:] = value
         elif kind == "dict":
@@ -43,6 +42,7 @@ class Proxy(Sort):
 
 
 def _value(owner: Any) -> Any:
+    """Returns a copy, which is made on the way from the other process."""
     value = owner._getvalue()
     if owner._token.typeid == "Value":
         return value.get()
