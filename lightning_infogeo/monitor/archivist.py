@@ -28,12 +28,10 @@ SMALL = 2**24
 """Bytes of a probe's inputs that are stored without being asked for."""
 
 
-class Archivist(
-    Portable, left_behind={"_background": None, "_mail": {}, "_arrived": {}, "_copied": True, "_forked": ""}
-):
+class Archivist(Portable, left_behind={"_background": None, "_mail": {}, "_arrived": {}, "_copied": True}):
     """Writes everything recorded to one archive, off the training thread; in the first process only.
 
-    A copy of it writes nothing; a training that goes on with one does so in a copy of the archive.
+    A copy of it writes nothing.
 
     Args:
         settings: where and how; None to write nothing.
@@ -54,7 +52,6 @@ class Archivist(
         self._events: list[Event] = []
         self._known: dict[str, str] = {}
         self._copied = False
-        self._forked = ""
         self._forsaken: str | None = None
 
     @property
@@ -156,7 +153,7 @@ class Archivist(
 
     def replace(self, other: Archivist) -> None:
         """May write over the archive of another, which holds no more than the state before a training."""
-        self._forsaken = other._known.get("run")
+        self._forsaken = None if other._copied else other._known.get("run")
 
     def _attempt(self, action: Any) -> None:
         if self._background is None:
@@ -212,9 +209,9 @@ class Archivist(
         """Returns the writer of the archive so far, or where another training may go on with that, of a copy."""
         assert self.settings is not None
         folder = Folder(self._place.path)
-        if old.path == self._forked or (self.settings.path == "auto" and self._place.holds(old.path)):
+        if self.settings.path == "auto" and self._place.holds(old.path):
             folder = old
-        if old.path == folder.path and not self._copied:
+        if old.path == folder.path:
             writer = ArchiveWriter(folder, metadata, self.settings.compression)
             if writer.run != self._known["run"]:
                 writer.close()
@@ -224,12 +221,11 @@ class Archivist(
             folder = next(unused(folder))
             folder.copy_from(old)
             writer = ArchiveWriter(folder, metadata, self.settings.compression, fork=True)
-            self._forked = folder.path
         writer.truncate(recorded)
         return writer
 
     def _noted(self, writer: ArchiveWriter) -> ArchiveWriter:
-        self._known, self._copied = {"path": writer.folder.path, "run": writer.run}, False
+        self._known = {"path": writer.folder.path, "run": writer.run}
         return writer
 
     def _add_all(

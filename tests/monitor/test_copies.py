@@ -9,13 +9,13 @@ import lightning.pytorch as pl
 import pytest
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor, Trajectory
-from lightning_infogeo.archive import Archive, find_archives
+from lightning_infogeo import ConfigurationError, EmbeddingSettings, InfoGeometryMonitor, Trajectory
+from lightning_infogeo.archive import find_archives
 from lightning_infogeo.distributions import Tokens
 from tests.classifiers import digest, fit
 from tests.monitor.live import handles, models, on_devices, plain
 from tests.monitor.test_archive import probe
-from tests.monitor.test_resume import ByStep, pytestmark  # noqa: F401
+from tests.monitor.test_resume import ByStep, pytestmark, saved  # noqa: F401
 from tests.tasks import Language, loaders
 
 SMALL = EmbeddingSettings(max_records=16)
@@ -105,25 +105,42 @@ def contents(path):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("place", ["auto", "path"])
-def test_a_copy_that_trains_on_writes_to_an_archive_of_its_own(way, place, tmp_path):
+def test_a_copy_writes_to_no_archive_of_the_original(way, place, tmp_path):
+    """It is of no training: one that trains on is refused, or resumed from a checkpoint as any other monitor."""
     path = tmp_path / "infogeo.zarr"
     made = InfoGeometryMonitor({"val": probe()}, schedule=2, archive="auto" if place == "auto" else path)
-    trained = fit(made, tmp_path, ByStep)
+    trained = fit([made, saved(tmp_path / "c", every_n_train_steps=6)], tmp_path, ByStep, enable_checkpointing=True)
     copied, before = WAYS[way](made), contents(path)
-
-    def go_on(monitor, until):
-        trained.fit_loop.epoch_loop.max_steps, trained.fit_loop.max_epochs = until, 99
-        trained.callbacks = [monitor if isinstance(c, InfoGeometryMonitor) else c for c in trained.callbacks]
+    trained.fit_loop.epoch_loop.max_steps, trained.fit_loop.max_epochs = 18, 99
+    trained.callbacks = [copied if callback is made else callback for callback in trained.callbacks]
+    with pytest.raises(ConfigurationError, match=r"nothing shows that this one, at step 12, continues it"):
         trained.fit(trained.lightning_module, trained.train_dataloader)
+    assert contents(path) == before
+    assert find_archives(tmp_path) == [str(path)]
+    if place == "auto":
+        fit(copied, tmp_path / "other", ByStep, ckpt_path=tmp_path / "c" / "step=6.ckpt", max_steps=18)
+        assert contents(path) == before
+        assert Trajectory.open(tmp_path / "other" / "infogeo.zarr").steps.tolist() == list(range(0, 19, 2))
 
-    go_on(copied, 18)
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_made_before_the_first_step_does_not_write_over_the_archive(way, tmp_path):
+    """As the original may that begins anew after a training that has failed there."""
+
+    class Fails(ByStep):
+        def training_step(self, *args):
+            raise RuntimeError("before the first step")
+
+    path = tmp_path / "a.zarr"
+    made = InfoGeometryMonitor({"val": probe()}, archive=path)
+    with pytest.raises(RuntimeError, match="before the first step"):
+        fit(made, tmp_path, Fails)
+    copied, before = WAYS[way](made), contents(path)
+    with pytest.raises(ConfigurationError, match=r"already holds a run, recorded up to step 0"):
+        fit(copied, tmp_path, ByStep)
     assert contents(path) == before
-    assert Trajectory.open(tmp_path / "infogeo_1.zarr").steps.tolist() == list(range(0, 19, 2))
-    assert Archive(path).run != Archive(tmp_path / "infogeo_1.zarr").run
-    go_on(copied, 20)  # has its own now, and goes on in it
-    assert [place.name for place in sorted(tmp_path.glob("*.zarr"))] == ["infogeo.zarr", "infogeo_1.zarr"]
-    assert Trajectory.open(tmp_path / "infogeo_1.zarr").steps[-1] == 20
-    assert contents(path) == before
+    fit(made, tmp_path, ByStep)
+    assert Trajectory.open(path).steps[-1] == 12
 
 
 @pytest.mark.gpu

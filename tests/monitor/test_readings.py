@@ -41,7 +41,8 @@ def test_readings_in_the_middle_of_a_training_change_nothing(tmp_path):
         logger = TensorBoardLogger(tmp_path, "", name)
         trained = fit([made, *([reads] if name == "read" else [])], tmp_path, ByStep, logger=logger, max_steps=18)
         assert reads.changed == [False] * (6 if name == "read" else 0)
-        runs[name] = digest(trained), plain(made.state_dict()), images(tmp_path / name)
+        state = {key: value for key, value in made.state_dict().items() if key != "run"}  # each has an identity
+        runs[name] = digest(trained), plain(state), images(tmp_path / name)
         assert len(runs[name][2]["infogeo/embedding"]) > 2
     assert runs["read"] == runs["left alone"]
 
