@@ -63,7 +63,7 @@ class Selection(Portable):
             per_input = self._distribution.arranged(outputs[:1]).shape[1]
         total = self._inputs * per_input
         ignored = self._distribution.ignored
-        valid = None if labels is None else (labels != ignored).nonzero()[:, 0]
+        valid = None if labels is None else ((labels != ignored) & (labels != IGNORED)).nonzero()[:, 0]
         found = total if valid is None else len(valid)
         if not found:
             raise ValueError(f"every label is ignore_index={ignored}, so there is no sample; give others")
@@ -120,8 +120,7 @@ class Selection(Portable):
 
     def _flat(self, labels: Tensor, shape: tuple[int, ...]) -> Tensor:
         if self._ragged:
-            filled = labels.masked_fill(labels == IGNORED, self._distribution.ignored)
-            return self._distribution.aligned(filled).reshape(-1)
+            return self._distribution.aligned(labels).reshape(-1)
         labels = self._distribution.indices(labels, shape)
         expected = (self._inputs, *self._distribution.positions(shape))
         if [size for size in labels.shape if size != 1] != [size for size in expected if size != 1]:

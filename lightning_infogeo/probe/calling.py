@@ -30,6 +30,11 @@ def call(module: nn.Module, inputs: Any) -> Any:
     return module(inputs)
 
 
+def takes_only_by_name(module: nn.Module, inputs: Mapping[Any, Any]) -> bool:
+    """Returns whether ``forward`` takes these inputs by keyword, and no single argument without one."""
+    return not _takes(module, 1) and _takes_by_name(module, inputs)
+
+
 def _takes_by_name(module: nn.Module, inputs: Mapping[Any, Any]) -> bool:
     signature = _signature(module)
     if signature is None or not inputs or not all(isinstance(key, str) for key in inputs):

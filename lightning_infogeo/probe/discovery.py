@@ -83,7 +83,9 @@ def _chosen(name: str, source: Any, amount: Amount, by: Split | None, **options:
         ) from error
 
 
-def _together(loaders: Any, trainer: pl.Trainer, by: Split | None) -> Together:
+def _together(loaders: Any, trainer: pl.Trainer, by: Split | None) -> Any:
+    if by is None and len(loaders) == 1:
+        return next(iter(loaders.values() if isinstance(loaders, Mapping) else loaders))
     if by is None:
         raise ConfigurationError(
             f'`InfoGeometryMonitor(probes="auto")`: training reads {len(loaders)} loaders at once, so it cannot be '

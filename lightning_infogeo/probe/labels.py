@@ -47,9 +47,8 @@ def labels_of(given: Sequence[Any], counts: Sequence[int]) -> Labels:
             raise ValueError(_no_indices(labels, count))
     dtype = found[0].dtype
     if any(labels.is_floating_point() for labels in found):
-        binary = all(
-            bool(((labels == 0) | (labels == 1)).all()) for labels in found
-        )  # as losses of yes or no want them
+        # As losses of yes or no want them, NaN where neither is known.
+        binary = all(bool(((labels == 0) | (labels == 1) | labels.isnan()).all()) for labels in found)
         if not binary and all(_are_probabilities(labels) for labels in found):
             return Labels(None, missing=f"they are probabilities of classes (soft labels, {dtype})")
         if not binary and not all(_is_index_map(labels) for labels in found):
@@ -57,13 +56,18 @@ def labels_of(given: Sequence[Any], counts: Sequence[int]) -> Labels:
         binary = binary and not all(_is_index_map(labels) for labels in found)
     else:
         binary = False
-    indices = [labels.to("cpu", torch.int64, copy=True) for labels in found]
+    indices = [_indices(labels) for labels in found]
     shapes = {labels.shape[1:] for labels in indices}
     if len(shapes) == 1:
         return Labels(torch.cat(indices), binary, dtype)
     most = max(labels[0].numel() for labels in indices)
     flat = [torch.nn.functional.pad(i.flatten(1), (0, most - i[0].numel()), value=IGNORED) for i in indices]
     return Labels(torch.cat(flat), binary, dtype, ragged=True)
+
+
+def _indices(labels: Tensor) -> Tensor:
+    filled = labels.nan_to_num(IGNORED) if labels.is_floating_point() else labels
+    return filled.to("cpu", torch.int64, copy=True)
 
 
 def _as_tensor(labels: Any) -> Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.probe.batch import ConfigurationError
+from lightning_infogeo.probe.calling import takes_only_by_name
 from lightning_infogeo.probe.choosing import Chosen, told
 from lightning_infogeo.probe.evaluation import in_evaluation_mode
 from lightning_infogeo.probe.inputs import Inputs
@@ -52,7 +54,7 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resid
         with _as_in_validation(trainer, module), untouched(*map(vars, owners), seed=SEED) as trace:
             for batch, own in zip(chosen.batches, probe.batches, strict=True):
                 made = _passed(owned(batch) if owners else batch, trainer, module, chosen.dataloader_idx)
-                pair = split(made, None if chosen.given else chosen.by)
+                pair = split(made, None if chosen.given else chosen.by, partial(takes_only_by_name, module))
                 inputs = pair.inputs if on_host or stays else moved(pair.inputs, torch.device("cpu"))
                 same = (on_host or not stays) and _same(inputs, own)
                 pairs.append(pair._replace(inputs=own if same else inputs))

@@ -111,8 +111,11 @@ def draw(
 
 def is_indexed(source: Any, loader: bool) -> bool:
     """Returns whether samples can be read in any order; arguments as for ``draw``."""
-    if isinstance(source, DataLoader):
-        return not isinstance(source.dataset, IterableDataset)
+    if isinstance(source, DataLoader):  # of which the data set may be another loader, where it has its own __iter__
+        kind = type(source.dataset)
+        readable = hasattr(kind, "__getitem__") or hasattr(kind, "__getitems__")
+        indexed = readable or type(source).__iter__ is DataLoader.__iter__
+        return indexed and not isinstance(source.dataset, IterableDataset)
     return isinstance(source, Dataset) and not isinstance(source, IterableDataset) and not loader
 
 
@@ -258,7 +261,10 @@ def _bytes_of_one(loader: DataLoader[Any], index: Any, amount: Amount) -> float:
     if amount.nbytes is None:
         return 0.0
     dataset: Any = loader.dataset
-    items = dataset.__getitems__([index]) if hasattr(dataset, "__getitems__") else [dataset[index]]
+    try:
+        items = dataset.__getitems__([index]) if hasattr(dataset, "__getitems__") else [dataset[index]]
+    except Exception:  # the loader itself will tell, unless its own __iter__ reads otherwise
+        return 0.0
     try:
         collated = loader.collate_fn(items)
     except Exception:  # a function that needs several samples

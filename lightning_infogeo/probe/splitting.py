@@ -39,7 +39,7 @@ class Pair(NamedTuple):
     origin: str
 
 
-def split(batch: Any, by: Split | None = None) -> Pair:
+def split(batch: Any, by: Split | None = None, named: Callable[[Mapping[Any, Any]], bool] | None = None) -> Pair:
     """Returns inputs and labels of a batch.
 
     By itself: a tuple or list is (inputs, labels, ...). A mapping, dataclass or object has its labels under one of
@@ -49,24 +49,26 @@ def split(batch: Any, by: Split | None = None) -> Pair:
     Args:
         batch: as the model's ``training_step`` gets it.
         by: f(batch) -> (inputs, labels), labels None where there are none; None to find them by itself.
+        named: whether the model takes a mapping only by its keys, so that one with a single key stays a mapping.
 
     Raises:
         ConfigurationError: where they cannot be found.
     """
     if by is not None:
         return _by_function(batch, by)
-    if isinstance(batch, (tuple, list)) and not is_plain(batch) and len(batch) >= 2 and not hasattr(batch, "_fields"):
+    plain = isinstance(batch, (tuple, list)) and not is_plain(batch) and len(batch) >= 2
+    if plain and not hasattr(batch, "_fields") and not (batch[1] is None and len(batch) > 2):
         return Pair(batch[0], batch[1], f"second of {len(batch)} elements")
     fields = fields_of(batch)
     name = next((name for name in LABEL_NAMES if name in fields), None)
     if name is not None:
         others = {key: value for key, value in fields.items() if key != name}
-        if len(others) == 1:
+        if len(others) == 1 and not (isinstance(batch, Mapping) and named is not None and named(others)):
             return Pair(next(iter(others.values())), fields[name], f"{name!r}")
         return Pair(_without(batch, name) if isinstance(batch, Mapping) else batch, fields[name], f"{name!r}")
     if IMAGE in fields and MASK in fields:
         return Pair(fields[IMAGE], fields[MASK], f"{MASK!r}")
-    if hasattr(batch, "_fields") and len(batch) >= 2:
+    if hasattr(batch, "_fields") and plain and batch[1] is not None:
         return Pair(batch[0], batch[1], f"{batch._fields[1]!r}")
     name = next((name for name in LABEL_NAMES if isinstance(getattr(batch, name, None), Tensor)), None)
     if name is not None and not fields:

@@ -162,6 +162,23 @@ class Keywords(Judged):
         return self.net(input_ids * attention_mask)
 
 
+class OnlyKeywords(Keywords):
+    """As models of Hugging Face are wrapped: nothing has a place of its own."""
+
+    def forward(self, **inputs):
+        return self.net(inputs["input_ids"])
+
+    def training_step(self, batch, batch_idx):
+        return cross_entropy(self(input_ids=batch["input_ids"]), batch["labels"])
+
+    def half_loss(self, loader):
+        with torch.no_grad():
+            losses = [
+                cross_entropy(self(input_ids=b["input_ids"]), b["labels"], reduction="sum").item() for b in loader
+            ]
+        return sum(losses) / N / 2
+
+
 class Shot(Judged):
     def read(self, batch):
         return batch["scan"], batch["truth"]
@@ -180,13 +197,14 @@ MASKED = DataLoader(TensorDataset(IMAGES[:N], (IMAGES[:N] > 0.2).float(), LABELS
             DataLoader(Rows(lambda i, x, y: {"input_ids": x, "attention_mask": torch.ones(64), "labels": y}), 10),
             None,
         ),
+        (OnlyKeywords, DataLoader(Rows(lambda i, x, y: {"input_ids": x, "labels": y}), 10), None),
         (
             Shot,
             DataLoader(Rows(lambda i, x, y: {"scan": x, "truth": y, "file": f"{i}.png"}), 10),
             lambda batch: (batch["scan"], batch["truth"]),
         ),
     ],
-    ids=["(x, mask, y)", "two as one argument", "by keyword", "other names"],
+    ids=["(x, mask, y)", "two as one argument", "by keyword", "by keyword alone", "other names"],
 )
 def test_inputs_and_labels_by_any_name(model, loader, split, tmp_path):
     agrees(model, loader, tmp_path, split=split)
@@ -232,6 +250,16 @@ class Own(DataLoader):
             yield x * 2 - 1, y
 
 
+class Joined(DataLoader):
+    """A DataLoader of which the data set is a loader, read by its own ``__iter__``."""
+
+    def __init__(self, loader):
+        super().__init__(loader)
+
+    def __iter__(self):
+        return iter(self.dataset)
+
+
 class Wrapper:
     """Not a DataLoader: it prepares batches of one."""
 
@@ -274,6 +302,7 @@ class ByLabel:
 DATA = TensorDataset(IMAGES[:N], LABELS[:N])
 LOADERS = {
     "its own __iter__": lambda: Own(DATA, batch_size=9),
+    "a loader of a loader": lambda: Joined(Wrapper(train_loader(N))),
     "a wrapper": lambda: Wrapper(train_loader(N)),
     "an iterable of batches": Batches,
     "a data set of batches": Listed,
@@ -287,6 +316,16 @@ LOADERS = {
 def test_samples_come_out_of_the_loader_itself(name, tmp_path):
     loader = LOADERS[name]()
     agrees(Judged, loader, tmp_path)
+
+
+def test_a_list_of_one_loader_is_that_loader(tmp_path):
+    class OfOne(Classifier):
+        def training_step(self, batch, batch_idx):
+            return super().training_step(batch[0], batch_idx)
+
+    monitor = InfoGeometryMonitor()
+    fit(monitor, tmp_path, OfOne, train=[train_loader(N)], max_steps=2)
+    assert torch.equal(monitor.followed["train"].inputs, IMAGES[:N])
 
 
 class Hooked(Judged):

@@ -133,3 +133,13 @@ def test_what_cross_entropy_leaves_out_is_left_out():
     expected = torch.nn.functional.cross_entropy(logits, labels)
     torch.testing.assert_close(torch.nn.functional.cross_entropy(taken, chosen.labels), expected)
     assert np.array_equal(chosen.labels, [1, 0, 2])
+
+
+def test_answers_that_are_not_known_are_left_out():
+    answers = torch.tensor([[1.0, torch.nan, 0.0], [torch.nan, 0.0, 1.0]])
+    found = labels_of([answers], [2])
+    assert found.binary
+    for distribution in (Bernoulli(), Bernoulli(ignore_index=-1)):
+        chosen = Selection(distribution, 2, found.values)
+        chosen.settle(torch.zeros(2, 3))
+        assert chosen.labels.tolist() == [1, 0, 0, 1]

@@ -1,6 +1,7 @@
 """Inputs and labels of batches, wherever they stand, and how a model is called with them."""
 
 import types
+from collections import namedtuple
 
 import pytest
 import torch
@@ -78,3 +79,16 @@ def test_a_model_is_called_as_its_forward_reads(forward, inputs, expected):
             call(model(forward), inputs)
         return
     assert repr(call(model(forward), inputs)) == repr(expected)
+
+
+def test_a_mapping_that_only_its_keys_can_pass_stays_one():
+    batch = {"input_ids": X, "labels": Y}
+    assert split(batch).inputs is X
+    assert split(batch, None, lambda others: True).inputs == {"input_ids": X}
+
+
+def test_a_second_element_that_is_nothing_is_no_label():
+    for batch in ((X, None, Y), namedtuple("Item", "graph weights y_true")(X, None, Y)):
+        with pytest.raises(ConfigurationError, match="split=lambda batch"):
+            split(batch)
+    assert split((X, None)).labels is None
