@@ -100,13 +100,18 @@ def draw(
     if isinstance(source, DataLoader) and is_indexed(source, loader):
         return _indexed(source, amount, by, read)
     if isinstance(source, DataLoader):
-        return _first(iter(in_this_process(source)), amount, by, source.batch_size)
+        return _first(_announced(in_this_process(source)), amount, by, source.batch_size)
     if isinstance(source, (Iterable, Dataset)) and not isinstance(source, (str, bytes, Mapping)):
-        return _first(iter(source), amount, by, None)
+        return _first(_announced(source), amount, by, None)
     raise ConfigurationError(
         f"`InfoGeometryMonitor(probes=...)`: cannot take samples from `{type(source).__name__}`; give a Probe, a "
         "Dataset, a DataLoader, or a dict of these by name."
     )
+
+
+def _announced(source: Any) -> Iterator[Any]:
+    """Yields as many batches as a source says that it has: a Trainer reads no more, and some break where they end."""
+    return itertools.islice(iter(source), _length(source))
 
 
 def is_indexed(source: Any, loader: bool) -> bool:
@@ -308,7 +313,7 @@ def _length(sized: Any) -> int:
     """Returns a length, or what is read at most of what has none."""
     try:
         return len(sized)
-    except (TypeError, NotImplementedError):
+    except Exception:  # whatever a length of the user's own meets
         return MOST_DRAWN
 
 

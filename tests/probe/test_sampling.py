@@ -132,6 +132,18 @@ def test_iterable_data_gives_its_first_samples_from_a_fresh_iterator(batch_size)
     assert stream.started == 0
 
 
+def test_no_more_is_read_than_a_source_says_it_has():
+    class Breaks:
+        def __len__(self):
+            return 2
+
+        def __iter__(self):
+            yield from [(torch.arange(4.0).unsqueeze(1), torch.arange(4))] * 2
+            raise ValueError("read on")
+
+    assert len(choose(Breaks(), 100).probe) == 8
+
+
 def test_plain_iterables_of_batches_are_taken_too():
     batches = [(torch.arange(8.0).unsqueeze(1) + 8 * i, torch.arange(8)) for i in range(3)]
     assert indices(batches) == list(range(10))
