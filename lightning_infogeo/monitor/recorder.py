@@ -220,6 +220,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         self._latest = {}
         self.outputs.release()
         self.pool.release()
+        self._like = self._like.cpu()
         self._markers.release()
         self._weights.release()
         self._references.to(torch.device("cpu"))

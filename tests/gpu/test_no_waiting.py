@@ -59,7 +59,7 @@ CASES = {
     "histogram of all weights": {"parameters": DENSITY},
     "history sketched": {"memory": "3MB", "model": wide},
     "all sketched": {"memory": "1MB", "model": wide},
-    "few records kept": {"memory": 40_000},
+    "few records kept": {"memory": 60_000},
     "pictures": {"logger": True},
     "convolutions": {"model": Convolutional},
     "tokens": {"output": "tokens", "probes": "auto", "model": Language, "loader": texts},

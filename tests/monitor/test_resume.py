@@ -33,7 +33,8 @@ class ByStep(Classifier):
 
     def training_step(self, batch, batch_idx):
         start = 13 * self.global_step % 500
-        return nn.functional.cross_entropy(self(IMAGES[start : start + 16]), LABELS[start : start + 16])
+        x, y = IMAGES[start : start + 16].to(self.device), LABELS[start : start + 16].to(self.device)
+        return nn.functional.cross_entropy(self(x), y)
 
 
 class TwoByStep(TwoOptimizers):
