@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.console import say
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.archivist import Archivist
 from lightning_infogeo.monitor.clock import read_clock
@@ -95,6 +96,8 @@ class Beginning(Readings):
         self._album.begin()
         self._steps.begin(trainer, pl_module)
         if self._planner.recorded < 0:
+            if self._steps.at(trainer) > 0:
+                say(f"begins at step {self._steps.at(trainer)} of a training under way: lengths count from there.")
             self._record(trainer, pl_module, self._clock(trainer, batch_idx=-1), x=None)
         self._planner.wake = 0
 

@@ -37,6 +37,10 @@ _SHARE = 4
 """One part in so many of ``memory`` is for inputs that stay on an accelerator."""
 
 
+_MANY = 4
+"""So many times as many classes as labels are hardly what the labels are of."""
+
+
 class Outputs(Portable, left_behind={"inputs": {}}):
     """Evaluates a model on probes and reads its outputs.
 
@@ -240,6 +244,8 @@ class Outputs(Portable, left_behind={"inputs": {}}):
         samples = f", followed at {len(selection):,} positions with a label" if positions else ""
         shape = ", ".join(map(str, ("n", *self._shapes[name])))
         returned = f"the model returns ({shape}), {self.evaluator.distribution.name}, {self._classes} classes"
+        if labels is not None and self._classes > _MANY * (int(labels.max()) + 1):
+            returned += " (so many more than labels: are these logits?)"
         return f"{chosen.taken}{samples}; {said}; {returned}"
 
     def _looked(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, int]:

@@ -127,6 +127,6 @@ def _inputs(batch: Any, by: Split | None) -> Any:
 
 def _check_rereadable(source: Any, stream: bool) -> None:
     spent = used_up(source, stream=stream, handed_back=True)
-    spent = [f"itself ({type(source).__name__})"] if isinstance(source, Iterator) and not spent else spent
+    spent = ["itself"] if isinstance(source, Iterator) else spent
     if spent:
         raise ConfigurationError(_ONCE.format(type(source).__name__, ", ".join(spent[:3])))

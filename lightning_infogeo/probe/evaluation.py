@@ -217,7 +217,9 @@ def check_values(probabilities: bool, labels: Tensor | None, classes: int, name:
         raise ConfigurationError(
             f"`Probe(labels=...)` of {name!r}: must lie in 0..{classes - 1} for the {classes} classes of the model, "
             f"got {int(labels.min())}..{int(labels.max())}; renumber the labels, or leave out samples without one (by "
-            "the ignore_index of a distribution, as in output=Categorical(ignore_index=-100))."
+            "the ignore_index of a distribution, as in output=Categorical(ignore_index=-1)). If these are not the labels, "
+            "say where they are by split=lambda batch: (inputs, labels); if the model returns features rather than "
+            "logits, give logits_fn=lambda module, inputs: ... that returns logits."
         )
 
 
