@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import GeneratorType
 from typing import Any
 
 import torch
@@ -13,7 +15,7 @@ from lightning_infogeo.probe.batch import ConfigurationError, Probe
 from lightning_infogeo.probe.randomness import SEED, fixed_randomness
 from lightning_infogeo.probe.sampling import Amount, draw, is_indexed, training_batch_size
 from lightning_infogeo.probe.splitting import Split, split
-from lightning_infogeo.probe.untouched import Trace, handed_back, queues_of, untouched, used_up
+from lightning_infogeo.probe.untouched import VISITED, Trace, handed_back, queues_of, untouched, used_up
 
 _ONCE = (
     "`InfoGeometryMonitor(probes=...)`: `{}` reads {}, which can be read only once, so samples taken for a probe would "
@@ -35,6 +37,7 @@ class Chosen:
         taken: in words, which samples they are.
         origin: in words, where labels were found.
         by: tells inputs from labels.
+        nbytes: that the inputs may take, also after the hooks; None for any number.
     """
 
     probe: Probe
@@ -46,6 +49,16 @@ class Chosen:
     taken: str = ""
     origin: str = "as given"
     by: Split | None = None
+    nbytes: int | None = None
+
+    def thin(self, each: float) -> None:
+        """Leaves out batches, evenly, so that inputs that take so many bytes a sample after the hooks still fit."""
+        counts = self.probe.counts
+        wanted = max(1, int((self.nbytes or 0) / each / max(counts)))
+        kept = [k * len(counts) // wanted for k in range(min(wanted, len(counts)))]
+        self.batches = [self.batches[k] for k in kept]
+        self.probe = Probe.of([self.probe.batches[k] for k in kept], [counts[k] for k in kept])
+        self.taken += f", {len(self.probe)} of these, since after the hooks each takes {each / 2**20:.1f} MiB"
 
 
 def choose(
@@ -87,8 +100,10 @@ def choose(
         if not waiting:
             raise ConfigurationError(_ONCE.format(type(source).__name__, "a queue that is empty"))
         amount = amount._replace(batches=min(waiting, amount.batches or waiting))
+    running = set(threading.enumerate())
     with fixed_randomness(torch.device("cpu")), untouched(source, seed=SEED) as trace, handed_back(queues):
         drawn = draw(source, amount, by, loader=loader, read=read, batch_size=batch_size)
+    trace.changed += [f"a thread of its own ({one.name})" for one in threading.enumerate() if one not in running]
     told(trace, f"reading `{type(source).__name__}`")
     probe = Probe.of([_inputs(batch, by) for batch in drawn.batches], drawn.counts)
     size = f"{len(probe)}" if drawn.total is None else f"{len(probe)} of {drawn.total:,}"
@@ -97,11 +112,19 @@ def choose(
         f"no more since each takes {drawn.each / 2**20:.1f} MiB: memory= or probe_size= decide" if drawn.each else ""
     )
     taken = ", ".join(part for part in (f"{size} samples", how, fewer) if part)
-    return Chosen(probe, drawn.batches, dataloader_idx, given=False, taken=taken, origin="", by=by)
+    return Chosen(
+        probe, drawn.batches, dataloader_idx, given=False, taken=taken, origin="", by=by, nbytes=amount.nbytes
+    )
 
 
 def told(trace: Trace, what: str) -> None:
-    """Warns of what could not be put back as it was."""
+    """Warns of what could not be put back as it was, or may not have been seen."""
+    if trace.cut:
+        rank_zero_warn(
+            f"`InfoGeometryMonitor`: {what} for a probe goes through more objects than are looked at ({VISITED:,}). If "
+            "some of them draw random numbers or count, training may not be what it is without the monitor; to be sure "
+            "give the samples yourself: probes=Probe(inputs, labels)."
+        )
     if trace.changed:
         rank_zero_warn(
             f"`InfoGeometryMonitor`: {what} for a probe has changed {', '.join(trace.changed[:5])}, which could not be "
@@ -127,6 +150,6 @@ def _inputs(batch: Any, by: Split | None) -> Any:
 
 def _check_rereadable(source: Any, stream: bool) -> None:
     spent = used_up(source, stream=stream, handed_back=True)
-    spent = ["itself"] if isinstance(source, Iterator) else spent
+    spent = ["itself"] if isinstance(source, GeneratorType) else spent
     if spent:
         raise ConfigurationError(_ONCE.format(type(source).__name__, ", ".join(spent[:3])))

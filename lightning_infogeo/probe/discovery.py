@@ -14,6 +14,7 @@ from lightning_infogeo.probe.choosing import Chosen, choose
 from lightning_infogeo.probe.randomness import fixed_randomness
 from lightning_infogeo.probe.sampling import Amount, Together, training_batch_size
 from lightning_infogeo.probe.splitting import Split
+from lightning_infogeo.probe.untouched import untouched
 
 _BATCH = 256
 
@@ -77,9 +78,11 @@ def _chosen(name: str, source: Any, amount: Amount, by: Split | None, **options:
     except ConfigurationError:
         raise
     except Exception as error:
+        alone = " (read in this process, without workers and their worker_init_fn)"
         raise ConfigurationError(
-            f"`InfoGeometryMonitor(probes=...)`: taking samples for probe {name!r} from `{type(source).__name__}` "
-            f"raised {type(error).__name__}: {error}. Give samples that can be read: probes=Probe(inputs, labels)."
+            f"`InfoGeometryMonitor(probes=...)`: taking samples for probe {name!r} from `{type(source).__name__}`"
+            f"{alone if getattr(source, 'num_workers', 0) else ''} raised {type(error).__name__}: {error}. Give "
+            "samples that can be read: probes=Probe(inputs, labels)."
         ) from error
 
 
@@ -108,7 +111,9 @@ def _validation_loaders(trainer: pl.Trainer) -> Iterator[tuple[str, Any]]:
     loaders: Any = trainer.val_dataloaders
     if loaders is None:
         # The first validation is epochs away: ask the module or datamodule now, and let Lightning ask again then.
-        with fixed_randomness(torch.device("cpu")):
+        owners = [trainer.lightning_module, getattr(trainer, "datamodule", None)]
+        attributes = [vars(owner) for owner in owners if owner is not None]
+        with fixed_randomness(torch.device("cpu")), untouched(*attributes):
             loaders = trainer.fit_loop.epoch_loop.val_loop._data_source.dataloader()
     if isinstance(loaders, Mapping):
         yield from ((f"val_{key}", loader) for key, loader in loaders.items())

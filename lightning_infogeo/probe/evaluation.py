@@ -19,7 +19,7 @@ from lightning_infogeo.probe.batch import ConfigurationError
 from lightning_infogeo.probe.calling import call
 from lightning_infogeo.probe.guard import WriteGuard
 from lightning_infogeo.probe.inputs import Inputs
-from lightning_infogeo.probe.randomness import fixed_randomness
+from lightning_infogeo.probe.randomness import fixed_generators, fixed_randomness, generators_of
 from lightning_infogeo.probe.sharding import joined, resharded
 
 Precision = Literal["full", "training"]
@@ -62,6 +62,7 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         self.distribution = distribution or Categorical()
         self._agree = agree
         self._guard = WriteGuard()
+        self._generators: list[Any] | None = None
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -144,7 +145,10 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         read: Callable[[Tensor, int, int], Read],
     ) -> list[Read]:
         with ExitStack() as stack:
+            if self._generators is None:
+                self._generators = generators_of(module)
             stack.enter_context(fixed_randomness(module.device))
+            stack.enter_context(fixed_generators(self._generators))
             stack.enter_context(in_evaluation_mode(module))
             stack.enter_context(_silent(module))
             stack.enter_context(self._guard.protect(module))
@@ -156,8 +160,10 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
             stack.enter_context(resharded(module))
             found = []
             for start, stop, batch in inputs.calls(self.chunk):
-                output = call(module, batch) if self.logits_fn is None else self.logits_fn(module, batch)
-                found.append(read(_outputs(output, stop - start, self.distribution), start, stop))
+                with inputs.lent(batch) as given:
+                    output = call(module, given) if self.logits_fn is None else self.logits_fn(module, given)
+                    found.append(read(_outputs(output, stop - start, self.distribution), start, stop))
+        inputs.seen()
         return found
 
 
@@ -217,7 +223,7 @@ def check_values(probabilities: bool, labels: Tensor | None, classes: int, name:
         raise ConfigurationError(
             f"`Probe(labels=...)` of {name!r}: must lie in 0..{classes - 1} for the {classes} classes of the model, "
             f"got {int(labels.min())}..{int(labels.max())}; renumber the labels, or leave out samples without one (by "
-            "the ignore_index of a distribution, as in output=Categorical(ignore_index=-1)). If these are not the labels, "
+            "the ignore_index of a distribution, as in output=Categorical(ignore_index=-1)). If these are no labels, "
             "say where they are by split=lambda batch: (inputs, labels); if the model returns features rather than "
             "logits, give logits_fn=lambda module, inputs: ... that returns logits."
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
 import torch
 
-from lightning_infogeo.probe.structure import cut, map_leaves, moved, rows_of
+from lightning_infogeo.probe.structure import cut, leaves, map_leaves, moved, owned, rows_of
 
 
 class Inputs:
@@ -18,6 +19,11 @@ class Inputs:
         batches: what the model is called with.
         counts: samples of each.
         device: where to bring a batch when it is called for; None where all are there already.
+
+    Attributes:
+        batches: as given.
+        counts: as given.
+        written: whether the model writes what it is called with, so that it is given a copy; None before it was seen.
 
     Example:
         >>> inputs = Inputs([torch.zeros(3, 2), torch.zeros(2, 2)], [3, 2])
@@ -29,6 +35,8 @@ class Inputs:
         self.batches = list(batches)
         self.counts = list(counts)
         self._device = device
+        self.written: bool | None = None
+        self._wrote = False
         self._whole = [rows_of(batch) != count for batch, count in zip(self.batches, self.counts, strict=True)]
 
     def __len__(self) -> int:
@@ -48,6 +56,35 @@ class Inputs:
                 part = batch if last - first == count else cut(batch, first, last)
                 yield start + first, start + last, part if self._device is None else moved(part, self._device)
             start += count
+
+    @contextmanager
+    def lent(self, batch: Any) -> Iterator[Any]:
+        """Yields what to call the model with, so that nothing it does to it reaches the batch.
+
+        Nestings are its own, so that it may take something out of a mapping. Tensors are copies where it is known to
+        write them; where it is not known yet they are put back, and it is then.
+
+        Raises:
+            RuntimeError: where it writes them as it has not done before, so that they cannot be put back.
+        """
+        if self.written:
+            yield owned(batch)
+            return
+        tensors = [leaf for leaf in leaves(batch) if isinstance(leaf, torch.Tensor) and not leaf.is_inference()]
+        copies = [tensor.clone() for tensor in tensors] if self.written is None else None
+        versions = [tensor._version for tensor in tensors]
+        yield map_leaves(lambda leaf: leaf, batch)
+        changed = [k for k, tensor in enumerate(tensors) if tensor._version != versions[k]]
+        if changed and copies is None:
+            raise RuntimeError("the forward wrote its inputs, as it had not done before, so they could not be put back")
+        for k in changed:
+            tensors[k].copy_((copies or tensors)[k])
+        self._wrote |= bool(changed)
+
+    def seen(self) -> None:
+        """Takes note that all batches were lent once."""
+        if self.written is None:
+            self.written = self._wrote
 
     def largest(self, most: int) -> int:
         """Returns the samples of the largest call that could be made smaller; 1 where none can."""

@@ -49,7 +49,8 @@ def labels_of(given: Sequence[Any], counts: Sequence[int]) -> Labels:
     if any(labels.is_floating_point() for labels in found):
         # As losses of yes or no want them, NaN where neither is known.
         binary = all(bool(((labels == 0) | (labels == 1) | labels.isnan()).all()) for labels in found)
-        if not binary and all(_are_probabilities(labels) for labels in found):
+        soft = [_are_probabilities(labels) for labels in found if labels.is_floating_point()]
+        if not binary and all(soft):  # also where only some batches are mixed
             return Labels(None, missing=f"they are probabilities of classes (soft labels, {dtype})")
         if not binary and not all(_is_index_map(labels) for labels in found):
             raise ValueError(_no_indices(found[0], counts[0]))

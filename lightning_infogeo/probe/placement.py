@@ -49,9 +49,13 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resid
         batches = chosen.batches
     else:
         pairs: list[Pair] = []
-        owners = _owners(trainer, module)
+        owners, hooks = _owners(trainer, module)
         # Their attributes, not the code of their classes: whoever watches a hook from outside shall see it called.
-        with _as_in_validation(trainer, module), untouched(*map(vars, owners), seed=SEED) as trace:
+        with (
+            _as_in_validation(trainer, module),
+            untouched(*map(vars, owners), seed=SEED) as trace,
+            untouched(*hooks, seed=SEED, generators_alone=True),
+        ):
             for batch, own in zip(chosen.batches, probe.batches, strict=True):
                 made = _passed(owned(batch) if owners else batch, trainer, module, chosen.dataloader_idx)
                 pair = split(made, None if chosen.given else chosen.by, partial(takes_only_by_name, module))
@@ -87,12 +91,13 @@ def _as_in_validation(trainer: pl.Trainer, module: pl.LightningModule) -> Iterat
         trainer.state.stage = stage
 
 
-def _owners(trainer: pl.Trainer, module: pl.LightningModule) -> list[Any]:
-    """Returns module and datamodule where a hook is the user's own: it may change batches, and attributes, in place."""
+def _owners(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[list[Any], list[Any]]:
+    """Returns module and datamodule, and their hooks, where one is the user's own: it may change what it is given."""
     owners = [owner for owner in (module, getattr(trainer, "datamodule", None)) if owner is not None]
     hooks = [getattr(owner, hook) for owner in owners for hook in _HOOKS if hasattr(owner, hook)]
     lightning = ("lightning.", "pytorch_lightning.")
-    return owners if any(not (hook.__module__ or "").startswith(lightning) for hook in hooks) else []
+    own = [getattr(hook, "__func__", hook) for hook in hooks if not (hook.__module__ or "").startswith(lightning)]
+    return (owners, own) if own else ([], [])
 
 
 def _passed(batch: Any, trainer: pl.Trainer, module: pl.LightningModule, dataloader_idx: int) -> Any:

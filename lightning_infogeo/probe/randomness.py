@@ -3,16 +3,56 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
+
+from lightning_infogeo.probe.untouched.streams import reseed
 
 SEED = 0
 _PYTHON_STATE = random.Random(SEED).getstate()
 _NUMPY_STATE: Any = np.random.RandomState(SEED).get_state(legacy=False)
+
+
+_GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+
+
+def generators_of(module: nn.Module) -> list[Any]:
+    """Returns the random generators that a module and its submodules hold as attributes."""
+    values = (value for submodule in module.modules() for value in vars(submodule).values())
+    return list({id(value): value for value in values if isinstance(value, _GENERATORS)}.values())
+
+
+@contextmanager
+def fixed_generators(generators: Sequence[Any]) -> Iterator[None]:
+    """Seeds generators; on leaving, however, they are as they were before."""
+    before = [_state(generator) for generator in generators]
+    try:
+        for generator in generators:
+            reseed(getattr(generator, "bit_generator", generator), SEED)
+        yield
+    finally:
+        for generator, state in zip(generators, before, strict=True):
+            _restore(generator, state)
+
+
+def _state(generator: Any) -> Any:
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.getstate() if isinstance(generator, random.Random) else generator.get_state()
+
+
+def _restore(generator: Any, state: Any) -> None:
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    elif isinstance(generator, random.Random):
+        generator.setstate(state)
+    else:
+        generator.set_state(state)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -184,14 +185,15 @@ def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: fl
     batch_sampler, dataset, collate = loader.batch_sampler, loader.dataset, loader.collate_fn
     total: int | None = None
     if batch_sampler is None:
-        entries = _entries(loader.sampler, dataset)
+        entries = _entries(loader.sampler, read)
         _not_empty(entries)
         first = collate(dataset[entries[0]])
         count = max(1, _count(first, by, None))
         each = nbytes(first) / count
         units, place = _spaced(entries, -(-_target(amount, each, count) // count)), "sampler"
     elif type(batch_sampler) is BatchSampler:
-        population = _population(batch_sampler.sampler, dataset)
+        most = MOST_DRAWN if read == float("inf") else int(read) * batch_sampler.batch_size
+        population = _population(batch_sampler.sampler, dataset, most)
         if isinstance(batch_sampler.sampler, SequentialSampler) and read != float("inf"):
             population = population[: int(read) * batch_sampler.batch_size]
         _not_empty(population)
@@ -199,7 +201,7 @@ def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: fl
         chosen = _spaced(population, _target(amount, each, count))
         units, place = [chosen[k : k + count] for k in range(0, len(chosen), count)], "batch_sampler"
     else:
-        entries = _entries(batch_sampler, dataset)
+        entries = _entries(batch_sampler, read)
         _not_empty(entries)
         count = max(1, len(entries[0])) if isinstance(entries[0], (list, tuple)) else 1
         one = entries[0][0] if isinstance(entries[0], (list, tuple)) and entries[0] else entries[0]
@@ -277,13 +279,13 @@ def _bytes_of_one(loader: DataLoader[Any], index: Any, amount: Amount) -> float:
     return float(max(nbytes(items), nbytes(collated)))
 
 
-def _entries(sampler: Any, dataset: Any) -> Sequence[Any]:
+def _entries(sampler: Any, read: float) -> Sequence[Any]:
     """Returns what a sampler gives for each batch, in order: all of it, or a bounded part where it goes on."""
-    if isinstance(sampler, (SequentialSampler, RandomSampler)):
+    if isinstance(sampler, (SequentialSampler, RandomSampler)) and _is_as_made(sampler):
         return range(len(sampler.data_source))
     entries: list[Any] = []
     indices = 0
-    for entry in itertools.islice(sampler, min(_length(sampler), MOST_BATCHES)):
+    for entry in itertools.islice(sampler, int(min(_length(sampler), MOST_BATCHES, read))):
         entries.append(entry)
         indices += len(entry) if isinstance(entry, (list, tuple)) else 1
         if indices >= MOST_DRAWN:
@@ -291,22 +293,40 @@ def _entries(sampler: Any, dataset: Any) -> Sequence[Any]:
     return entries
 
 
-def _population(sampler: Any, dataset: Any) -> Sequence[int]:
-    """Returns the indices a sampler draws from, in order; reads it only where its kind is not known."""
-    if isinstance(sampler, (SequentialSampler, RandomSampler)):
-        return range(len(sampler.data_source))
-    if isinstance(sampler, SubsetRandomSampler):
-        return sorted(int(index) for index in sampler.indices)
-    if isinstance(sampler, WeightedRandomSampler):
-        return [int(index) for index in sampler.weights.nonzero().flatten()]
-    if isinstance(sampler, DistributedSampler):
-        inner = getattr(sampler.dataset, "_sampler", None)  # lightning wraps a sampler of the user's own
-        return range(_length(dataset)) if inner is None else _population(inner, dataset)
-    drawn = list(itertools.islice(sampler, min(_length(dataset), _length(sampler), MOST_DRAWN)))
+def _population(sampler: Any, dataset: Any, most: int) -> Sequence[int]:
+    """Returns the indices a sampler draws from, in order; reads at most so many, and only where it has to."""
+    known = _known(sampler, dataset)
+    if known is not None and _is_as_made(sampler):
+        return known
+    try:
+        drawn = list(itertools.islice(sampler, min(_length(dataset), _length(sampler), MOST_DRAWN, most)))
+    except Exception:
+        if known is None:
+            raise
+        return known
     try:
         return sorted({int(index) for index in drawn})
     except (TypeError, ValueError):  # indices of another kind, such as pairs
         return drawn
+
+
+def _known(sampler: Any, dataset: Any) -> Sequence[int] | None:
+    """Returns what a sampler of torch's or Lightning's draws from, without reading it; None for any other."""
+    if isinstance(sampler, (SequentialSampler, RandomSampler)):
+        return range(len(sampler.data_source))
+    if isinstance(sampler, SubsetRandomSampler):
+        return sorted(torch.as_tensor(sampler.indices).tolist())
+    if isinstance(sampler, WeightedRandomSampler):
+        return torch.as_tensor(sampler.weights).nonzero().flatten().tolist()
+    if isinstance(sampler, DistributedSampler):
+        inner = getattr(sampler.dataset, "_sampler", None)  # lightning wraps a sampler of the user's own
+        return range(_length(dataset)) if inner is None else _population(inner, dataset, MOST_DRAWN)
+    return None
+
+
+def _is_as_made(sampler: Any) -> bool:
+    """Whether a sampler draws by the method of the class that its kind is known by."""
+    return str(type(sampler).__iter__.__module__).startswith(("torch.", "lightning.", "pytorch_lightning."))
 
 
 def _length(sized: Any) -> int:

@@ -97,11 +97,22 @@ def nbytes(structure: Any) -> int:
             continue
         seen.add(id(one))
         if isinstance(one, (Tensor, np.ndarray)):
-            total += int(one.nbytes)
+            total += _nbytes(one)
+        elif isinstance(one, (str, bytes)):
+            total += len(one)
+        elif is_plain(one):
+            total += sum(len(item) for item in one if isinstance(item, (str, bytes)))
         elif not is_leaf(one):
             inside = list(parts_of(one))
             waiting += inside or list(getattr(one, "__dict__", {}).values())
     return total
+
+
+def _nbytes(array: Any) -> int:
+    if isinstance(array, Tensor) and (array.is_nested or array.layout != torch.strided):
+        values: Any = array.values() if array.layout != torch.sparse_coo else array._values()
+        return int(values.nbytes)
+    return int(array.nbytes)
 
 
 def rows_of(structure: Any) -> int | None:

@@ -119,7 +119,7 @@ def a_parameter():
 class Statistics(torch.nn.Module):
     def __init__(self):
         super().__init__()
-        self.register_buffer("big", torch.zeros(2**19))
+        self.register_buffer("big", torch.zeros(2**22))
 
 
 def count(holder):
@@ -145,7 +145,7 @@ def held_in_a_frame():
     ("make", "read", "named"),
     [
         (lambda: Holder(file=io.BytesIO(b"abc")), close, "file (io.BytesIO)"),
-        (lambda: Holder(big=torch.zeros(2**19)), too_large, "big (torch.Tensor)"),
+        (lambda: Holder(big=torch.zeros(2**22)), too_large, "big (torch.Tensor)"),
         (
             lambda: Holder(big=torch.nn.Parameter(torch.zeros(2), False)),
             too_large,

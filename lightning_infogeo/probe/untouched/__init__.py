@@ -5,3 +5,4 @@ from lightning_infogeo.probe.untouched.queues import queues_of as queues_of
 from lightning_infogeo.probe.untouched.spent import used_up as used_up
 from lightning_infogeo.probe.untouched.trace import Trace as Trace
 from lightning_infogeo.probe.untouched.trace import untouched as untouched
+from lightning_infogeo.probe.untouched.walk import VISITED as VISITED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import sys
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -100,10 +101,12 @@ class Function(Sort):
         raise TypeError
 
     def _globals(
-        self, namespace: dict[str, Any], looked_up: frozenset[str], names: frozenset[str]
+        self, namespace: dict[str, Any], looked_up: frozenset[str], names: frozenset[str], imported: frozenset[str]
     ) -> Iterator[tuple[dict[str, Any], str, Any]]:
         """Yields the globals looked up, of the module and of modules that it names by ``module.name``."""
-        spaces, seen = [namespace], {id(namespace)}
+        modules = [sys.modules[name] for name in imported if name in sys.modules and origin(name) != CORE]
+        spaces = [namespace, *(vars(module) for module in modules if vars(module) is not namespace)]
+        seen = {id(space) for space in spaces}
         while spaces:
             space = spaces.pop()
             whose = origin(space.get("__name__"))
@@ -169,17 +172,22 @@ def _whose(kind: type) -> int:
     return LIBRARY if is_module_of_lightning(kind) else origin(module_of(kind))
 
 
-def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
-    """Returns the globals that code, and code written inside it, looks up; and all names in it, attributes too."""
+def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Returns the globals that code, and code written inside it, looks up; all names in it; the modules it imports."""
     looked_up: set[str] = set()
     names: set[str] = set()
+    imported: set[str] = set()
     left = [code]
     while left:
         one = left.pop()
         names.update(one.co_names)
-        looked_up.update(i.argval for i in dis.get_instructions(one) if i.opname.endswith(("_GLOBAL", "_NAME")))
+        for step in dis.get_instructions(one):
+            if step.opname == "IMPORT_NAME":
+                imported.add(step.argval)
+            elif step.opname.endswith(("_GLOBAL", "_NAME")):
+                looked_up.add(step.argval)
         left += [constant for constant in one.co_consts if isinstance(constant, types.CodeType)]
-    return frozenset(looked_up), frozenset(names)
+    return frozenset(looked_up), frozenset(names), frozenset(imported)
 
 
 def _global_name(namespace: dict[str, Any], name: str) -> Absolute:

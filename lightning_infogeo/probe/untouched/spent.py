@@ -14,7 +14,7 @@ import threading
 import types
 from typing import Any
 
-from torch.utils.data.dataloader import _BaseDataLoaderIter
+from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 
 from lightning_infogeo.probe.untouched.kinds import FILES
 from lightning_infogeo.probe.untouched.sorts import module_of, mro_of, qualname_of
@@ -63,8 +63,8 @@ def _is_used_up(one: Any, stream: bool) -> bool:
     mro = mro_of(kind)
     if kind is types.GeneratorType:
         return one.gi_frame is not None
-    if not stream:
-        return _is_iterator(one, mro)
+    if not stream:  # a loader may keep the iterator of its workers, which training reads on
+        return _MultiProcessingDataLoaderIter in mro or _is_iterator(one, mro)
     if not _CONSUMED.isdisjoint(mro) or any((module_of(base), qualname_of(base)) in _BY_NAME for base in mro):
         return True
     if threading.Thread in mro:

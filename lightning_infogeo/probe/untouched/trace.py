@@ -11,7 +11,13 @@ from torch.utils.data import DataLoader
 
 from lightning_infogeo.probe.untouched.memory import other_processes
 from lightning_infogeo.probe.untouched.sorts import mro_of
-from lightning_infogeo.probe.untouched.streams import REPLACED, copied_iterator, place_of_iterator, reseed
+from lightning_infogeo.probe.untouched.streams import (
+    REPLACED,
+    TorchGenerator,
+    copied_iterator,
+    place_of_iterator,
+    reseed,
+)
 from lightning_infogeo.probe.untouched.walk import Memory, Walk
 
 
@@ -24,7 +30,8 @@ class Trace:
         cut: whether there was more to visit than is visited, so that nothing is known of the rest.
     """
 
-    def __init__(self, roots: tuple[Any, ...]) -> None:
+    def __init__(self, roots: tuple[Any, ...], generators_alone: bool = False) -> None:
+        self._alone = generators_alone
         self.changed: list[str] = []
         self._walk = Walk(roots)
         self.unseen = self._walk.unseen
@@ -35,7 +42,7 @@ class Trace:
         self._copies = [
             (one, copied_iterator(one), place_of_iterator(one))
             for one in self._walk.objects
-            if type(one) in REPLACED and copied_iterator(one) is not None
+            if not generators_alone and type(one) in REPLACED and copied_iterator(one) is not None
         ]
 
     def begin(self, seed: int | None) -> None:
@@ -50,7 +57,10 @@ class Trace:
     def put_back(self) -> None:
         """Puts back what changed, and compares it once more."""
         self._end_workers()
-        touched = [memory for memory in self._walk.memories if self._differs(memory)]
+        watched = [
+            memory for memory in self._walk.memories if not self._alone or isinstance(memory.sort, TorchGenerator)
+        ]
+        touched = [memory for memory in watched if self._differs(memory)]
         for memory in touched:
             self._put_back(memory)
         still = [memory.node for memory in touched if self._differs(memory)]
@@ -95,7 +105,7 @@ class Trace:
 
 
 @contextmanager
-def untouched(*roots: Any, seed: int | None = None) -> Iterator[Trace]:
+def untouched(*roots: Any, seed: int | None = None, generators_alone: bool = False) -> Iterator[Trace]:
     """Leaves all that can be reached from the roots as it was, however the block ends.
 
     State is remembered before and put back in place after: attributes, elements of containers, random generators,
@@ -109,6 +119,7 @@ def untouched(*roots: Any, seed: int | None = None) -> Iterator[Trace]:
         roots: from which everything can be reached.
         seed: for the random generators found, so that the block draws the same whatever was drawn before it; None to
             leave them where they are.
+        generators_alone: whether only random generators are put back.
 
     Example:
         >>> class Data:
@@ -123,7 +134,7 @@ def untouched(*roots: Any, seed: int | None = None) -> Iterator[Trace]:
         >>> data.reads, trace.changed
         (0, [])
     """
-    trace = Trace(roots)
+    trace = Trace(roots, generators_alone)
     trace.begin(seed)
     try:
         yield trace

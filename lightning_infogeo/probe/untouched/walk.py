@@ -16,7 +16,7 @@ from lightning_infogeo.probe.untouched.streams import REPLACED
 VISITED = 100_000
 """The most objects that one walk visits."""
 
-EACH = 2**20
+EACH = 12 * 2**20
 """Bytes of an array, tensor or buffer up to which it is copied."""
 
 COPIED = 2**26
@@ -115,6 +115,7 @@ class Walk:
             parent, sort, keys, values = self._later.pop(0)
             if len(self.objects) + len(values) > VISITED:
                 self.unseen.append(f"{self.name(parent)}: {len(values):,} records")
+                self.cut |= not set(map(type, values)) <= _RECORDS
             else:
                 self._append(parent, sort, keys, values)
 
@@ -167,9 +168,9 @@ class Walk:
         if sort is not None and len(values) > LONG:
             if only_plain(values):
                 return
-            if set(map(type, values)) <= _RECORDS:
-                self._later.append((parent, sort, keys, values))
-                return
+            # Samples, most likely: transforms and whatever else may draw numbers come first.
+            self._later.append((parent, sort, keys, values))
+            return
         self._append(parent, sort, keys, values)
 
     def _append(self, parent: int, sort: Sort | None, keys: Iterable[Any], values: Collection[Any]) -> None:
