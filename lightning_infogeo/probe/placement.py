@@ -56,9 +56,18 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resid
             untouched(*map(vars, owners), seed=SEED) as trace,
             untouched(*hooks, seed=SEED, generators_alone=True),
         ):
-            for batch, own in zip(chosen.batches, probe.batches, strict=True):
+
+            def passed(batch: Any) -> Pair:
                 made = _passed(owned(batch) if owners else batch, trainer, module, chosen.dataloader_idx)
-                pair = split(made, None if chosen.given else chosen.by, partial(takes_only_by_name, module))
+                return split(made, None if chosen.given else chosen.by, partial(takes_only_by_name, module))
+
+            first = passed(chosen.batches[0])
+            each = nbytes(first.inputs) / probe.counts[0]
+            if owners and chosen.nbytes is not None and each * len(probe) > chosen.nbytes:
+                chosen.thin(each)
+                probe = chosen.probe
+            for index, (batch, own) in enumerate(zip(chosen.batches, probe.batches, strict=True)):
+                pair = passed(batch) if index else first
                 inputs = pair.inputs if on_host or stays else moved(pair.inputs, torch.device("cpu"))
                 same = (on_host or not stays) and _same(inputs, own)
                 pairs.append(pair._replace(inputs=own if same else inputs))

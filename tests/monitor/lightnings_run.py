@@ -18,7 +18,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-CASE, FOLDER, PACKAGE, ORDER = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]
+if __name__ == "__main__":
+    CASE, FOLDER, PACKAGE, ORDER = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]
+else:  # looked through for doctests, of which there are none
+    CASE, FOLDER, PACKAGE, ORDER = "", Path(), "lightning.pytorch", ""
 NAMES = ("lightning", "lightning_fabric", "pytorch_lightning")
 if ORDER == "before":
     import lightning_infogeo as ig

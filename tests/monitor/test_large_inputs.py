@@ -1,5 +1,7 @@
 """Inputs count in ``memory``: fewer samples where they are large, one copy on the host, and it is said."""
 
+import logging
+
 import pytest
 import torch
 from torch import nn
@@ -35,6 +37,16 @@ class Stream(IterableDataset):
 class Sees(Classifier):
     def __init__(self):
         super().__init__(nn.Sequential(nn.AvgPool2d(SIDE), nn.Flatten(), nn.Linear(1, 10)))
+
+
+@pytest.fixture(autouse=True)
+def _lines_are_written():
+    """Other tests may have silenced Lightning's log, and with it the lines that are looked for here."""
+    log = logging.getLogger("lightning.pytorch")
+    before = log.level
+    log.setLevel(logging.INFO)
+    yield
+    log.setLevel(before)
 
 
 def storages(*structures):
@@ -92,6 +104,40 @@ def test_there_is_one_copy_of_them_on_the_host(model, tmp_path):
     if model is Halves:  # no second time through the hooks
         again = place(chosen, trainer([], tmp_path), model(), resident=0)
         assert all(torch.equal(a, b) for a, b in zip(inputs.batches, again.batches, strict=True))
+
+
+class Bytes(Dataset):
+    """Images as they are stored, a quarter of what the model gets."""
+
+    def __len__(self):
+        return 600
+
+    def __getitem__(self, index):
+        return torch.full((1, SIDE, SIDE), index % 256, dtype=torch.uint8), index % 10
+
+
+class Converts(Sees):
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        return batch[0].float() / 255, batch[1]
+
+
+def test_what_hooks_make_larger_counts_as_it_is_then(tmp_path):
+    monitor = InfoGeometryMonitor(memory="4MB", embedding=False)
+    fit(monitor, tmp_path, Converts, train=DataLoader(Bytes(), 8), val=False, max_steps=2)
+    assert len(monitor.followed["train"]) == 8_000_000 // (EACH * 8) * 8
+
+
+class Described(Dataset):
+    def __len__(self):
+        return 600
+
+    def __getitem__(self, index):
+        return {"x": torch.full((1, SIDE, SIDE), index / 600), "y": index % 10, "file": "x" * 2**20}
+
+
+def test_strings_count_too():
+    chosen = choose(DataLoader(Described(), batch_size=4), Amount(512, 20 * 2**20))
+    assert 12 <= len(chosen.probe) <= 20
 
 
 def test_small_ones_stay_as_they_came_too(tmp_path):

@@ -3,17 +3,28 @@
 import logging
 from types import SimpleNamespace
 
+import lightning.pytorch as pl
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, TensorDataset
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor
 from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
 
 N = 48
+
+
+@pytest.fixture(autouse=True)
+def _lines_are_written():
+    """Other tests may have silenced Lightning's log, and with it the lines that are looked for here."""
+    log = logging.getLogger("lightning.pytorch")
+    before = log.level
+    log.setLevel(logging.INFO)
+    yield
+    log.setLevel(before)
 
 
 class Judged(Classifier):
@@ -353,6 +364,96 @@ def test_inputs_and_labels_are_those_after_the_hooks(change, tmp_path):
             return (batch["x"], batch["label"]) if isinstance(batch, dict) else batch
 
     agrees(lambda: Reads(change), train_loader(N), tmp_path)
+
+
+class InPlace(Judged):
+    def forward(self, x):
+        return self.net(x.sub_(0.3).mul_(2))
+
+    def training_step(self, batch, batch_idx):
+        return cross_entropy(self(batch[0].clone()), batch[1])
+
+    def half_loss(self, loader):
+        with torch.no_grad():
+            losses = [cross_entropy(self(x.clone()), y, reduction="sum").item() for x, y in loader]
+        return sum(losses) / N / 2
+
+
+class Pops(Keywords):
+    def forward(self, inputs):
+        return self.net(inputs.pop("input_ids") * inputs.pop("attention_mask"))
+
+
+@pytest.mark.parametrize("model", [InPlace, Pops])
+def test_a_forward_that_takes_its_inputs_apart_gets_the_same_every_time(model, tmp_path):
+    if model is Pops:
+        items = Rows(lambda i, x, y: {"input_ids": x, "attention_mask": torch.ones(64), "labels": y})
+        agrees(model, DataLoader(items, 10), tmp_path)
+        return
+    agrees(model, train_loader(N), tmp_path)
+    still = InfoGeometryMonitor(schedule=1)
+    fit(still, tmp_path, lambda: InPlace(lr=0.0, optimizer=torch.optim.SGD), val=False, max_steps=3)
+    assert still.trajectories["train"].displacement.abs().max() == 0
+
+
+class Drawing(Judged):
+    """Draws from a generator of its own, also in evaluation."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(3)
+
+    def forward(self, x):
+        return self.net(x + 0.1 * torch.rand(1, generator=self.generator))
+
+
+DRAWS = torch.Generator()
+
+
+class HookDraws(Judged):
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        return batch[0] + torch.rand(1, generator=DRAWS), batch[1]
+
+
+class LateData(pl.LightningDataModule):
+    """Whoever asks for the validation set moves the generator that training reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(5)
+
+    def train_dataloader(self):
+        return DataLoader(DATA, batch_size=8, shuffle=True, generator=self.generator)
+
+    def val_dataloader(self):
+        torch.rand(1, generator=self.generator)
+        return val_loader()
+
+
+@pytest.mark.parametrize("case", ["model", "hook", "data module"])
+def test_generators_of_models_hooks_and_data_modules_stay_where_they_are(case, tmp_path):
+    trained = []
+    for monitors in ([], [InfoGeometryMonitor(schedule=2)]):
+        DRAWS.manual_seed(1)
+        model = {"model": Drawing, "hook": HookDraws, "data module": Judged}[case]
+        data = {"datamodule": LateData()} if case == "data module" else {"train": train_loader(N), "val": False}
+        made = fit(monitors, tmp_path, model, max_steps=20, max_epochs=4, check_val_every_n_epoch=2, **data)
+        trained.append(list(made.lightning_module.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(*trained, strict=True))
+
+
+class Few(RandomSampler):
+    def __iter__(self):
+        return iter(range(30, 46))
+
+    def __len__(self):
+        return 16
+
+
+def test_a_sampler_that_draws_otherwise_than_its_kind_is_read(tmp_path):
+    monitor = InfoGeometryMonitor()
+    fit(monitor, tmp_path, train=DataLoader(DATA, 8, sampler=Few(DATA)), val=False, max_steps=2)
+    assert torch.equal(monitor.followed["train"].inputs, IMAGES[30:46])
 
 
 def soft(items):
