@@ -29,7 +29,7 @@ REASONS = [
     ),
     Reason(
         ANY,
-        REFUSED + r"training reads \d+ loaders at once",
+        REFUSED + r"training reads ([2-9]|\d\d+) loaders at once",
         "Training reads several loaders at once, so it cannot be told what the model is called with: refused.",
     ),
     Reason(
@@ -50,7 +50,7 @@ REASONS = [
     ),
     Reason(
         ANY,
-        REFUSED + r"(is its own iterator|can be read only once|cannot pickle 'generator')",
+        REFUSED + r"(can be read only once|cannot pickle 'generator')",
         "The data are a generator, which can be read only once: refused.",
     ),
     Reason(

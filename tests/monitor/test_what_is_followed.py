@@ -442,6 +442,29 @@ def test_generators_of_models_hooks_and_data_modules_stay_where_they_are(case, t
     assert all(torch.equal(a, b) for a, b in zip(*trained, strict=True))
 
 
+class InWorkers(Dataset):
+    """Reads only where a worker has been set up for it."""
+
+    def __init__(self):
+        self.handle = None
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, index):
+        return self.handle[index]
+
+
+def open_handle(worker):
+    torch.utils.data.get_worker_info().dataset.handle = DATA
+
+
+def test_data_that_only_workers_can_read_are_refused_and_it_is_said_why(tmp_path):
+    loader = DataLoader(InWorkers(), batch_size=8, num_workers=1, worker_init_fn=open_handle)
+    with pytest.raises(ConfigurationError, match=r"without workers and their worker_init_fn.*Probe\(inputs, labels\)"):
+        fit(InfoGeometryMonitor(), tmp_path, train=loader, val=False, max_steps=2)
+
+
 class Few(RandomSampler):
     def __iter__(self):
         return iter(range(30, 46))
