@@ -103,9 +103,8 @@ def choose(
     running = set(threading.enumerate())
     with fixed_randomness(torch.device("cpu")), untouched(source, seed=SEED) as trace, handed_back(queues):
         drawn = draw(source, amount, by, loader=loader, read=read, batch_size=batch_size)
-    trace.changed += [
-        f"a thread that it left running ({one.name})" for one in threading.enumerate() if one not in running
-    ]
+    left = (one.name for one in threading.enumerate() if one not in running)
+    trace.changed += [f"a thread that it left running ({name})" for name in left]
     told(trace, f"reading `{type(source).__name__}`")
     probe = Probe.of([_inputs(batch, by) for batch in drawn.batches], drawn.counts)
     size = f"{len(probe)}" if drawn.total is None else f"{len(probe)} of {drawn.total:,}"

@@ -1,4 +1,5 @@
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -22,7 +23,9 @@ from torch.utils.data import (
 from lightning_infogeo import ConfigurationError, Probe
 from lightning_infogeo.probe.choosing import choose as choosing
 from lightning_infogeo.probe.sampling import Amount
+from lightning_infogeo.probe.untouched import walk
 from tests.classifiers import Augmented, random_streams
+from tests.probe import hiding_places_in_code
 
 N = 100
 DATA = TensorDataset(torch.arange(N).float().unsqueeze(1), torch.arange(N) % 4)
@@ -343,3 +346,54 @@ def test_samplers_of_a_known_kind_are_not_read():
 
     assert indices(DataLoader(DATA, 8, sampler=Trap(DATA))) == list(range(0, 100, 10))
     assert indices(DataLoader(DATA, 8, sampler=SequentialSampler(DATA))) == list(range(0, 100, 10))
+
+
+def test_a_thread_that_reading_leaves_running_is_named():
+    ended = threading.Event()
+
+    class Prefetching:
+        def __iter__(self):
+            threading.Thread(target=ended.wait, name="prefetch", daemon=True).start()
+            yield from DataLoader(DATA, batch_size=8)
+
+    with pytest.warns(UserWarning, match=r"a thread that it left running \(prefetch\).*probes=Probe"):
+        choose(Prefetching(), 8)
+    ended.set()
+
+
+class Sample:
+    """An object of which there are many."""
+
+    def __init__(self, index):
+        self.index = index
+
+
+class Many(Noisy):
+    def __init__(self, count):
+        super().__init__()
+        self.samples = [Sample(index) for index in range(count)]
+
+
+def test_more_objects_than_are_looked_at_are_told_of_and_transforms_come_first(monkeypatch):
+    monkeypatch.setattr(walk, "VISITED", 3000)
+    data = Many(5000)
+    before = data.generator.bit_generator.state
+    with pytest.warns(UserWarning, match="more objects than are looked at"):
+        choose(DataLoader(data, batch_size=4), 4)
+    assert data.generator.bit_generator.state == before
+    choose(DataLoader(Many(1000), batch_size=4), 4)  # without a word
+
+
+def test_a_module_that_is_imported_where_it_is_needed_is_put_back():
+    class Imports(Dataset):
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, index):
+            from tests.probe import hiding_places_in_code
+
+            return torch.tensor([hiding_places_in_code.RNG.random()]), 0
+
+    before = hiding_places_in_code.RNG.bit_generator.state
+    choose(DataLoader(Imports(), batch_size=4), 8)
+    assert hiding_places_in_code.RNG.bit_generator.state == before
