@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-if __name__ == "__main__":
+if sys.argv[0].endswith("lightnings_run.py"):  # also in processes that are spawned
     CASE, FOLDER, PACKAGE, ORDER = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]
 else:  # looked through for doctests, of which there are none
     CASE, FOLDER, PACKAGE, ORDER = "", Path(), "lightning.pytorch", ""
