@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 import torch
 
@@ -14,3 +16,13 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def lines_are_written():
+    """Other tests may have silenced Lightning's log, and with it the lines that say what is followed."""
+    log = logging.getLogger("lightning.pytorch")
+    before = log.level
+    log.setLevel(logging.INFO)
+    yield
+    log.setLevel(before)

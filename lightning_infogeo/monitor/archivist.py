@@ -20,7 +20,7 @@ from lightning_infogeo.monitor.neurons import ROOM, Neurons
 from lightning_infogeo.monitor.place import Place, place, unused
 from lightning_infogeo.monitor.processes import first_process_decides
 from lightning_infogeo.monitor.settings import ArchiveSettings
-from lightning_infogeo.probe import ConfigurationError, Probe, leaves, same_labels
+from lightning_infogeo.probe import ConfigurationError, Probe, nbytes, same_labels
 from lightning_infogeo.report import Mailbox
 from lightning_infogeo.trajectory import Trajectory
 
@@ -271,14 +271,14 @@ class Archivist(Portable, left_behind={"_background": None, "_mail": {}, "_arriv
     def _stored(self, probe: Probe) -> tuple[dict[str, Any], list[np.ndarray[Any, Any]]] | None:
         assert self.settings is not None
         wanted = self.settings.store_inputs
-        size = sum(leaf.nbytes for leaf in leaves(probe.inputs) if isinstance(leaf, Tensor))
-        if wanted is False or (wanted is None and size > SMALL):
+        if wanted is False or (wanted is None and nbytes(probe.batches) > SMALL):
             return None
-        stored = to_arrays(probe.inputs)
+        stored = to_arrays(probe.inputs) if probe.joinable else None
         if stored is None and wanted:
             raise ConfigurationError(
                 "`ArchiveSettings(store_inputs=True)`: the inputs of the probe are not tensors or strings in lists, "
-                "tuples and dicts, and cannot be stored without pickling them."
+                "tuples and dicts, and cannot be stored without pickling them; or they are batches of varying shape, "
+                "which cannot be one. Leave store_inputs=None."
             )
         return stored
 

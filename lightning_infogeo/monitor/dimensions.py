@@ -22,9 +22,12 @@ def dimensions_of(
     """Returns what there is to say of those probes whose inputs are one floating tensor of at most so many features."""
     found = {}
     for name, probe in probes.items():
-        inputs, trajectory = probe.inputs, trajectories[name]
-        plain = isinstance(inputs, Tensor) and inputs.is_floating_point() and bool(inputs.isfinite().all())
-        if not plain or probe.labels is None or probe.labels.dim() != 1 or inputs[0].numel() > features:
+        first, trajectory = probe.batches[0], trajectories[name]
+        plain = isinstance(first, Tensor) and first.is_floating_point() and first[0].numel() <= features
+        if not plain or not probe.joinable or probe.labels is None or probe.labels.dim() != 1:
+            continue
+        inputs = probe.inputs
+        if not bool(inputs.isfinite().all()):
             continue
         history = trajectory.history if trajectory.kept else None
         if history is None or len(history.steps) < _LEAST:

@@ -11,7 +11,16 @@ from torch import Tensor
 
 from lightning_infogeo.lightnings import MisconfigurationException
 from lightning_infogeo.probe.labels import NONE, Labels, labels_of
-from lightning_infogeo.probe.structure import concatenate, is_plain, leaves, owned, parts_of, rows_of
+from lightning_infogeo.probe.structure import (
+    concatenate,
+    is_dense,
+    is_plain,
+    leaves,
+    owned,
+    parts_of,
+    rows_of,
+    values_of,
+)
 
 
 class ConfigurationError(MisconfigurationException, ValueError):
@@ -79,7 +88,12 @@ class Probe:
         """The inputs: one structure of all N samples, or where batches cannot be joined, a list of these."""
         if len(self.batches) == 1:
             return self.batches[0]
-        return concatenate(self.batches) if _joinable(self.batches, self.counts) else list(self.batches)
+        return concatenate(self.batches) if self.joinable else list(self.batches)
+
+    @property
+    def joinable(self) -> bool:
+        """Whether all batches can be written one after the other, each sample staying what it is."""
+        return len(self.batches) == 1 or _joinable(self.batches, self.counts)
 
     @property
     def labels(self) -> Tensor | None:
@@ -156,10 +170,11 @@ def _fingerprint(batches: Sequence[Any]) -> str:
     """Of batches that can be joined it is that of the whole, whatever the batches are."""
     digest = hashlib.sha256(type(batches[0]).__name__.encode())
     columns = [list(leaves(batch)) for batch in batches]
+    dense = all(is_dense(leaf) or not isinstance(leaf, Tensor) for column in columns for leaf in column)
     whole = all(rows_of(batch) is not None for batch in batches) and all(
         [_form(a) for a in column] == [_form(a) for a in columns[0]] for column in columns
     )
-    if len(batches) > 1 and not whole:
+    if not dense or (len(batches) > 1 and not whole):
         for batch in batches:
             for content in _contents(batch):
                 digest.update(content)
@@ -180,9 +195,9 @@ def _fingerprint(batches: Sequence[Any]) -> str:
 
 def _contents(structure: Any, depth: int = 0) -> Iterator[bytes]:
     """Yields all that tells two batches apart, also what objects such as graphs hold in attributes."""
-    if isinstance(structure, Tensor) and structure.layout == torch.strided:
-        yield f"{structure.dtype}{tuple(structure.shape)}".encode()
-        yield _bytes(structure)
+    if isinstance(structure, Tensor):
+        yield f"{structure.dtype}{tuple(structure.shape) if is_dense(structure) else structure.layout}".encode()
+        yield _bytes(values_of(structure))
     elif structure is None or isinstance(structure, (str, bytes, int, float)) or is_plain(structure):
         yield repr(structure).encode()
     else:

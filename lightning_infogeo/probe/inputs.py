@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from lightning_infogeo.probe.structure import cut, leaves, map_leaves, moved, owned, rows_of
+from lightning_infogeo.probe.structure import contents_of, cut, lent, map_leaves, moved, owned, rows_of
 
 
 class Inputs:
@@ -61,8 +61,8 @@ class Inputs:
     def lent(self, batch: Any) -> Iterator[Any]:
         """Yields what to call the model with, so that nothing it does to it reaches the batch.
 
-        Nestings are its own, so that it may take something out of a mapping. Tensors are copies where it is known to
-        write them; where it is not known yet they are put back, and it is then.
+        Nestings and objects are its own, so that it may take something out of a mapping or put something into a graph.
+        Tensors are copies where it is known to write them; where it is not known yet they are put back, and it is then.
 
         Raises:
             RuntimeError: where it writes them as it has not done before, so that they cannot be put back.
@@ -70,10 +70,10 @@ class Inputs:
         if self.written:
             yield owned(batch)
             return
-        tensors = [leaf for leaf in leaves(batch) if isinstance(leaf, torch.Tensor) and not leaf.is_inference()]
+        tensors = [one for one in contents_of(batch) if isinstance(one, torch.Tensor) and not one.is_inference()]
         copies = [tensor.clone() for tensor in tensors] if self.written is None else None
         versions = [tensor._version for tensor in tensors]
-        yield map_leaves(lambda leaf: leaf, batch)
+        yield lent(batch)
         changed = [k for k, tensor in enumerate(tensors) if tensor._version != versions[k]]
         if changed and copies is None:
             raise RuntimeError("the forward wrote its inputs, as it had not done before, so they could not be put back")

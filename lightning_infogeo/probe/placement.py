@@ -18,7 +18,7 @@ from lightning_infogeo.probe.inputs import Inputs
 from lightning_infogeo.probe.labels import labels_of
 from lightning_infogeo.probe.randomness import SEED, fixed_randomness
 from lightning_infogeo.probe.splitting import ADVICE, Pair, split
-from lightning_infogeo.probe.structure import leaves, moved, nbytes, owned, pinned, rows_of
+from lightning_infogeo.probe.structure import is_dense, leaves, moved, nbytes, owned, pinned
 from lightning_infogeo.probe.untouched import untouched
 
 SMALL = 2**24
@@ -73,7 +73,7 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resid
                 pairs.append(pair._replace(inputs=own if same else inputs))
         told(trace, "passing a batch through the batch-transfer hooks")
         if not chosen.given:
-            probe.counts = [_count(pair, count) for pair, count in zip(pairs, probe.counts, strict=True)]
+            probe.counts = [pair.size or count for pair, count in zip(pairs, probe.counts, strict=True)]
             _label(chosen, pairs)
         batches = [pair.inputs for pair in pairs]
     both = nbytes([batches, chosen.batches]) <= nbytes(chosen.batches) + SMALL
@@ -126,25 +126,14 @@ def _label(chosen: Chosen, pairs: list[Pair]) -> None:
     chosen.origin = pairs[0].origin
 
 
-def _count(pair: Pair, before: int) -> int:
-    labels = pair.labels
-    if hasattr(labels, "__len__") and getattr(labels, "shape", None) != ():
-        return len(labels)
-    known = rows_of(pair.inputs)
-    return before if known is None else known
-
-
 def _same(placed: Any, own: Any) -> bool:
     """Whether hooks have left a batch as it was, so that one copy of it is enough."""
     first, second = list(leaves(placed)), list(leaves(own))
     if type(placed) is not type(own) or len(first) != len(second) or not first:
         return False
     return all(
-        isinstance(a, torch.Tensor) == isinstance(b, torch.Tensor)
-        and (
-            (type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b))
-            if isinstance(a, torch.Tensor)
-            else list(a) == list(b)
-        )
+        (type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b))
+        if is_dense(a) and is_dense(b)
+        else not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor) and list(a) == list(b)
         for a, b in zip(first, second, strict=True)
     )

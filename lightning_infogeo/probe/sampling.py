@@ -245,9 +245,7 @@ def _count(batch: Any, by: Split | None, expected: int | None) -> int:
         pair = split(batch, by)
     except Exception:  # what it holds may only be known after the model's hooks
         pair = None
-    if pair is not None and hasattr(pair.labels, "__len__") and (getattr(pair.labels, "shape", None) != ()):
-        return len(pair.labels)
-    known = rows_of(batch if pair is None else pair.inputs)
+    known = rows_of(batch) if pair is None else pair.size
     if known is not None:
         return known
     if pair is not None and isinstance(pair.inputs, (list, tuple)) and not hasattr(pair.inputs, "_fields"):

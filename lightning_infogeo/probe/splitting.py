@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from lightning_infogeo.probe.batch import ConfigurationError
-from lightning_infogeo.probe.structure import fields_of, is_plain
+from lightning_infogeo.probe.structure import fields_of, is_plain, rows_of
 
 LABEL_NAMES = ("label", "labels", "y", "target", "targets")
 """Under which labels are sought in mappings, dataclasses and objects such as graphs."""
@@ -37,6 +37,13 @@ class Pair(NamedTuple):
     inputs: Any
     labels: Any
     origin: str
+
+    @property
+    def size(self) -> int | None:
+        """How many samples: as many as labels, else as the inputs can be cut into; None where neither says."""
+        if hasattr(self.labels, "__len__") and getattr(self.labels, "shape", None) != ():
+            return len(self.labels)
+        return rows_of(self.inputs)
 
 
 def split(batch: Any, by: Split | None = None, named: Callable[[Mapping[Any, Any]], bool] | None = None) -> Pair:

@@ -88,31 +88,56 @@ def pinned(structure: Any) -> Any:
     return map_leaves(lambda leaf: leaf.pin_memory() if isinstance(leaf, Tensor) else leaf, structure)
 
 
-def nbytes(structure: Any) -> int:
-    """Returns what the tensors and arrays in ``structure`` take, also those in attributes of objects such as graphs."""
-    total, waiting, seen = 0, [structure], set()
+def contents_of(structure: Any) -> Iterator[Any]:
+    """Yields tensors, arrays, strings and lists of plain values, also in attributes of objects such as graphs."""
+    waiting, seen = [structure], set()
     while waiting:
         one = waiting.pop()
         if id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, (Tensor, np.ndarray)):
-            total += _nbytes(one)
-        elif isinstance(one, (str, bytes)):
-            total += len(one)
-        elif is_plain(one):
-            total += sum(len(item) for item in one if isinstance(item, (str, bytes)))
-        elif not is_leaf(one):
+        if is_leaf(one) or isinstance(one, (str, bytes)):
+            yield one
+        else:
             inside = list(parts_of(one))
             waiting += inside or list(getattr(one, "__dict__", {}).values())
-    return total
 
 
-def _nbytes(array: Any) -> int:
-    if isinstance(array, Tensor) and (array.is_nested or array.layout != torch.strided):
-        values: Any = array.values() if array.layout != torch.sparse_coo else array._values()
-        return int(values.nbytes)
-    return int(array.nbytes)
+def lent(structure: Any) -> Any:
+    """Returns nestings and objects of their own around the same tensors, for whoever takes them apart."""
+    if _is_object(structure) and not is_leaf(structure):
+        with suppress(Exception):  # what cannot be copied is lent as it is
+            return copy.copy(structure)
+    return structure if is_leaf(structure) else _rebuilt(lent, structure)
+
+
+def nbytes(structure: Any) -> int:
+    """Returns what ``contents_of`` a structure take."""
+    return sum(_nbytes(one) for one in contents_of(structure))
+
+
+def is_dense(leaf: Any) -> bool:
+    """Returns whether something is a tensor with a number for every place of a box."""
+    return isinstance(leaf, Tensor) and leaf.layout == torch.strided and not leaf.is_nested
+
+
+def values_of(tensor: Tensor) -> Tensor:
+    """Returns the numbers that a sparse or nested tensor holds, one after the other; a dense one as it is."""
+    if is_dense(tensor):
+        return tensor
+    if tensor.layout == torch.sparse_coo:
+        return tensor._values()
+    return (
+        tensor.values() if tensor.layout != torch.strided else torch.cat([part.flatten() for part in tensor.unbind()])
+    )
+
+
+def _nbytes(one: Any) -> int:
+    if isinstance(one, Tensor):
+        return int(values_of(one).nbytes)
+    if isinstance(one, np.ndarray):
+        return int(one.nbytes)
+    return len(one) if isinstance(one, (str, bytes)) else sum(len(i) for i in one if isinstance(i, (str, bytes)))
 
 
 def rows_of(structure: Any) -> int | None:
@@ -137,8 +162,8 @@ def rows_of(structure: Any) -> int | None:
 def _measure(part: Any, sizes: set[int], lists: set[int]) -> bool:
     """Notes the first dimensions of leaves and the lengths of lists of tensors; returns whether there is but these."""
     if isinstance(part, Tensor):
-        sizes.update({len(part)} if part.dim() and part.layout == torch.strided else ())
-        return part.layout == torch.strided
+        sizes.update({len(part)} if is_dense(part) and part.dim() else ())
+        return is_dense(part)
     if is_leaf(part):
         sizes.add(len(part))
         return True

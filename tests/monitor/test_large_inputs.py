@@ -1,7 +1,5 @@
 """Inputs count in ``memory``: fewer samples where they are large, one copy on the host, and it is said."""
 
-import logging
-
 import pytest
 import torch
 from torch import nn
@@ -14,6 +12,8 @@ from lightning_infogeo.probe.placement import SMALL, place
 from lightning_infogeo.probe.sampling import Amount
 from lightning_infogeo.probe.structure import leaves, nbytes
 from tests.classifiers import Classifier, fit, trainer
+
+pytestmark = pytest.mark.usefixtures("lines_are_written")
 
 SIDE = 128
 EACH = SIDE * SIDE * 4
@@ -37,16 +37,6 @@ class Stream(IterableDataset):
 class Sees(Classifier):
     def __init__(self):
         super().__init__(nn.Sequential(nn.AvgPool2d(SIDE), nn.Flatten(), nn.Linear(1, 10)))
-
-
-@pytest.fixture(autouse=True)
-def _lines_are_written():
-    """Other tests may have silenced Lightning's log, and with it the lines that are looked for here."""
-    log = logging.getLogger("lightning.pytorch")
-    before = log.level
-    log.setLevel(logging.INFO)
-    yield
-    log.setLevel(before)
 
 
 def storages(*structures):

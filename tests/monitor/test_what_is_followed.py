@@ -1,6 +1,7 @@
 """A probe is what training feeds the model: whole trainings with every kind of batch, compared with what they read."""
 
 import logging
+from functools import partial
 from types import SimpleNamespace
 
 import lightning.pytorch as pl
@@ -11,20 +12,13 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, TensorDataset
 
-from lightning_infogeo import ConfigurationError, InfoGeometryMonitor
+from lightning_infogeo import ArchiveSettings, ConfigurationError, InfoGeometryMonitor
+from lightning_infogeo.archive import Archive, ArchiveError
 from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
 
+pytestmark = pytest.mark.usefixtures("lines_are_written")
+
 N = 48
-
-
-@pytest.fixture(autouse=True)
-def _lines_are_written():
-    """Other tests may have silenced Lightning's log, and with it the lines that are looked for here."""
-    log = logging.getLogger("lightning.pytorch")
-    before = log.level
-    log.setLevel(logging.INFO)
-    yield
-    log.setLevel(before)
 
 
 class Judged(Classifier):
@@ -384,6 +378,40 @@ class Pops(Keywords):
         return self.net(inputs.pop("input_ids") * inputs.pop("attention_mask"))
 
 
+class OverwritesGraphs(OfGraphs):
+    """Puts what its layers make into the graph, as graph networks do, and writes into one of its tensors."""
+
+    def forward(self, graph):
+        graph.nodes = graph.nodes.mul_(0.5) + 1
+        return super().forward(graph)
+
+
+def test_a_graph_that_a_forward_writes_into_is_the_same_every_time(tmp_path):
+    loader = DataLoader(Rows(repeated), batch_size=7, collate_fn=as_graph)
+    agrees(OverwritesGraphs, loader, tmp_path)
+    still = InfoGeometryMonitor(schedule=1, strict=True)
+    model = lambda: OverwritesGraphs(lr=0.0, optimizer=torch.optim.SGD)  # noqa: E731
+    fit(still, tmp_path, model, train=loader, val=False, max_steps=3)
+    assert still.trajectories["train"].displacement.abs().max() == 0
+
+
+class OfSparse(Judged):
+    def forward(self, x):
+        return self.net(x.to_dense())
+
+
+def sparse(items, kind):
+    x, y = torch.stack([x for x, _ in items]), torch.stack([y for _, y in items])
+    return (x.to_sparse() if kind == "coo" else x.to_sparse_csr()), y
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks are implicitly disabled")
+@pytest.mark.parametrize("kind", ["coo", "csr"])
+def test_sparse_batches_stay_as_they_come(kind, tmp_path):
+    agrees(OfSparse, DataLoader(DATA, batch_size=7, collate_fn=partial(sparse, kind=kind)), tmp_path)
+
+
 @pytest.mark.parametrize("model", [InPlace, Pops])
 def test_a_forward_that_takes_its_inputs_apart_gets_the_same_every_time(model, tmp_path):
     if model is Pops:
@@ -507,6 +535,17 @@ def test_one_hot_labels_are_classes(tmp_path):
     fit(plain, tmp_path, train=DataLoader(DATA, 16), max_steps=1)
     first = [monitor.trajectories["train"].distance_to_truth[0] for monitor in (one_hot, plain)]
     torch.testing.assert_close(*first)
+
+
+def test_inputs_that_cannot_be_stored_as_one_are_not_archived_as_something_else(tmp_path):
+    loader = DataLoader(Rows(repeated), batch_size=7, collate_fn=padded)
+    path = tmp_path / "run.zarr"
+    fit(InfoGeometryMonitor(archive=path), tmp_path, OfPadded, train=loader, val=False, max_steps=2)
+    with pytest.raises(ArchiveError, match="inputs"):
+        Archive(path)["train"].inputs()
+    wanted = InfoGeometryMonitor(archive=ArchiveSettings(tmp_path / "other.zarr", store_inputs=True))
+    with pytest.raises(ConfigurationError, match="batches of varying shape"):
+        fit(wanted, tmp_path, OfPadded, train=loader, val=False, max_steps=2)
 
 
 @pytest.mark.parametrize("broken", ["train", "val"])

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from operator import is_
-from typing import Any
+from typing import Any, cast
 
 from lightning_infogeo.probe.untouched.sorts import MISSING, Parts, Sort, only_plain
 
@@ -16,7 +16,7 @@ class Dict(Sort):
 
     def held(self, owner: Any) -> dict[Any, Any]:
         """Returns the dict in question."""
-        return owner  # type: ignore[no-any-return]
+        return cast(dict[Any, Any], owner)
 
     def read(self, owner: Any) -> Any:
         return dict.copy(self.held(owner))
@@ -73,7 +73,7 @@ class Attributes(Dict):
         self._hidden = hidden
 
     def held(self, owner: Any) -> dict[Any, Any]:
-        return self._descriptor.__get__(owner)  # type: ignore[no-any-return]
+        return cast(dict[Any, Any], self._descriptor.__get__(owner))
 
     def parts(self, owner: Any, before: dict[Any, Any]) -> Parts:
         if self._hidden & before.keys():
@@ -91,7 +91,7 @@ class OfThisThread(Attributes):
         super().__init__(None)
 
     def held(self, owner: Any) -> dict[Any, Any]:
-        return threading.local.__getattribute__(owner, "__dict__")  # type: ignore[no-any-return]
+        return cast(dict[Any, Any], threading.local.__getattribute__(owner, "__dict__"))
 
 
 class Slots(Sort):

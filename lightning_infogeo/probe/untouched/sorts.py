@@ -11,7 +11,7 @@ import re
 import types
 import uuid
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -130,9 +130,9 @@ def module_of(kind: type) -> str:
 
 def qualname_of(kind: type) -> str:
     """Returns the name of a class in its module, past any metaclass."""
-    return type.__dict__["__qualname__"].__get__(kind)  # type: ignore[no-any-return]
+    return cast(str, type.__dict__["__qualname__"].__get__(kind))
 
 
 def mro_of(kind: type) -> tuple[type, ...]:
     """Returns a class and its bases, past any metaclass."""
-    return type.__dict__["__mro__"].__get__(kind)  # type: ignore[no-any-return]
+    return cast(tuple[type, ...], type.__dict__["__mro__"].__get__(kind))
