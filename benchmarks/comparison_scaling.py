@@ -27,10 +27,10 @@ from lightning_infogeo import amplitudes
 from lightning_infogeo.comparison import Recording, Work, joint_embedding
 from lightning_infogeo.comparison.checkpoints import Checkpoints, digest
 from lightning_infogeo.comparison.course import courses
+from lightning_infogeo.comparison.exact_distances import exact_distances
 from lightning_infogeo.comparison.landmarks import farthest_points, landmark_inpca
 from lightning_infogeo.comparison.nulls import shuffle_null
 from lightning_infogeo.comparison.reindexed import Reindexed, at_equal_progress
-from lightning_infogeo.comparison.tiles import exact_distances
 
 CLASSES = 10
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from lightning_infogeo import Embedding, EmbeddingSettings, InfoGeometryMonitor, inpca, pairwise_bhattacharyya
 from lightning_infogeo.demo import DigitsClassifier, digits
-from lightning_infogeo.history import History
+from lightning_infogeo.trajectory.history import History
 
 
 class Sgd(DigitsClassifier):

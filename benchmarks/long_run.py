@@ -13,7 +13,8 @@ import time
 import torch
 from table import report
 
-from lightning_infogeo import amplitudes, history, trajectory
+from lightning_infogeo import amplitudes, trajectory
+from lightning_infogeo.trajectory import history
 
 
 def nbytes(*states: tuple[torch.Tensor, ...]) -> int:

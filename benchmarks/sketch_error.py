@@ -28,11 +28,11 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import amplitudes, bhattacharyya
+from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.distributions import Tokens
+from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.planner import Decision
-from lightning_infogeo.monitor.recorder import Recorder
 from lightning_infogeo.probe import Chosen, Evaluator, Probe
-from lightning_infogeo.sketches import Sketch
 
 CLASSES, SAMPLES, PLACES = 20_000, 64, 128
 

@@ -10,7 +10,6 @@ from lightning_infogeo.comparison import Recording as Recording
 from lightning_infogeo.comparison import compare as compare
 from lightning_infogeo.comparison import joint_embedding as joint_embedding
 from lightning_infogeo.comparison import trajectory_distance as trajectory_distance
-from lightning_infogeo.curvature import loglog_curvature as loglog_curvature
 from lightning_infogeo.distances import arc as arc
 from lightning_infogeo.distances import arc_from_logits as arc_from_logits
 from lightning_infogeo.distances import bhattacharyya as bhattacharyya
@@ -27,8 +26,9 @@ from lightning_infogeo.distributions import Categorical as Categorical
 from lightning_infogeo.distributions import Distribution as Distribution
 from lightning_infogeo.distributions import Tokens as Tokens
 from lightning_infogeo.distributions import amplitudes as amplitudes
-from lightning_infogeo.embedding import Embedding as Embedding
-from lightning_infogeo.embedding import inpca as inpca
+from lightning_infogeo.embedding.inpca import Embedding as Embedding
+from lightning_infogeo.embedding.inpca import inpca as inpca
+from lightning_infogeo.errors import ConfigurationError as ConfigurationError
 from lightning_infogeo.geodesics import geodesic as geodesic
 from lightning_infogeo.geodesics import progress as progress
 from lightning_infogeo.geodesics import reindex as reindex
@@ -48,9 +48,9 @@ from lightning_infogeo.monitor import InfoGeometryMonitor as InfoGeometryMonitor
 from lightning_infogeo.parameters import ParameterDensity as ParameterDensity
 from lightning_infogeo.parameters import information_length as information_length
 from lightning_infogeo.parameters import parameter_velocity as parameter_velocity
-from lightning_infogeo.probe import ConfigurationError as ConfigurationError
 from lightning_infogeo.probe import Probe as Probe
-from lightning_infogeo.scaling import finite_size_scaling as finite_size_scaling
+from lightning_infogeo.scaling.curvature import loglog_curvature as loglog_curvature
+from lightning_infogeo.scaling.finite_size import finite_size_scaling as finite_size_scaling
 from lightning_infogeo.schedules import AtSteps as AtSteps
 from lightning_infogeo.schedules import Clock as Clock
 from lightning_infogeo.schedules import EveryNEpochs as EveryNEpochs

@@ -45,7 +45,8 @@ def test_a_missing_extra_names_its_install_command(monkeypatch, tmp_path, capsys
 
 
 def test_pandas_is_only_needed_for_frames(monkeypatch, tmp_path):
-    from lightning_infogeo import Trajectory, export
+    from lightning_infogeo import Trajectory
+    from lightning_infogeo.trajectory import export
 
     monkeypatch.setitem(sys.modules, "pandas", None)
     trajectory = Trajectory(["length"], "", 1, "")

@@ -4,7 +4,7 @@ from statistics import median
 import pytest
 import torch
 
-from lightning_infogeo.curvature import knee, loglog_curvature
+from lightning_infogeo.scaling.curvature import knee, loglog_curvature
 from tests.crossovers import crossover, log_spaced
 
 

@@ -3,10 +3,10 @@ import math
 
 import torch
 
-from lightning_infogeo.embedding import inpca
+from lightning_infogeo.embedding.embedded_path import Picture
+from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.figures import curves, embedding
 from lightning_infogeo.markers import Event
-from lightning_infogeo.picture import Picture
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lightning_infogeo import amplitudes, inpca, pairwise_bhattacharyya
-from lightning_infogeo.history import History, HistoryState, extend, in_order, mark, start, table
+from lightning_infogeo.trajectory.history import History, HistoryState, extend, in_order, mark, start, table
 from tests.contracts import random_logits
 
 

@@ -7,14 +7,15 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
-    ["console", "copies", "lightnings"],
-    ["schedules", "distributions", "archive", "pieces"],
-    ["distances", "sketches"],
-    ["geodesics", "metrics", "curvature", "collapse"],
-    ["history", "observation", "embedding", "markers", "parameters", "scaling", "theory"],
-    ["trajectory", "picture", "comparison", "topology"],
-    ["probe", "export", "figures", "report", "reference"],
-    ["monitor", "page"],
+    ["console", "copies", "json_values", "lightnings", "quantities", "schedules"],
+    ["errors", "distributions", "archive"],
+    ["distances", "geodesics", "parameters", "scaling"],
+    ["probe", "markers", "metrics"],
+    ["trainer", "trajectory"],
+    ["embedding", "theory"],
+    ["comparison", "loggers", "reference", "topology"],
+    ["figures"],
+    ["html_report", "monitor"],
     ["demo"],
     ["cli"],
     ["__init__"],
@@ -22,15 +23,15 @@ ORDER = [
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 KNOW = {
     "lightning_utilities": {"console", "lightnings"},
-    "matplotlib": {"figures", "report"},
+    "matplotlib": {"figures", "loggers"},
     "mpl_toolkits": {"figures"},
     "kmapper": {"topology"},
     "networkx": {"topology"},
-    "pandas": {"export", "monitor"},
+    "pandas": {"trajectory", "monitor"},
     "ruptures": {"markers"},
     "zarr": {"archive"},
     "fsspec": {"archive"},
-    "plotly": {"page"},
+    "plotly": {"html_report"},
 }
 LAZY = {"matplotlib", "mpl_toolkits", "pandas", "sklearn", "scipy", "kmapper", "networkx", "zarr", "fsspec", "plotly"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
@@ -78,7 +79,7 @@ def test_one_file_knows_the_packages_of_lightning_and_it_only_names_their_types(
     for name, at_top, typing_only in imports(path):
         if name.split(".")[0] in {"lightning", "pytorch_lightning", "lightning_fabric"}:
             known = (room(path) == "lightnings" and typing_only) or room(path) == "demo"
-            assert known or (path.name == "processes.py" and room(path) == "cli" and not at_top), f"imports {name}"
+            assert known or (path.name == "process_group.py" and room(path) == "cli" and not at_top), f"imports {name}"
 
 
 def test_matplotlib_and_pandas_are_imported_only_when_used():

@@ -18,10 +18,10 @@ from lightning_infogeo import (
     hellinger_from_logits,
 )
 from lightning_infogeo.distances import OVERLAP_FLOOR, pairwise_bhattacharyya
+from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.distributions import Bernoulli, distances_to_truth, entropy
-from lightning_infogeo.embedding import inpca
+from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.metrics import BhattacharyyaDistance, FisherRaoDistance
-from lightning_infogeo.sketches import Sketch
 from tests import oracles
 from tests.contracts import random_logits
 from tests.test_trajectory import arc_to_geodesic, path, record

@@ -5,8 +5,8 @@ import torch
 
 from lightning_infogeo.distributions import amplitudes, distances_to_truth, entropy
 from lightning_infogeo.geodesics import ignorance, progress, progress_in, truth
-from lightning_infogeo.observation import observe
 from lightning_infogeo.trajectory import extend, start
+from lightning_infogeo.trajectory.observation import observe
 from tests.contracts import random_logits
 
 LABELS = torch.arange(23) % 6
@@ -37,7 +37,7 @@ def walked(labels, whole=6):
 @pytest.mark.parametrize("samples", [1, 4, 22])
 def test_records_of_many_pieces_are_those_of_one(labels, samples, monkeypatch):
     rows, state = walked(labels)
-    monkeypatch.setattr("lightning_infogeo.pieces.ELEMENTS", 6 * samples)
+    monkeypatch.setattr("lightning_infogeo.distributions.chunks.ELEMENTS", 6 * samples)
     in_pieces, same = walked(labels)
     torch.testing.assert_close(in_pieces, rows, rtol=1e-6, atol=1e-7, equal_nan=True)
     for a, b in zip(state, same, strict=True):
@@ -45,7 +45,7 @@ def test_records_of_many_pieces_are_those_of_one(labels, samples, monkeypatch):
 
 
 def test_a_large_state_is_written_in_place_and_its_ends_are_not_one_tensor(monkeypatch):
-    monkeypatch.setattr("lightning_infogeo.pieces.ELEMENTS", 12)
+    monkeypatch.setattr("lightning_infogeo.distributions.chunks.ELEMENTS", 12)
     z = random_logits(23, 6)
     begun = start(z)
     state, _ = extend(begun, 0, z)

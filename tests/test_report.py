@@ -10,8 +10,8 @@ import pytest
 import torch
 from rich.console import Console
 
+from lightning_infogeo.loggers import Mailbox, event_list, summary_table
 from lightning_infogeo.markers import Event, Verdict
-from lightning_infogeo.report import Mailbox, event_list, summary_table
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lightning_infogeo import figures
-from lightning_infogeo.collapse import Curves
-from lightning_infogeo.scaling import finite_size_scaling
+from lightning_infogeo.scaling.collapse import Curves
+from lightning_infogeo.scaling.finite_size import finite_size_scaling
 from tests.crossovers import scaled, shaken
 
 SIZES = (32, 64, 128, 256)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lightning_infogeo import amplitudes, bhattacharyya, geodesic, pairwise_bhattacharyya
+from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.geodesics import ignorance, truth
-from lightning_infogeo.sketches import Sketch
 from tests.contracts import random_logits
 
 DRAWS, CLASSES, WIDTH = 1000, 500, 64
@@ -124,7 +124,7 @@ def test_logits_are_sketched_in_pieces(monkeypatch):
     z = random_logits(20, CLASSES)
     sketch = Sketch(20, CLASSES, WIDTH)
     whole = sketch.of_logits(z)
-    monkeypatch.setattr("lightning_infogeo.pieces.ELEMENTS", 3 * CLASSES)
+    monkeypatch.setattr("lightning_infogeo.distributions.chunks.ELEMENTS", 3 * CLASSES)
     assert torch.equal(sketch.of_logits(z), whole)
     assert torch.equal(whole, sketch(amplitudes(z)))
 

@@ -10,9 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from lightning_infogeo.cli.failure import EXIT_CODES, Exit, Failure
+from lightning_infogeo.cli.errors import EXIT_CODES, Exit, Failure
+from lightning_infogeo.cli.progress import say
 from lightning_infogeo.cli.streams import forgiving
-from lightning_infogeo.cli.watching import say
 
 _PATHS = """PATH is an archive or a folder that is searched for archives, whatever their depth (runs/*,
 lightning_logs/version_0); also a URL that fsspec knows (s3://bucket/runs). Runs are recorded into
@@ -56,7 +56,7 @@ def _run(arguments: Sequence[str] | None) -> None:
 
 
 def _stop(message: str, code: Exit) -> None:
-    from lightning_infogeo.cli.processes import speaks
+    from lightning_infogeo.cli.process_group import speaks
 
     if speaks():
         say(f"lightning-infogeo: {message}")

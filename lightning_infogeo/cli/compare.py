@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lightning_infogeo.cli.belonging import check_keys, check_together, sentences
-from lightning_infogeo.cli.failure import Exit, Failure
-from lightning_infogeo.cli.files import FILES, folder_for, write
-from lightning_infogeo.cli.processes import Processes
+from lightning_infogeo.cli.errors import Exit, Failure
+from lightning_infogeo.cli.output_files import FILES, folder_for, write
+from lightning_infogeo.cli.process_group import Processes
+from lightning_infogeo.cli.progress import bars, output, say
+from lightning_infogeo.cli.run_checks import check_keys, check_together, sentences
 from lightning_infogeo.cli.runs import Run, located, opened
-from lightning_infogeo.cli.tables import run_table, summary_table
-from lightning_infogeo.cli.watching import bars, output, say
+from lightning_infogeo.cli.terminal_tables import run_table, summary_table
 from lightning_infogeo.comparison import Comparison, compare
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from lightning_infogeo.archive import ArchiveError
-from lightning_infogeo.cli.belonging import check_keys, check_together, sentences
 from lightning_infogeo.cli.compare import compared
-from lightning_infogeo.cli.failure import Exit, Failure
-from lightning_infogeo.cli.processes import Processes
+from lightning_infogeo.cli.errors import Exit, Failure
+from lightning_infogeo.cli.process_group import Processes
+from lightning_infogeo.cli.progress import bars, say
+from lightning_infogeo.cli.run_checks import check_keys, check_together, sentences
 from lightning_infogeo.cli.runs import Run, located, opened
-from lightning_infogeo.cli.watching import bars, say
 from lightning_infogeo.comparison import Comparison, JointEmbedding, Work, joint_embedding
-from lightning_infogeo.page import Contents, Subject, page, plotly_script
+from lightning_infogeo.html_report import Contents, Subject, page, plotly_script
 
 _AXES = 12
 """Eigenvalues shown; the map has the first three axes."""

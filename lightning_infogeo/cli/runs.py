@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.archive import Amplitudes, Archive, ArchiveError, find_archives
-from lightning_infogeo.cli.failure import Exit, Failure
+from lightning_infogeo.cli.errors import Exit, Failure
 
 
 class Place(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from lightning_infogeo.report import shown
+from lightning_infogeo.loggers import shown
 
 _GONE = (errno.EPIPE, errno.EINVAL)
 """What a pipe says that nobody reads any more; Windows says the second."""

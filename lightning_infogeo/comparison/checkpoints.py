@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_infogeo.comparison.recorded import Recorded
-from lightning_infogeo.comparison.work import Work, total
+from lightning_infogeo.comparison.jobs import Work, total
+from lightning_infogeo.comparison.run import Recorded
 
 BLOCK = 256
 """Records of a block at most: tiles of 256 × 256 read each record often enough apart, and are dealt evenly."""

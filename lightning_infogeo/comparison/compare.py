@@ -9,18 +9,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lightning_infogeo.comparison.agreement import agreed, distinct
 from lightning_infogeo.comparison.checkpoints import Checkpoints, digest
+from lightning_infogeo.comparison.compatibility import agreed, distinct
 from lightning_infogeo.comparison.course import Course, courses
 from lightning_infogeo.comparison.dendrogram import dendrogram
 from lightning_infogeo.comparison.grouping import factors, grouping
+from lightning_infogeo.comparison.jobs import Watch, Work
 from lightning_infogeo.comparison.joint import checked_landmarks, embedded
 from lightning_infogeo.comparison.nulls import shuffle_null
-from lightning_infogeo.comparison.recorded import Recorded
 from lightning_infogeo.comparison.reindexed import Reindexed, at_equal_progress
 from lightning_infogeo.comparison.result import Comparison
+from lightning_infogeo.comparison.run import Recorded
 from lightning_infogeo.comparison.speed import steps_to_reach
-from lightning_infogeo.comparison.work import Watch, Work
 from lightning_infogeo.geodesics import Objective
 
 

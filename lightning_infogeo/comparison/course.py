@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.comparison.checkpoints import Checkpoints, Cut, read
-from lightning_infogeo.comparison.recorded import Recorded
-from lightning_infogeo.comparison.work import Work, named, total
+from lightning_infogeo.comparison.jobs import Work, named, total
+from lightning_infogeo.comparison.run import Recorded
 from lightning_infogeo.distances import bhattacharyya, fisher_rao
 from lightning_infogeo.geodesics import Objective, ignorance, progress, truth
 

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.comparison.agreement import agreed
 from lightning_infogeo.comparison.checkpoints import Checkpoints, digest, read
+from lightning_infogeo.comparison.compatibility import agreed
+from lightning_infogeo.comparison.exact_distances import exact_distances
+from lightning_infogeo.comparison.jobs import Work, named
 from lightning_infogeo.comparison.landmarks import landmark_inpca
-from lightning_infogeo.comparison.recorded import Recorded, Recording
-from lightning_infogeo.comparison.tiles import exact_distances
-from lightning_infogeo.comparison.work import Work, named
-from lightning_infogeo.embedding import inpca
+from lightning_infogeo.comparison.run import Recorded, Recording
+from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.geodesics import geodesic, ignorance, truth
 
 _MILESTONES = 11

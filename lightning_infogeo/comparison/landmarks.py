@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.comparison.checkpoints import Checkpoints, Cut
-from lightning_infogeo.comparison.tiles import exact_distances
-from lightning_infogeo.comparison.work import Work, named, of_first, place, total
+from lightning_infogeo.comparison.exact_distances import exact_distances
+from lightning_infogeo.comparison.jobs import Work, named, of_first, place, total
 from lightning_infogeo.distances import OVERLAP_FLOOR, pairwise_bhattacharyya
-from lightning_infogeo.embedding import Embedding, inpca
+from lightning_infogeo.embedding.inpca import Embedding, inpca
 
 
 class LandmarkEmbedding(NamedTuple):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lightning_infogeo.comparison.jobs import Work, named, total
 from lightning_infogeo.comparison.reindexed import Reindexed
-from lightning_infogeo.comparison.work import Work, named, total
 from lightning_infogeo.distances import bhattacharyya, fisher_rao
 
 

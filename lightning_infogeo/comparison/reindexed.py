@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.comparison.agreement import agreed
 from lightning_infogeo.comparison.checkpoints import Checkpoints, read
+from lightning_infogeo.comparison.compatibility import agreed
 from lightning_infogeo.comparison.course import courses
-from lightning_infogeo.comparison.recorded import Recorded
-from lightning_infogeo.comparison.work import Work, named, total
+from lightning_infogeo.comparison.jobs import Work, named, total
+from lightning_infogeo.comparison.run import Recorded
 from lightning_infogeo.distances import bhattacharyya, pairwise_bhattacharyya
 from lightning_infogeo.geodesics import Objective, brackets, geodesic
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_infogeo.embedding import inpca
+from lightning_infogeo.embedding.embedded_path import Picture
+from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.markers import Event
-from lightning_infogeo.picture import Picture
-from lightning_infogeo.scaling import Estimate, Scaling
+from lightning_infogeo.scaling.finite_size import Estimate, Scaling
 from lightning_infogeo.trajectory import Trajectory, of_probes
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.curvature import knee as knee  # the same for a finished run
 from lightning_infogeo.markers.event import Event, Firing
+from lightning_infogeo.scaling.curvature import knee as knee  # the same for a finished run
 
 _RECORDS = 128
 _FIRST = 10

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.markers.event import Event, Firing, chosen
-from lightning_infogeo.markers.paired import FOLDS, folds, means_of_others, paired, updated
+from lightning_infogeo.markers.paired_test import FOLDS, folds, means_of_others, paired, updated
 
 _LOOKS_TWICE = 5
 _LOOKS_ONCE = 25

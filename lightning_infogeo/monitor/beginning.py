@@ -11,21 +11,22 @@ import torch
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.console import say
-from lightning_infogeo.monitor import arguments
-from lightning_infogeo.monitor.archivist import Archivist
-from lightning_infogeo.monitor.clock import read_clock
-from lightning_infogeo.monitor.neurons import foreseen
-from lightning_infogeo.monitor.outputs import Outputs
+from lightning_infogeo.monitor import arguments, resume
+from lightning_infogeo.monitor.device.model_outputs import Outputs
+from lightning_infogeo.monitor.device.recorder import Recorder
+from lightning_infogeo.monitor.distributed.collectives import all_decide, first_process_decides
+from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
+from lightning_infogeo.monitor.host.neuron_recorder import foreseen
+from lightning_infogeo.monitor.host.run_archive import Archivist
 from lightning_infogeo.monitor.planner import Planner
-from lightning_infogeo.monitor.processes import all_decide, first_process_decides, in_parts
 from lightning_infogeo.monitor.readings import Readings
 from lightning_infogeo.monitor.record_layout import RecordLayout
-from lightning_infogeo.monitor.recorder import Recorder
-from lightning_infogeo.monitor.shards import WHOLE, Shard
-from lightning_infogeo.monitor.steps import Steps
-from lightning_infogeo.monitor.training import Training
 from lightning_infogeo.probe import Chosen
 from lightning_infogeo.schedules import Clock
+from lightning_infogeo.trainer.clock import read_clock
+from lightning_infogeo.trainer.identity import Training
+from lightning_infogeo.trainer.optimizer_steps import Steps
+from lightning_infogeo.trainer.strategies import in_parts
 from lightning_infogeo.trajectory import Trajectory
 
 
@@ -114,12 +115,12 @@ class Beginning(Readings):
             if recorded == 0 or self._outputs is not None or self._journal.trajectories:
                 self._start_afresh()
         elif not loaded and not same:
-            arguments.check_same_training(recorded, trainer.global_step)
-            arguments.refuse_other_training(recorded, trainer.global_step)
+            resume.check_same_training(recorded, trainer.global_step)
+            resume.refuse_other_training(recorded, trainer.global_step)
         elif self._training.foreign:
-            arguments.refuse_other_training(recorded, trainer.global_step)
+            resume.refuse_other_training(recorded, trainer.global_step)
         else:
-            arguments.check_same_training(recorded, step)
+            resume.check_same_training(recorded, step)
             if loaded:  # its probes are those of the checkpoint, to be compared with those there are now
                 self._recorder = self._outputs = None
 
@@ -134,7 +135,7 @@ class Beginning(Readings):
     def _take(self, trainer: pl.Trainer, chosen: dict[str, Chosen]) -> None:
         """Makes what this process needs to call the model on these probes and, unless another does that, record."""
         if self._outputs is not None:  # a further fit of the same training
-            arguments.check_still_followed(self._outputs.chosen, chosen)
+            resume.check_still_followed(self._outputs.chosen, chosen)
             return
         # In the order in which they were followed so far: what is trained on is the first of its kind.
         known = [name for name in self._journal.trajectories if name in chosen]
@@ -167,10 +168,10 @@ class Beginning(Readings):
         """Has the trajectories there are, or new ones, take the records to come."""
         precision, dtype, layout, sizes = self._prepared
         trajectories = self._journal.trajectories
-        arguments.check_follows(trajectories, layout.quantities)
+        resume.check_follows(trajectories, layout.quantities)
         for name, names in layout.quantities.items():
             made = Trajectory(names, repr(self._planner.schedule), self.lag, precision)
-            arguments.check_continues(trajectories.setdefault(name, made), made)
+            resume.check_continues(trajectories.setdefault(name, made), made)
             if self._recorder is not None and self._album.max_records and name in self._recorder.chosen:
                 trajectories[name].keep(partial(self._recorder.history, name))
         self._journal.watch.begin(trajectories, sizes)

@@ -13,34 +13,34 @@ from typing_extensions import override
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.distributions import Distribution
-from lightning_infogeo.history import History
 from lightning_infogeo.lightnings import rank_zero_warn
+from lightning_infogeo.loggers import Publisher
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
-from lightning_infogeo.monitor.album import Album
-from lightning_infogeo.monitor.archivist import Archivist
-from lightning_infogeo.monitor.explained import resumable
-from lightning_infogeo.monitor.herald import Herald
+from lightning_infogeo.monitor.device.model_outputs import Outputs
+from lightning_infogeo.monitor.device.recorder import Recorder
+from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
+from lightning_infogeo.monitor.device.weight_densities import Weights, groups_in
+from lightning_infogeo.monitor.distributed.collectives import agreement
 from lightning_infogeo.monitor.hooks import Hooks
-from lightning_infogeo.monitor.journal import Journal
-from lightning_infogeo.monitor.neurons import Neurons
-from lightning_infogeo.monitor.outputs import Outputs
-from lightning_infogeo.monitor.parcel import Parcel
+from lightning_infogeo.monitor.host.announcements import Herald
+from lightning_infogeo.monitor.host.embedding_plots import Album
+from lightning_infogeo.monitor.host.marker_runner import Watch
+from lightning_infogeo.monitor.host.neuron_recorder import Neurons
+from lightning_infogeo.monitor.host.record_log import Journal
+from lightning_infogeo.monitor.host.run_archive import Archivist
 from lightning_infogeo.monitor.planner import Planner
-from lightning_infogeo.monitor.processes import agreement
-from lightning_infogeo.monitor.recorder import Recorder
-from lightning_infogeo.monitor.references import References
-from lightning_infogeo.monitor.sample_markers import SampleMarkers
+from lightning_infogeo.monitor.resume import resumable
 from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings, bytes_of
-from lightning_infogeo.monitor.steps import Steps
-from lightning_infogeo.monitor.training import Training
-from lightning_infogeo.monitor.watch import Watch
-from lightning_infogeo.monitor.weights import Weights, groups_in
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Chosen, Evaluator, Probe, discover, training_batch_size
-from lightning_infogeo.report import Publisher
+from lightning_infogeo.reference.references import References
 from lightning_infogeo.schedules import Schedule
 from lightning_infogeo.topology import NeuronSettings
+from lightning_infogeo.trainer.identity import Training
+from lightning_infogeo.trainer.optimizer_steps import Steps
+from lightning_infogeo.trainer.spawned import Parcel
+from lightning_infogeo.trajectory.history import History
 
 _CHUNK = 256
 

@@ -10,15 +10,16 @@ from typing import Any
 from typing_extensions import override
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
+from lightning_infogeo.loggers import takes_figures
 from lightning_infogeo.monitor.beginning import Beginning
-from lightning_infogeo.monitor.explained import check_packages, resumable
-from lightning_infogeo.monitor.herald import Herald
-from lightning_infogeo.monitor.processes import check_strategy, in_parts, share
-from lightning_infogeo.monitor.shards import WHOLE
-from lightning_infogeo.probe import ConfigurationError
-from lightning_infogeo.report import takes_figures
+from lightning_infogeo.monitor.distributed.collectives import share
+from lightning_infogeo.monitor.distributed.probe_shards import WHOLE
+from lightning_infogeo.monitor.host.announcements import Herald
+from lightning_infogeo.monitor.resume import resumable
 from lightning_infogeo.schedules import Clock
+from lightning_infogeo.trainer.strategies import check_packages, check_strategy, in_parts
 
 _LENT = ("log", "log_dict")
 """Methods of the model that Lightning puts into callbacks: through them a copy would have a copy of the model."""

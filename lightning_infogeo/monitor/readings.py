@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightning_infogeo import export
+from lightning_infogeo.loggers import Summary, summary_table
 from lightning_infogeo.markers import Event, Verdict
-from lightning_infogeo.monitor.album import Album
-from lightning_infogeo.monitor.dimensions import FEATURES, dimensions_of
-from lightning_infogeo.monitor.journal import Journal
-from lightning_infogeo.monitor.neurons import Neurons, NeuronTrajectory
-from lightning_infogeo.monitor.parcel import Parcel
-from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.monitor.device.recorder import Recorder
+from lightning_infogeo.monitor.host.embedding_plots import Album
+from lightning_infogeo.monitor.host.neuron_recorder import Neurons, NeuronTrajectory
+from lightning_infogeo.monitor.host.record_log import Journal
 from lightning_infogeo.probe import Probe
-from lightning_infogeo.report import Summary, summary_table
 from lightning_infogeo.theory import ProbeSpectrum
-from lightning_infogeo.trajectory import Trajectory
+from lightning_infogeo.theory.probe_dimensions import FEATURES, dimensions_of
+from lightning_infogeo.trainer.spawned import Parcel
+from lightning_infogeo.trajectory import Trajectory, export
 
 if TYPE_CHECKING:
     import pandas

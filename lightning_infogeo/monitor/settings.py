@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lightning_infogeo.probe import ConfigurationError
+from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.schedules import is_int
 
 LEAST_RECORDS = 8

@@ -1,8 +1,5 @@
 """The probe: a few fixed inputs, how they are chosen, and how a model is evaluated on them without a trace."""
 
-from lightning_infogeo.probe.batch import ConfigurationError as ConfigurationError
-from lightning_infogeo.probe.batch import Probe as Probe
-from lightning_infogeo.probe.batch import same_labels as same_labels
 from lightning_infogeo.probe.choosing import Chosen as Chosen
 from lightning_infogeo.probe.discovery import discover as discover
 from lightning_infogeo.probe.discovery import left_out as left_out
@@ -10,13 +7,15 @@ from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
 from lightning_infogeo.probe.evaluation import are_probabilities as are_probabilities
 from lightning_infogeo.probe.evaluation import check_values as check_values
 from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory
+from lightning_infogeo.probe.fsdp import RECOVERS as RECOVERS
 from lightning_infogeo.probe.inputs import Inputs as Inputs
-from lightning_infogeo.probe.placement import place as place
+from lightning_infogeo.probe.probe import Probe as Probe
+from lightning_infogeo.probe.probe import same_labels as same_labels
 from lightning_infogeo.probe.sampling import training_batch_size as training_batch_size
-from lightning_infogeo.probe.sharding import RECOVERS as RECOVERS
 from lightning_infogeo.probe.splitting import ADVICE as ADVICE
 from lightning_infogeo.probe.splitting import Split as Split
 from lightning_infogeo.probe.structure import cut as cut
 from lightning_infogeo.probe.structure import leaves as leaves
 from lightning_infogeo.probe.structure import map_leaves as map_leaves
 from lightning_infogeo.probe.structure import nbytes as nbytes
+from lightning_infogeo.probe.transfer import place as place

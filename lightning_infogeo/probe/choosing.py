@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
+from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.probe.batch import ConfigurationError, Probe
+from lightning_infogeo.probe.probe import Probe
 from lightning_infogeo.probe.randomness import SEED, fixed_randomness
 from lightning_infogeo.probe.sampling import Amount, draw, is_indexed, training_batch_size
 from lightning_infogeo.probe.splitting import Split, split

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.probe.batch import ConfigurationError, Probe
 from lightning_infogeo.probe.choosing import Chosen, choose
+from lightning_infogeo.probe.probe import Probe
 from lightning_infogeo.probe.randomness import fixed_randomness
 from lightning_infogeo.probe.sampling import Amount, Together, training_batch_size
 from lightning_infogeo.probe.splitting import Split

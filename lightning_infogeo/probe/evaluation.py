@@ -13,14 +13,14 @@ from torch import Tensor, nn
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import Categorical, Distribution, Selection
+from lightning_infogeo.distributions.chunks import pieces
+from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info
-from lightning_infogeo.pieces import pieces
-from lightning_infogeo.probe.batch import ConfigurationError
 from lightning_infogeo.probe.calling import call
-from lightning_infogeo.probe.guard import WriteGuard
+from lightning_infogeo.probe.fsdp import joined, resharded
 from lightning_infogeo.probe.inputs import Inputs
 from lightning_infogeo.probe.randomness import fixed_generators, fixed_randomness, generators_of
-from lightning_infogeo.probe.sharding import joined, resharded
+from lightning_infogeo.probe.write_guard import WriteGuard
 
 Precision = Literal["full", "training"]
 Read = TypeVar("Read")

@@ -19,7 +19,7 @@ from torch.utils.data import (
 )
 from torch.utils.data.distributed import DistributedSampler
 
-from lightning_infogeo.probe.batch import ConfigurationError
+from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.probe.keeping import Keeper
 from lightning_infogeo.probe.splitting import Split, split
 from lightning_infogeo.probe.structure import cut, leaves, nbytes, rows_of

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from lightning_infogeo.probe.batch import ConfigurationError
+from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.probe.structure import fields_of, is_plain, rows_of
 
 LABEL_NAMES = ("label", "labels", "y", "target", "targets")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.embedding import inpca
+from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.topology.cloud import DIMENSIONS, neuron_cloud
 from lightning_infogeo.topology.farthest import farthest_points
 

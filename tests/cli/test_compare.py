@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import lightning_infogeo.cli.compare as module
-from lightning_infogeo.cli.files import FILES
+from lightning_infogeo.cli.output_files import FILES
 from lightning_infogeo.comparison import compare
 from tests.cli.recorded import write
 from tests.comparison.families import beside_the_geodesic, on_the_geodesic, training

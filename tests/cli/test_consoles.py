@@ -11,8 +11,8 @@ import pytest
 
 import lightning_infogeo.cli.compare as compare_module
 from lightning_infogeo.cli import main
-from lightning_infogeo.cli.failure import Exit
-from lightning_infogeo.cli.files import FILES
+from lightning_infogeo.cli.errors import Exit
+from lightning_infogeo.cli.output_files import FILES
 from tests.cli.recorded import write
 from tests.comparison.families import training
 

@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from lightning_infogeo.archive import ArchiveWriter, Folder
-from lightning_infogeo.cli.failure import Exit
+from lightning_infogeo.cli.errors import Exit
 from tests.cli.recorded import write
 from tests.comparison.families import training
 

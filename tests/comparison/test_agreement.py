@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lightning_infogeo.comparison import Recording, compare, joint_embedding
-from lightning_infogeo.comparison.agreement import distinct
+from lightning_infogeo.comparison.compatibility import distinct
 from tests.comparison.families import training
 
 RUN = training(0)

@@ -90,7 +90,7 @@ def test_finished_blocks_are_taken_up(tmp_path, monkeypatch):
         raise AssertionError("computed again")
 
     monkeypatch.setattr("lightning_infogeo.comparison.landmarks.pairwise_bhattacharyya", fails)
-    monkeypatch.setattr("lightning_infogeo.comparison.tiles.pairwise_bhattacharyya", fails)
+    monkeypatch.setattr("lightning_infogeo.comparison.exact_distances.pairwise_bhattacharyya", fails)
     again = landmark_inpca(POINTS, 20, work, content="data")
     assert torch.equal(again.coordinates, first.coordinates)
     assert again.error == first.error

@@ -4,7 +4,7 @@ import torch
 from lightning_infogeo import pairwise_bhattacharyya
 from lightning_infogeo.comparison import Work, tiles
 from lightning_infogeo.comparison.checkpoints import Checkpoints, digest
-from lightning_infogeo.comparison.tiles import exact_distances
+from lightning_infogeo.comparison.exact_distances import exact_distances
 from tests.comparison.families import Spy, training
 
 RUNS = [training(seed, records=records) for seed, records in ((0, 30), (1, 17), (2, 25))]

@@ -20,7 +20,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Trajectory
-from lightning_infogeo.monitor import processes
+from lightning_infogeo.monitor.distributed import collectives as processes
 from tests.classifiers import IMAGES, LABELS, Classifier, digest, fit, noisy_net, random_streams, train_loader
 from tests.monitor.shard_run import LONG, MARKERS, Counting, rank, seen
 from tests.monitor.test_events import At

@@ -3,7 +3,7 @@
 import pytest
 
 from lightning_infogeo import ConfigurationError
-from lightning_infogeo.monitor.budget import Budget, allotted
+from lightning_infogeo.monitor.device.memory_budget import Budget, allotted
 
 MB = 10**6
 

@@ -9,7 +9,7 @@ import torch
 
 from lightning_infogeo import InfoGeometryMonitor, Trajectory
 from lightning_infogeo.archive import ArchiveWriter, Folder
-from lightning_infogeo.monitor.recorder import Recorder
+from lightning_infogeo.monitor.device.recorder import Recorder
 from tests.classifiers import fit
 from tests.monitor.live import handles, models, on_devices, plain
 from tests.monitor.test_copies import readings

@@ -159,7 +159,7 @@ def test_small_buffers_that_begin_to_change_later_are_put_back(tmp_path):
 
 
 def test_large_ones_that_could_not_be_put_back_switch_the_monitor_off(tmp_path, monkeypatch):
-    monkeypatch.setattr("lightning_infogeo.probe.guard.SMALL", 0)
+    monkeypatch.setattr("lightning_infogeo.probe.write_guard.SMALL", 0)
     monitor = InfoGeometryMonitor(schedule=2)
     with pytest.warns(UserWarning, match=r"the forward wrote \['calls'\], as it had not done before"):
         fit(monitor, tmp_path, Late, val=False)

@@ -8,9 +8,9 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from lightning_infogeo import InfoGeometryMonitor, Probe
 from lightning_infogeo.probe import Inputs
 from lightning_infogeo.probe.choosing import choose
-from lightning_infogeo.probe.placement import SMALL, place
 from lightning_infogeo.probe.sampling import Amount
 from lightning_infogeo.probe.structure import leaves, nbytes
+from lightning_infogeo.probe.transfer import SMALL, place
 from tests.classifiers import Classifier, fit, trainer
 
 pytestmark = pytest.mark.usefixtures("lines_are_written")

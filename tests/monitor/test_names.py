@@ -13,8 +13,8 @@ from rich.console import Console
 from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor, Trajectory
 from lightning_infogeo.archive import Archive
 from lightning_infogeo.figures import curves
+from lightning_infogeo.loggers import summary_table
 from lightning_infogeo.markers import Event
-from lightning_infogeo.report import summary_table
 from tests.classifiers import Classifier, fit, val_loader
 from tests.cli.conftest import command  # noqa: F401
 from tests.monitor.test_logging import scalars

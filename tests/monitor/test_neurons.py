@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from lightning_infogeo import Archive, AtSteps, ConfigurationError, EveryNEpochs, InfoGeometryMonitor, LogSpaced
-from lightning_infogeo.monitor.neurons import foreseen
+from lightning_infogeo.monitor.host.neuron_recorder import foreseen
 from lightning_infogeo.schedules import Clock, EveryNSteps
 from lightning_infogeo.topology import NeuronSettings
 from tests.classifiers import Classifier, digest, fit, random_streams

@@ -8,8 +8,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_infogeo import InfoGeometryMonitor, ParameterDensity
-from lightning_infogeo.monitor.recorder import Recorder
-from lightning_infogeo.report import Mailbox
+from lightning_infogeo.loggers import Mailbox
+from lightning_infogeo.monitor.device.recorder import Recorder
 from tests.classifiers import Classifier, fit
 
 READS = {

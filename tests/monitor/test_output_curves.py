@@ -101,7 +101,7 @@ def test_curves_are_exact_where_only_the_history_is_sketched_and_close_where_all
 def test_many_pieces_give_the_same_curves(tmp_path, monkeypatch):
     found = []
     for elements in (2**20, 7 * VOCABULARY):
-        monkeypatch.setattr("lightning_infogeo.pieces.ELEMENTS", elements)
+        monkeypatch.setattr("lightning_infogeo.distributions.chunks.ELEMENTS", elements)
         for memory in ("256MB", "3.2MB"):
             monitor = monitor_of({"output": "tokens", "memory": memory})
             fit(monitor, tmp_path, Language, max_steps=10, **loaders(Language))

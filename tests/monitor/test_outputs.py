@@ -62,7 +62,7 @@ class Snapshot(pl.Callback):
 
 def test_a_state_taken_during_training_is_not_written_later(tmp_path, monkeypatch):
     """Large logits are written in place."""
-    monkeypatch.setattr("lightning_infogeo.pieces.ELEMENTS", 10 * VOCABULARY)
+    monkeypatch.setattr("lightning_infogeo.distributions.chunks.ELEMENTS", 10 * VOCABULARY)
     monitor = monitor_of({"output": "tokens"})
     snapshot = Snapshot(monitor)
     fit([monitor, snapshot], tmp_path, Language, max_steps=10, **loaders(Language))

@@ -8,8 +8,8 @@ from lightning.pytorch.loggers.logger import Logger
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Trajectory
 from lightning_infogeo.archive import Archive, ArchiveWriter, Folder, find_archives
-from lightning_infogeo.monitor import place as module
-from lightning_infogeo.monitor.place import place
+from lightning_infogeo.monitor.host import archive_location as module
+from lightning_infogeo.monitor.host.archive_location import place
 from tests.classifiers import fit
 from tests.monitor.test_archive import monitor, probe
 from tests.monitor.test_resume import ByStep, pytestmark, saved  # noqa: F401

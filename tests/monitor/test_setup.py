@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe
-from lightning_infogeo.monitor import processes
+from lightning_infogeo.trainer import strategies
 from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, trainer, val_loader
 
 
@@ -234,7 +234,7 @@ def test_what_needs_more_than_a_part_of_the_model_is_refused_in_setup(options, m
 
 
 def test_a_torch_that_cannot_put_fsdp2_back_after_an_error_is_refused_in_setup(monkeypatch):
-    monkeypatch.setattr(processes, "RECOVERS", False)
+    monkeypatch.setattr(strategies, "RECOVERS", False)
     with pytest.raises(ConfigurationError, match=r"reset_iter_state.*this is \d"):
         InfoGeometryMonitor().setup(Mock(strategy=ModelParallelStrategy(), world_size=2), Mock(), "fit")
 

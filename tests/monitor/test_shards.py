@@ -17,7 +17,7 @@ import torch
 
 from lightning_infogeo import ConfigurationError, EmbeddingSettings, InfoGeometryMonitor
 from lightning_infogeo.distances import fisher_rao_from_logits
-from lightning_infogeo.monitor.shards import Shard
+from lightning_infogeo.monitor.distributed.probe_shards import Shard
 from tests.classifiers import fit
 from tests.monitor import shard_run
 from tests.monitor.ranks import compared

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from lightning_infogeo import Trajectory
-from lightning_infogeo.monitor import parcel
-from lightning_infogeo.monitor.parcel import Parcel
+from lightning_infogeo.trainer import spawned as parcel
+from lightning_infogeo.trainer.spawned import Parcel
 
 ROOT = Path(__file__).parents[2]
 

@@ -194,7 +194,7 @@ def test_a_compiled_module_keeps_its_graphs_and_its_training(part, tmp_path):
 def test_without_force_eager_the_probe_would_compile_graphs_of_its_own(part, tmp_path):
     """Negative control for the test above."""
     expected = compiled_run(part, [], tmp_path)[1]
-    unwatched = patch("lightning_infogeo.probe.guard._CopyOnWrite", lambda *args: nullcontext())
+    unwatched = patch("lightning_infogeo.probe.write_guard._CopyOnWrite", lambda *args: nullcontext())
     with unwatched, patch("torch.compiler.set_stance", lambda stance: nullcontext()):
         assert compiled_run(part, [every_step()], tmp_path)[1] > expected
 

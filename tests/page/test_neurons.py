@@ -9,7 +9,7 @@ import torch
 from lightning_infogeo.archive import Archive, ArchiveWriter, Folder, Row, to_arrays
 from lightning_infogeo.cli import main
 from lightning_infogeo.geodesics import geodesic, ignorance, truth
-from lightning_infogeo.page.neurons import neurons_of
+from lightning_infogeo.html_report.neuron_payload import neurons_of
 from lightning_infogeo.theory import probe_spectrum
 from lightning_infogeo.topology import effective_capacity, learning_graph, neuron_cloud
 

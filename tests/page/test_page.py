@@ -12,7 +12,9 @@ import torch
 from lightning_infogeo.archive import Archive
 from lightning_infogeo.cli import main
 from lightning_infogeo.comparison import compare, joint_embedding
-from lightning_infogeo.page import Contents, Subject, contents, page, tables
+from lightning_infogeo.html_report import Contents, Subject, page
+from lightning_infogeo.html_report import html_tables as tables
+from lightning_infogeo.html_report import payload as contents
 from tests.cli.recorded import write
 from tests.comparison.families import on_the_geodesic, training
 from tests.page.hostile import IMAGE, LINK, SCRIPT, hostile

@@ -1,0 +1,64 @@
+"""What leaves the device for a picture of the trajectory: one matrix for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lightning_infogeo.distances import OVERLAP_FLOOR, pairwise_bhattacharyya
+from lightning_infogeo.distances.sketch import Sketch
+from lightning_infogeo.geodesics import geodesic, ignorance, truth
+from lightning_infogeo.trajectory.history import HistoryState, table
+
+AGAINST = " against references"
+"""What the names of landscapes on the axes of references end with; no probe's name does by chance."""
+
+MILESTONES = 11
+"""Points of the geodesic from ignorance to truth that a picture shows."""
+
+_BASE = 2**20
+
+
+def landscape(
+    histories: Sequence[HistoryState], labels: Tensor | None, used: int, sketch: Sketch | None = None
+) -> Tensor:
+    """Returns all that a picture needs, as one matrix with a row a slot; reads nothing back from the device.
+
+    Columns: distances to the slots of all histories; weight; step, as two digits to the base 2²⁰, each exact in
+    float32; and distances to ignorance, or with labels to eleven points of the geodesic from ignorance to truth.
+
+    Args:
+        histories: of the same capacity K, samples and classes.
+        labels: of the samples, shape (N,), or None.
+        used: slots in use, at most.
+        sketch: how the amplitudes kept are sketched; None where they are not.
+    """
+    like = histories[0].amplitudes[0]
+    positions = torch.linspace(0, 1, MILESTONES, device=like.device)
+    if sketch is not None:
+        milestones = sketch.geodesic(labels, positions)
+    elif labels is not None:
+        milestones = geodesic(ignorance(like), truth(labels, like), positions)
+    else:
+        milestones = ignorance(like)[None]
+    floor = OVERLAP_FLOOR if sketch is None else sketch.floor
+    return torch.cat([_rows(kept, histories, milestones, used, floor) for kept in histories])
+
+
+def _rows(kept: HistoryState, histories: Sequence[HistoryState], milestones: Tensor, used: int, floor: float) -> Tensor:
+    columns = [table(kept, used, floor, None if other is kept else other) for other in histories]
+    away = kept.gaps.new_zeros(len(kept.steps), len(milestones))
+    away[:used] = pairwise_bhattacharyya(kept.amplitudes[:used], milestones, floor=floor).to(away)
+    return torch.cat([*columns, kept.weights[:, None], digits(kept.steps), away], dim=1)
+
+
+def digits(steps: Tensor) -> Tensor:
+    """Returns steps as two digits to the base 2²⁰, each exact in float32, shape (K, 2)."""
+    return torch.stack([steps // _BASE, steps % _BASE], dim=1).float()
+
+
+def steps_of(digits: Tensor) -> Tensor:
+    """Returns the steps that ``digits`` was given, shape (K,), int64."""
+    return (digits[:, 0] * _BASE + digits[:, 1]).long()

@@ -1,0 +1,6 @@
+"""One HTML page about recorded runs, which holds all it needs. Nothing else in the package knows plotly."""
+
+from lightning_infogeo.html_report.document import page as page
+from lightning_infogeo.html_report.document import plotly_script as plotly_script
+from lightning_infogeo.html_report.payload import Contents as Contents
+from lightning_infogeo.html_report.payload import Subject as Subject

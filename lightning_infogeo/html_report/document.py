@@ -1,0 +1,91 @@
+"""The page as one file: styles, numbers, scripts, and a policy under which a browser runs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from lightning_infogeo.html_report import html_tables as tables
+from lightning_infogeo.html_report.payload import Contents, numbers
+
+_HERE = Path(__file__).parent
+
+
+def plotly_script() -> str:
+    """Returns plotly.js, as the plotly package brings it.
+
+    Raises:
+        ModuleNotFoundError: where plotly is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("`page()` needs plotly: pip install 'lightning-infogeo[report]'") from None
+    return str(get_plotlyjs())
+
+
+def page(contents: Contents) -> str:
+    """Returns an HTML page about runs, which opens without a network and asks for nothing.
+
+    Everything that comes from an archive is text to the page: escaped in its tables, JSON to its script. On top of that
+    its policy (Content-Security-Policy) lets a browser run the two scripts of the page, named by their hashes, and
+    fetch nothing from anywhere.
+
+    Args:
+        contents: the runs and what was found of them.
+
+    Raises:
+        ModuleNotFoundError: where plotly is not installed.
+    """
+    plotly, script = plotly_script(), (_HERE / "page.js").read_text(encoding="utf-8")
+    # The parser of HTML ends a script at </script, whatever the script says there.
+    scripts = [code.replace("</script", "<\\/script") for code in (plotly, script)]
+    hashes = " ".join(f"'sha256-{_hash(code)}'" for code in scripts)
+    policy = (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    count = len(contents.runs)
+    title = contents.runs[0].name if count == 1 else f"{count} runs on one map"
+    found = contents.embedding
+    dimensions = min(3, len(found.eigenvalues))
+    about = (
+        f"{found.stress(dimensions):.0%} of the stress in {dimensions} dimension{'s' * (dimensions > 1)} · "
+        f"{len(found.steps):,} checkpoints · probe {contents.probe!r}, {contents.samples:,} samples, "
+        f"{contents.classes:,} classes"
+    )
+    return Template((_HERE / "page.html").read_text(encoding="utf-8")).substitute(
+        policy=escape(policy),
+        title=escape(title),
+        about=escape(about),
+        style=(_HERE / "page.css").read_text(encoding="utf-8"),
+        notes=tables.notes(contents),
+        summary=tables.summary(contents),
+        runs=tables.runs(contents),
+        dimensions=tables.dimensions(contents),
+        events=tables.events(contents),
+        metadata=tables.metadata(contents),
+        data=embedded_json(numbers(contents)),
+        plotly=scripts[0],
+        script=scripts[1],
+    )
+
+
+def embedded_json(value: Any) -> str:
+    r"""Returns JSON that can stand in a script element whatever text it holds.
+
+    Example:
+        >>> embedded_json("</script>")
+        '"\\u003c/script\\u003e"'
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _hash(code: str) -> str:
+    return base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()

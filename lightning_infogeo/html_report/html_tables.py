@@ -1,0 +1,179 @@
+"""The tables of the page, as HTML in which everything that was recorded is escaped."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from lightning_infogeo.comparison.grouping import flat
+from lightning_infogeo.html_report.dimensions import dimensions_of
+from lightning_infogeo.html_report.payload import HEAT, POINTS, Contents, events_of
+
+_DIMENSIONS = 3
+_EVENTS = 2000
+"""Events listed at most."""
+
+_TITLES = {"progress": "progress at the end", "null": "shuffled within classes"}
+_UNITS = {
+    "distance to truth": "nats",
+    "Fisher–Rao length": "rad",
+    "Riemann length": "rad",
+    "re-indexed length": "rad",
+    "null": "nats",
+}
+
+
+def titled(column: str) -> str:
+    """Returns the title of a column of a comparison's table of runs, with its unit.
+
+    Example:
+        >>> titled("Fisher–Rao length"), titled("steps to 0.5")
+        ('Fisher–Rao length [rad]', 'steps to progress 0.5')
+    """
+    title = _TITLES.get(column, column.replace("steps to ", "steps to progress "))
+    return f"{title} [{_UNITS[column]}]" if column in _UNITS else title
+
+
+def summary(contents: Contents) -> str:
+    """Returns the table of the whole."""
+    found = contents.embedding
+    dimensions = len(found.eigenvalues)
+    if contents.comparison is None:
+        rows: list[dict[str, Any]] = [
+            {"quantity": "runs", "value": len(contents.runs), "unit": ""},
+            {"quantity": "checkpoints", "value": len(found.steps), "unit": ""},
+            {"quantity": "explained stress, 3 dimensions", "value": found.stress(_DIMENSIONS), "unit": ""},
+        ]
+    else:
+        rows = contents.comparison.summary()
+    beyond = {f"explained stress, {k} dimensions" for k in range(_DIMENSIONS + 1, dimensions + 1)}
+    body = [
+        [_row_name(row["quantity"], dimensions), _shown(row["value"]), row["unit"]]
+        for row in rows
+        if row["quantity"] not in beyond
+    ]
+    return table(["quantity", "value", "unit"], body)
+
+
+def runs(contents: Contents) -> str:
+    """Returns the table of runs."""
+    if contents.comparison is not None:
+        rows = contents.comparison.run_table()
+        head = [titled(column) for column in rows[0]]
+        return table(head, [[_shown(value) for value in row.values()] for row in rows])
+    steps, member = contents.embedding.steps, contents.embedding.member
+    body = []
+    for k, run in enumerate(contents.runs):
+        own = steps[member == k]
+        body.append([run.name, _shown(len(own)), _shown(int(own[-1]))])
+    return table(["run", "records", "last step"], body)
+
+
+def dimensions(contents: Contents) -> str:
+    """Returns the table of dimensions, or a sentence where nothing can be predicted."""
+    body = []
+    for k, run in enumerate(contents.runs):
+        found = dimensions_of(run.archive, contents.probe, k, contents.embedding)
+        if found is not None:
+            slope = found.slope
+            decay = ("–", "–") if slope is None else (_shown(slope.value), _shown(slope.r_squared))
+            body.append([run.name, *decay, _shown(found.predicted_dimensions), _shown(found.measured_dimensions)])
+    if not body:
+        return "<p>The archives hold no labelled probe of floating inputs to predict from.</p>"
+    return table(["run", "c of the inputs", "R²", "predicted", "measured"], body)
+
+
+def events(contents: Contents) -> str:
+    """Returns the table of events, or a sentence where there are none."""
+    found = [(run.name, event) for k, run in enumerate(contents.runs) for event in events_of(k, run)]
+    if not found:
+        return "<p>No marker fired.</p>"
+    body = [
+        [
+            name,
+            event["name"],
+            event["probe"],
+            *(_shown(event[key]) for key in ("step", "detected_at", "strength")),
+            event["message"],
+        ]
+        for name, event in found[:_EVENTS]
+    ]
+    more = f"<p>The first {_EVENTS} of {len(found)}.</p>" if len(found) > _EVENTS else ""
+    return table(["run", "event", "on", "step", "known at", "strength", "what it means"], body) + more
+
+
+def metadata(contents: Contents) -> str:
+    """Returns what differs between runs as a table of runs, and what they share below it."""
+    found = [flat(run.archive.metadata) for run in contents.runs]
+    keys = sorted({key for one in found for key in one})
+    differ = [key for key in keys if len({_text(one.get(key)) for one in found}) > 1]
+    shared = [key for key in keys if key not in differ]
+    parts = []
+    if differ:
+        body = [
+            [run.name, *(_text(one.get(key)) for key in differ)] for run, one in zip(contents.runs, found, strict=True)
+        ]
+        parts.append(table(["run", *differ], body))
+    if shared:
+        title = "The same in all runs" if differ else "Of the run"
+        rows = table(["key", "value"], [[key, _text(found[0].get(key))] for key in shared])
+        parts.append(f"<details{'' if differ else ' open'}><summary>{title}</summary>{rows}</details>")
+    return "".join(parts) or "<p>None recorded.</p>"
+
+
+def notes(contents: Contents) -> str:
+    """Returns the notes as a list; nothing where there are none."""
+    said = list(contents.notes)
+    count = len(contents.embedding.steps)
+    if count > POINTS:
+        said.append(f"Drawn are some of the {count:,} checkpoints, equally spaced in each run; tables count all.")
+    if len(contents.runs) > HEAT and contents.comparison is not None:
+        said.append(f"The table of distances is drawn for up to {HEAT} runs; `compare --out` writes it.")
+    items = "".join(f"<li>{escape(note)}</li>" for note in said)
+    return f'<ul class="notes">{items}</ul>' if items else ""
+
+
+def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """Returns a table of texts; columns that hold numbers alone are set to the right.
+
+    Example:
+        >>> table([], [])
+        '<div class="table"><table><thead><tr></tr></thead><tbody></tbody></table></div>'
+    """
+    rows = [list(row) for row in body]
+    right = [bool(rows) and all(_numeric(row[i]) for row in rows) for i in range(len(head))]
+
+    def cell(tag: str, i: int, text: str) -> str:
+        return f"<{tag}{' class=number' if right[i] else ''}>{escape(text)}</{tag}>"
+
+    lines = ["".join(cell("td", i, text) for i, text in enumerate(row)) for row in rows]
+    title = "".join(cell("th", i, text) for i, text in enumerate(head))
+    inside = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="table"><table><thead><tr>{title}</tr></thead><tbody>{inside}</tbody></table></div>'
+
+
+def _row_name(name: str, dimensions: int) -> str:
+    return f"{name}, {dimensions} dimensions" if name.startswith("error of embedded distances") else name
+
+
+def _shown(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _numeric(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text == "–"
+    return True

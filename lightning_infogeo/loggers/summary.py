@@ -1,0 +1,135 @@
+"""What was seen, as tables: in the terminal at the end of training, and as Markdown for loggers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from lightning_infogeo.loggers.terminal import Summary
+from lightning_infogeo.markers import Event, Verdict
+from lightning_infogeo.theory import ProbeSpectrum
+from lightning_infogeo.trajectory import WEIGHTS, Trajectory, of_probes
+
+_MARKUP = re.compile(r"[&<>|`*\[\]\\]")
+
+
+def cell(text: str) -> str:
+    r"""Returns a text as one cell of a Markdown table, where it is text alone: no markup, no link, no HTML, one line.
+
+    Example:
+        >>> cell("a|b <i>\n[c](d)")
+        'a&#124;b &#60;i&#62; &#91;c&#93;(d)'
+    """
+    return " ".join(_MARKUP.sub(lambda found: f"&#{ord(found[0])};", text).split())
+
+
+def event_list(events: Sequence[Event]) -> str:
+    """Returns a Markdown table of all events."""
+    rows = [
+        f"| {cell(name)} | {cell(probe)} | {step} | {known} | {strength:.3g} | {cell(message)} |"
+        for name, probe, step, known, strength, message in events
+    ]
+    head = ["| event | probe | at step | known at step | strength | what it means |", "|---|---|---|---|---|---|"]
+    return "\n".join(head + rows)
+
+
+def summary_table(
+    trajectories: Mapping[str, Trajectory],
+    events: Sequence[Event] = (),
+    verdicts: Mapping[str, Verdict] | None = None,
+    dimensions: Mapping[str, ProbeSpectrum] | None = None,
+) -> Summary:
+    """Returns a table of what was seen on each probe; where there were events, with a second one that names them all.
+
+    Names and messages are text alone in it, whatever characters are in them.
+
+    Args:
+        trajectories: by probe.
+        events: in the order in which they became known.
+        verdicts: what can be said of overfitting, by probe.
+        dimensions: of the trajectories, measured and predicted, by probe.
+    """
+    table = Table(title="Information geometry of this training", caption="length in radians, distance to truth in nats")
+    table.add_column("probe", overflow="fold")
+    for heading in ("records", "steps", "length", "straight-\nness", "closest\nto truth", "at step", "final\ndistance"):
+        table.add_column(heading, justify="right")
+    if verdicts:
+        table.add_column("overfitting")
+    probes = of_probes(trajectories)
+    for name, trajectory in probes.items():
+        verdict = [_worded(verdicts[name])] if verdicts and name in verdicts else []
+        table.add_row(Text(name), str(len(trajectory)), *_row(trajectory), *verdict)
+    skipped = {name: trajectory.skipped for name, trajectory in probes.items() if trajectory.skipped}
+    if skipped:
+        counts = ", ".join(f"{name} {count}" for name, count in skipped.items())
+        table.caption = Text(f"{table.caption}; records left out for logits that were not finite: {counts}")
+    tables = [table]
+    if len(probes) < len(trajectories):
+        tables.append(_weights_table({n.removeprefix(WEIGHTS): t for n, t in trajectories.items() if n not in probes}))
+    if dimensions:
+        tables.append(_dimensions_table(dimensions))
+    if not events:
+        return Summary(*tables)
+    listed = Table(title="Events")
+    for heading in ("event", "probe", "at step", "known at", "what it means"):
+        justify: Any = "right" if heading in ("at step", "known at") else "left"
+        listed.add_column(heading, justify=justify, overflow="fold")
+    for event in events:
+        row = (event.name, event.probe, str(event.step), str(event.detected_at), event.message)
+        listed.add_row(*(Text(cell) for cell in row))
+    return Summary(*tables, listed)
+
+
+def _dimensions_table(dimensions: Mapping[str, ProbeSpectrum]) -> Table:
+    table = Table(
+        title="Dimensions of the trajectories, for 95 % of the variance",
+        caption="predicted: a linear model of the probe's inputs, squared loss; c: decay of their spectrum",
+    )
+    for heading in ("probe", "c", "R²", "predicted", "measured"):
+        table.add_column(heading, justify="left" if heading == "probe" else "right", overflow="fold")
+    for name, found in dimensions.items():
+        slope = ("–", "–") if found.slope is None else (f"{found.slope.value:.3g}", f"{found.slope.r_squared:.2f}")
+        table.add_row(Text(name), *slope, str(found.predicted_dimensions), str(found.measured_dimensions))
+    return table
+
+
+def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:
+    table = Table(
+        title="Distribution of the weights", caption="floor ÷ velocity: how much of it is the estimator's noise"
+    )
+    for heading in ("group", "length", "velocity\nat the end", "floor ÷\nvelocity"):
+        table.add_column(heading, justify="left" if heading == "group" else "right", overflow="fold")
+    for name, trajectory in trajectories.items():
+        finite = trajectory.length.isfinite() & trajectory.velocity.isfinite()
+        if not finite.any():
+            table.add_row(Text(name), "–", "–", "–")
+            continue
+        length, velocity, floor = (getattr(trajectory, q)[finite][-1] for q in ("length", "velocity", "floor"))
+        share = f"{float(floor / velocity):.2f}" if velocity > 0 else "–"
+        table.add_row(Text(name), f"{float(length):.3f}", f"{float(velocity):.3g}", share)
+    return table
+
+
+def _worded(verdict: Verdict) -> str:
+    if verdict.answer == "undecidable":
+        return f"undecidable: a rise below {verdict.resolution:.0%}\nwould not be seen; needs {verdict.samples} samples"
+    if verdict.answer == "clean":
+        return f"clean (resolution {verdict.resolution:.1%})" if verdict.resolution else "clean: at its closest"
+    return "flagged"
+
+
+def _row(trajectory: Trajectory) -> list[str]:
+    finite = trajectory.length.isfinite()
+    if not finite.any():
+        return ["–"] * 6
+    steps = trajectory.steps[finite]
+    cells = [str(int(steps[-1])), f"{trajectory.length[finite][-1]:.3f}", f"{trajectory.straightness[finite][-1]:.3f}"]
+    if "distance_to_truth" not in trajectory.quantities:
+        return [*cells, "no labels", "–", "–"]
+    distance = trajectory.distance_to_truth[finite]
+    closest = int(distance.argmin())
+    return [*cells, f"{distance[closest]:.4f}", str(int(steps[closest])), f"{distance[-1]:.4f}"]

@@ -1,0 +1,131 @@
+"""What several processes of one training agree on. With one process nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo.errors import ConfigurationError
+from lightning_infogeo.trainer.strategies import in_parts
+
+PATIENCE = timedelta(minutes=2)
+"""How long a process in which an evaluation has raised waits for the others to say that it has in them, too."""
+
+
+class ProcessesApart(BaseException):
+    """Raised where others wait for this process in the middle of a forward: nothing that catches errors may go on."""
+
+
+def agreement(trainer: pl.Trainer) -> Callable[[bool], bool]:
+    """Returns what ``Evaluator`` takes to agree; to be called in every process that has a part of the model.
+
+    Only where something has raised do processes ask each other, and not over the group in which the others may be
+    waiting for a part of the model.
+    """
+    if not in_parts(trainer):
+        return bool
+    group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+
+    def agree(again: bool) -> bool:
+        found = [False] * trainer.world_size
+        try:
+            torch.distributed.all_gather_object(found, again, group=group)
+        except RuntimeError as error:
+            raise ProcessesApart(
+                "`InfoGeometryMonitor`: evaluating a probe raised in this process and not in all (see above). The "
+                "others wait for it inside the model's forward, so that training cannot go on; give a smaller "
+                "probe_size, or less memory, if it was memory that ran out."
+            ) from error
+        return all(found)
+
+    return agree
+
+
+def first_process_decides(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:
+    """Calls ``decide`` in the first process and returns its result, or raises its error, in all of them.
+
+    Raises:
+        ConfigurationError: in the others, with the message of whatever was raised in the first.
+    """
+    result, error = None, None
+    if trainer.is_global_zero:
+        try:
+            result = decide()
+        except Exception as raised:
+            error = raised
+    if trainer.world_size > 1:
+        result, message = trainer.strategy.broadcast((result, None if error is None else str(error)))
+        if message is not None and error is None:
+            raise ConfigurationError(message)
+    if error is not None:
+        raise error
+    return result
+
+
+def all_decide(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:
+    """Calls ``decide`` in every process and returns its result, or raises an error of any of them, in all.
+
+    A process in which it returns None leaves the result to the others.
+
+    Raises:
+        ConfigurationError: where another process raised, with its message, or their results differ.
+    """
+    result, error = None, None
+    try:
+        result = decide()
+    except Exception as raised:
+        error = raised
+    if trainer.world_size > 1:
+        found: list[Any] = [None] * trainer.world_size
+        torch.distributed.all_gather_object(found, (result, None if error is None else str(error)))
+        messages = [message for _, message in found if message is not None]
+        if messages and error is None:
+            raise ConfigurationError(messages[0])
+        results = [other for other, _ in found if other is not None]
+        if not messages and any(other != results[0] for other in results):
+            raise ConfigurationError(
+                f'`InfoGeometryMonitor(distributed="shard")`: the processes see different outputs, {found}; give '
+                'distributed="rank_zero".'
+            )
+        result = results[0] if results else None
+    if error is not None:
+        raise error
+    return result
+
+
+def share(
+    trainer: pl.Trainer,
+    values: Tensor | None,
+    size: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    made: Tensor | float = 1.0,
+) -> Tensor:
+    """Returns the first process's vector in every process, without a host synchronisation.
+
+    Args:
+        trainer: tells how many processes there are.
+        values: shape (size,), in the first process; None there where the record failed.
+        size: number of values.
+        dtype: of the values.
+        device: the model's device.
+        made: 1, or NaN where a process that had a part in the record has failed.
+
+    Returns:
+        Shape (1 + size,): ``made`` and the values, or NaN throughout where the record failed.
+    """
+    vector = torch.full((1 + size,), torch.nan, dtype=dtype, device=device)
+    if values is not None:
+        if isinstance(made, Tensor):
+            vector[:1].copy_(made)
+        else:
+            vector[:1].fill_(made)  # setting an element to a number would copy it from the host, and wait
+        vector[1:] = values
+    if trainer.world_size > 1:
+        torch.distributed.broadcast(vector, src=0)
+    return vector

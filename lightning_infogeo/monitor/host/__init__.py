@@ -1,0 +1,1 @@
+"""What is done with records that have left the device."""

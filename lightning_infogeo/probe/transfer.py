@@ -1,0 +1,139 @@
+"""Bringing a probe to the model's device the way validation brings its batches there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo.errors import ConfigurationError
+from lightning_infogeo.probe.calling import takes_only_by_name
+from lightning_infogeo.probe.choosing import Chosen, told
+from lightning_infogeo.probe.evaluation import in_evaluation_mode
+from lightning_infogeo.probe.inputs import Inputs
+from lightning_infogeo.probe.labels import labels_of
+from lightning_infogeo.probe.randomness import SEED, fixed_randomness
+from lightning_infogeo.probe.splitting import ADVICE, Pair, split
+from lightning_infogeo.probe.structure import is_dense, leaves, moved, nbytes, owned, pinned
+from lightning_infogeo.probe.untouched import untouched
+
+SMALL = 2**24
+"""Bytes of a probe's inputs up to which they are kept as they came beside what the hooks have made of them."""
+
+_HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
+
+
+def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resident: int) -> Inputs:
+    """Returns what the model is called with, and gives a drawn probe its labels.
+
+    Each batch passes once through the precision plugin's input conversion and the module's (or datamodule's)
+    ``on_before_batch_transfer``, ``transfer_batch_to_device`` and ``on_after_batch_transfer``, with the trainer and
+    the module in the state they have during validation. Inputs and labels are what is found after these.
+
+    Args:
+        chosen: the probe; of what is large, only one copy is left on the host.
+        trainer: of the module.
+        module: the model.
+        resident: bytes that may stay on an accelerator; beyond, batches are brought there call by call.
+
+    Raises:
+        ConfigurationError: where inputs and labels cannot be told apart, or labels are no class indices.
+    """
+    device, probe = module.device, chosen.probe
+    on_host, stays = device.type == "cpu", nbytes(chosen.batches) <= resident
+    if chosen.placed:
+        batches = chosen.batches
+    else:
+        pairs: list[Pair] = []
+        owners, hooks = _owners(trainer, module)
+        # Their attributes, not the code of their classes: whoever watches a hook from outside shall see it called.
+        with (
+            _as_in_validation(trainer, module),
+            untouched(*map(vars, owners), seed=SEED) as trace,
+            untouched(*hooks, seed=SEED, generators_alone=True),
+        ):
+
+            def passed(batch: Any) -> Pair:
+                made = _passed(owned(batch) if owners else batch, trainer, module, chosen.dataloader_idx)
+                return split(made, None if chosen.given else chosen.by, partial(takes_only_by_name, module))
+
+            first = passed(chosen.batches[0])
+            each = nbytes(first.inputs) / probe.counts[0]
+            if owners and chosen.nbytes is not None and each * len(probe) > chosen.nbytes:
+                chosen.thin(each)
+                probe = chosen.probe
+            for index, (batch, own) in enumerate(zip(chosen.batches, probe.batches, strict=True)):
+                pair = passed(batch) if index else first
+                inputs = pair.inputs if on_host or stays else moved(pair.inputs, torch.device("cpu"))
+                same = (on_host or not stays) and _same(inputs, own)
+                pairs.append(pair._replace(inputs=own if same else inputs))
+        told(trace, "passing a batch through the batch-transfer hooks")
+        if not chosen.given:
+            probe.counts = [pair.size or count for pair, count in zip(pairs, probe.counts, strict=True)]
+            _label(chosen, pairs)
+        batches = [pair.inputs for pair in pairs]
+    both = nbytes([batches, chosen.batches]) <= nbytes(chosen.batches) + SMALL
+    if on_host and (chosen.placed or chosen.given or both):
+        return Inputs(batches, probe.counts)
+    if stays and not on_host:
+        return Inputs([moved(batch, device) for batch in batches], probe.counts)
+    if device.type == "cuda" and not chosen.placed:
+        batches = [pinned(batch) for batch in batches]
+    chosen.batches, chosen.placed = batches, True
+    if not chosen.given:
+        probe.batches = batches
+    return Inputs(batches, probe.counts, None if on_host else device)
+
+
+@contextmanager
+def _as_in_validation(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[None]:
+    stage = trainer.state.stage
+    trainer.validating = True
+    try:
+        with fixed_randomness(module.device), in_evaluation_mode(module), torch.no_grad():
+            yield
+    finally:
+        trainer.state.stage = stage
+
+
+def _owners(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[list[Any], list[Any]]:
+    """Returns module and datamodule, and their hooks, where one is the user's own: it may change what it is given."""
+    owners = [owner for owner in (module, getattr(trainer, "datamodule", None)) if owner is not None]
+    hooks = [getattr(owner, hook) for owner in owners for hook in _HOOKS if hasattr(owner, hook)]
+    lightning = ("lightning.", "pytorch_lightning.")
+    own = [getattr(hook, "__func__", hook) for hook in hooks if not (hook.__module__ or "").startswith(lightning)]
+    return (owners, own) if own else ([], [])
+
+
+def _passed(batch: Any, trainer: pl.Trainer, module: pl.LightningModule, dataloader_idx: int) -> Any:
+    made = trainer.precision_plugin.convert_input(batch)
+    made = module._on_before_batch_transfer(made, dataloader_idx=dataloader_idx)
+    return module._apply_batch_transfer_handler(made, device=module.device, dataloader_idx=dataloader_idx)
+
+
+def _label(chosen: Chosen, pairs: list[Pair]) -> None:
+    try:
+        chosen.probe.label(labels_of([pair.labels for pair in pairs], chosen.probe.counts))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor(split={'None' if chosen.by is None else '...'})`: labels ({pairs[0].origin}) "
+            f"{error} (classifiers only: targets of a regression are not supported). {ADVICE}"
+        ) from None
+    chosen.origin = pairs[0].origin
+
+
+def _same(placed: Any, own: Any) -> bool:
+    """Whether hooks have left a batch as it was, so that one copy of it is enough."""
+    first, second = list(leaves(placed)), list(leaves(own))
+    if type(placed) is not type(own) or len(first) != len(second) or not first:
+        return False
+    return all(
+        (type(a) is type(b) and a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b))
+        if is_dense(a) and is_dense(b)
+        else not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor) and list(a) == list(b)
+        for a, b in zip(first, second, strict=True)
+    )

@@ -1,0 +1,156 @@
+"""The finished runs that a monitor measures the running one by: opened, checked, and asked at every record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from lightning_infogeo.archive import Archive, ArchiveError
+from lightning_infogeo.copies import Portable
+from lightning_infogeo.distances import pairwise_bhattacharyya
+from lightning_infogeo.distributions import amplitudes
+from lightning_infogeo.embedding.embedded_path import Picture
+from lightning_infogeo.embedding.snapshot import digits, steps_of
+from lightning_infogeo.errors import ConfigurationError
+from lightning_infogeo.probe import Probe
+from lightning_infogeo.reference.chart import Chart, chart
+from lightning_infogeo.reference.progress_table import QUANTITIES, Reference, against, reference
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, Trajectory
+from lightning_infogeo.trajectory.history import HistoryState
+
+_PROGRESS = LABELLED_QUANTITIES.index("progress")
+
+
+class References(Portable):
+    """Archives of finished runs, by probe.
+
+    Args:
+        paths: of the archives; none to measure by nothing.
+
+    Attributes:
+        paths: as given.
+    """
+
+    def __init__(self, paths: Sequence[str] = ()) -> None:
+        self.paths = tuple(paths)
+        self._runs: dict[str, list[Trajectory]] = {}
+        self._tables: dict[str, Reference] = {}
+        self._charts: dict[str, Chart] = {}
+
+    def load(self, probes: Mapping[str, Probe] | None) -> dict[str, Probe]:
+        """Reads the archives and returns the probes to follow; in the first process only.
+
+        Args:
+            probes: those that the user has given, which have to be those of the archives; None to take these.
+
+        Raises:
+            ConfigurationError: where an archive cannot be read, or is of other probes.
+        """
+        try:
+            archives = [Archive(path) for path in self.paths]
+            shared = [name for name in archives[0].probes if all(name in other.probes for other in archives)]
+            labelled = [name for name in shared if archives[0][name].labels is not None]
+            wanted = labelled if probes is None else [name for name in probes if name in labelled]
+            if not wanted:
+                raise ConfigurationError(
+                    f"`InfoGeometryMonitor(reference={self.paths})`: the archives share no probe with labels"
+                    f"{'' if probes is None else f' named as one of {sorted(probes)}'}; there are "
+                    f"{[archive.probes for archive in archives]}."
+                )
+            found = dict(probes or {})
+            for name in wanted:
+                self._runs[name] = [Trajectory.open(path, name) for path in self.paths]
+                if name not in found:
+                    found[name] = _probe_of(archives[0], name)
+                self._check(name, found[name])
+                self._tables[name] = reference(self._runs[name])
+                self._charts[name] = chart(self._runs[name])
+        except (ArchiveError, ValueError) as error:
+            if isinstance(error, ConfigurationError):
+                raise
+            raise ConfigurationError(f"`InfoGeometryMonitor(reference=...)`: {error}") from error
+        return found
+
+    @property
+    def nbytes(self) -> int:
+        """What they take on the device."""
+        tables = sum(table.tables.nbytes for table in self._tables.values())
+        return tables + sum(made.points.nbytes for made in self._charts.values())
+
+    def quantities(self, probe: str) -> tuple[str, ...]:
+        """What a record of this probe holds beyond its own quantities."""
+        return QUANTITIES if probe in self._tables else ()
+
+    def check_shape(self, probe: str, shape: tuple[int, int]) -> None:
+        """Raises ``ConfigurationError`` unless predictions of this shape (N, C) can be measured by the references."""
+        known = tuple(self._tables[probe].tables.shape[2:]) if probe in self._tables else shape
+        if known != shape:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor(reference=...)`: on probe {probe!r} the references hold predictions of shape "
+                f"{known} (samples, classes), this model makes {shape}."
+            )
+
+    def to(self, device: torch.device) -> None:
+        """Brings everything to a device."""
+        self._tables = {name: Reference(*(t.to(device) for t in table)) for name, table in self._tables.items()}
+        self._charts = {name: made._replace(points=made.points.to(device)) for name, made in self._charts.items()}
+
+    def extend(self, probe: str, step: int, logits: Tensor, record: Tensor) -> Tensor:
+        """Returns a record with what there is to say against the references; reads nothing back from the device."""
+        if probe not in self._tables:
+            return record
+        measured = against(self._tables[probe], step, amplitudes(logits), record[_PROGRESS])
+        return torch.cat([record, measured.to(record)])
+
+    def landscape(self, probe: str, kept: HistoryState, used: int) -> Tensor | None:
+        """Returns all that a picture on the references' axes needs, a row a slot; reads nothing back from the device.
+
+        Columns: distances to the records of the references; weight; step, as two digits. None without references.
+        """
+        if probe not in self._charts:
+            return None
+        points = self._charts[probe].points
+        distances = kept.gaps.new_zeros(len(kept.steps), len(points))
+        distances[:used] = pairwise_bhattacharyya(kept.amplitudes[:used], points).to(distances)
+        return torch.cat([distances, kept.weights[:, None], digits(kept.steps)], dim=1)
+
+    def compose(self, probe: str, matrix: Tensor) -> Picture | None:
+        """Returns the running trajectory placed on the references' axes, which never move; None without records."""
+        made = self._charts[probe]
+        count = len(made.member)
+        matrix = matrix[matrix[:, count] > 0]
+        if not len(matrix):
+            return None
+        steps = steps_of(matrix[:, count + 1 :])
+        order = steps.argsort()
+        placed = made.embedding.transform(matrix[order, :count])
+        names = [run.name for run in self._runs[probe]]
+        paths = tuple((name, made.embedding.coordinates[made.member == k]) for k, name in enumerate(names))
+        return Picture(
+            probes=(probe,),
+            member=torch.zeros(len(order), dtype=torch.int64),
+            steps=steps[order],
+            embedding=made.embedding._replace(coordinates=placed, weights=matrix[order, count].double()),
+            milestones=made.milestones,
+            dropped=placed[:0],
+            references=paths,
+        )
+
+    def _check(self, name: str, probe: Probe) -> None:
+        for run in self._runs[name]:
+            if run.fingerprint != probe.fingerprint:
+                raise ConfigurationError(
+                    f"`InfoGeometryMonitor(reference=...)`: probe {name!r} of {run.name!r} has other samples "
+                    f"(fingerprint {run.fingerprint[:12]}…) than the probe followed here "
+                    f'({probe.fingerprint[:12]}…); leave probes="auto" to follow those of the reference.'
+                )
+
+
+def _probe_of(archive: Archive, name: str) -> Probe:
+    recorded = archive[name]
+    probe = Probe(recorded.inputs(), recorded.targets)
+    if probe.fingerprint != recorded.attributes.get("fingerprint"):
+        raise ArchiveError(f"archive {archive.path!r}: the inputs of {name!r} do not fit their fingerprint.")
+    return probe
