@@ -3,7 +3,7 @@ import math
 
 import torch
 
-from lightning_infogeo.embedding.embedded_path import Picture
+from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.figures import curves, embedding
 from lightning_infogeo.markers import Event
@@ -50,7 +50,7 @@ def test_an_embedding_names_the_events_of_every_row_once():
     embedded = inpca((distances[:, None] - distances) ** 2)
     steps, member = torch.tensor([0, 10, 20, 30]), torch.zeros(4, dtype=torch.int64)
     pictures = {
-        name: Picture((name,), member, steps, embedded, torch.zeros(11, 3), torch.zeros(0, 3))
+        name: EmbeddedPath((name,), member, steps, embedded, torch.zeros(11, 3), torch.zeros(0, 3))
         for name in ("train", "val")
     }
     events = [Event("knee", "train", 10, 20, 1.0, ""), Event("knee", "val", 10, 20, 1.0, "")]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from lightning_infogeo.loggers import Mailbox, event_list, summary_table
+from lightning_infogeo.loggers import HostCopies, event_list, summary_table
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory
 
@@ -58,7 +58,7 @@ def test_the_table_gives_three_answers_and_names_every_event():
 
 
 def test_the_mailbox_gives_back_everything_once_and_in_order():
-    mailbox = Mailbox()
+    mailbox = HostCopies()
     for step in range(3):
         mailbox.post(step, None, torch.tensor([float(step), math.inf]))
     assert mailbox

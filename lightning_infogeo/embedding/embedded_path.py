@@ -9,7 +9,7 @@ from torch import Tensor
 from lightning_infogeo.embedding.inpca import Embedding
 
 
-class Picture(NamedTuple):
+class EmbeddedPath(NamedTuple):
     """One trajectory on the axes of its embedding, or several on common ones.
 
     Attributes:

@@ -21,7 +21,7 @@ MILESTONES = 11
 _BASE = 2**20
 
 
-def landscape(
+def snapshot(
     histories: Sequence[HistoryState], labels: Tensor | None, used: int, sketch: Sketch | None = None
 ) -> Tensor:
     """Returns all that a picture needs, as one matrix with a row a slot; reads nothing back from the device.

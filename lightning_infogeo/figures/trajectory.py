@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_infogeo.embedding.embedded_path import Picture
+from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.markers import Event
@@ -71,7 +71,7 @@ def curves(trajectories: Mapping[str, Trajectory], title: str = "", events: Sequ
     return figure
 
 
-def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event] = ()) -> Figure:
+def embedding(pictures: Mapping[str, EmbeddedPath], step: int, events: Sequence[Event] = ()) -> Figure:
     """Returns each probe's trajectory on its first three InPCA axes, a row a probe.
 
     Coloured by the logarithm of the step, with ignorance (square), truth (star), the geodesic between them and the
@@ -113,7 +113,7 @@ def embedding(pictures: Mapping[str, Picture], step: int, events: Sequence[Event
     return figure
 
 
-def distances(pictures: Mapping[str, Picture], events: Sequence[Event] = ()) -> Figure:
+def distances(pictures: Mapping[str, EmbeddedPath], events: Sequence[Event] = ()) -> Figure:
     """Returns each probe's table of distances as a heat map, and the leading eigenvalues with their signs.
 
     Args:
@@ -213,7 +213,7 @@ _SPECTRUM = 12
 """Eigenvalues shown."""
 
 
-def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm, events: Sequence[Event]) -> None:
+def _draw_path(axes: Axes, picture: EmbeddedPath, i: int, j: int, norm: LogNorm, events: Sequence[Event]) -> None:
     width = picture.embedding.coordinates.shape[1]
     path = _padded(picture.embedding.coordinates)
     way = _padded(picture.milestones)
@@ -245,7 +245,7 @@ def _draw_path(axes: Axes, picture: Picture, i: int, j: int, norm: LogNorm, even
     axes.grid(alpha=0.25)
 
 
-def _nearest(picture: Picture, events: Sequence[Event]) -> list[tuple[Event, int]]:
+def _nearest(picture: EmbeddedPath, events: Sequence[Event]) -> list[tuple[Event, int]]:
     """The events on probes of a picture, each with the record nearest to its step."""
     found = []
     for event in events:

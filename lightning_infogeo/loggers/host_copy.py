@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 
-class Posted(NamedTuple):
+class HostCopy(NamedTuple):
     """A record on its way to the host.
 
     Attributes:
@@ -26,14 +26,14 @@ class Posted(NamedTuple):
     copied: Any
 
 
-class Mailbox:
+class HostCopies:
     """Takes tensors off the device with one non-blocking copy each, to be read at a later hook.
 
     A copy of it, made while some are on their way, waits for them.
     """
 
     def __init__(self) -> None:
-        self._posted: deque[Posted] = deque()
+        self._posted: deque[HostCopy] = deque()
 
     def __getstate__(self) -> dict[str, Any]:
         for posted in self._posted:
@@ -47,13 +47,13 @@ class Mailbox:
     def post(self, step: int, x: int | None, values: Tensor) -> None:
         """Starts the copy of one record."""
         if values.device.type != "cuda":
-            self._posted.append(Posted(step, x, values, None))
+            self._posted.append(HostCopy(step, x, values, None))
             return
         host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
         host.copy_(values, non_blocking=True)
         copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
         copied.record()
-        self._posted.append(Posted(step, x, host, copied))
+        self._posted.append(HostCopy(step, x, host, copied))
 
     def collect(self) -> list[tuple[int, int | None, list[float]]]:
         """Returns step, x and values of all records posted, waiting only for copies that are not complete."""

@@ -13,11 +13,11 @@ from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
-from lightning_infogeo.embedding.embedded_path import Picture
+from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.lightnings import rank_zero_warn
 
 
-class Publisher(Portable, left_behind={"_lost": set()}):
+class LoggerWriter(Portable, left_behind={"_lost": set()}):
     """Writes scalars to every logger of a trainer and into its ``callback_metrics``.
 
     Not by ``self.log``, which keeps the last value and writes it again at Lightning's own steps.
@@ -105,7 +105,7 @@ class Publisher(Portable, left_behind={"_lost": set()}):
                     logger.log_image(tag, [_pixels(figure)], step=x)
 
     def publish_points(
-        self, trainer: pl.Trainer, pictures: Mapping[str, Picture], x: int, mesh: bool, projector: bool
+        self, trainer: pl.Trainer, pictures: Mapping[str, EmbeddedPath], x: int, mesh: bool, projector: bool
     ) -> None:
         """Sends trajectories as points in three dimensions to TensorBoard's Mesh and Projector plugins."""
         style = {"material": {"cls": "PointsMaterial", "size": 0.03}}

@@ -12,20 +12,20 @@ import torch
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.console import say
 from lightning_infogeo.monitor import arguments, resume
-from lightning_infogeo.monitor.device.model_outputs import Outputs
+from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.distributed.collectives import all_decide, first_process_decides
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
 from lightning_infogeo.monitor.host.neuron_recorder import foreseen
-from lightning_infogeo.monitor.host.run_archive import Archivist
+from lightning_infogeo.monitor.host.run_archive import RunArchive
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.readings import Readings
 from lightning_infogeo.monitor.record_layout import RecordLayout
 from lightning_infogeo.probe import Chosen
 from lightning_infogeo.schedules import Clock
 from lightning_infogeo.trainer.clock import read_clock
-from lightning_infogeo.trainer.identity import Training
-from lightning_infogeo.trainer.optimizer_steps import Steps
+from lightning_infogeo.trainer.identity import TrainingIdentity
+from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps
 from lightning_infogeo.trainer.strategies import in_parts
 from lightning_infogeo.trajectory import Trajectory
 
@@ -53,12 +53,12 @@ class Beginning(Readings):
     distributed: str
     neurons: Any
     _planner: Planner
-    _archivist: Archivist
-    _training: Training
-    _steps: Steps
+    _archivist: RunArchive
+    _training: TrainingIdentity
+    _steps: OptimizerSteps
     _run: str
     _broken: bool
-    _outputs: Outputs | None
+    _outputs: ModelOutputs | None
     _prepared: Prepared
 
     @abstractmethod

@@ -14,21 +14,21 @@ from typing_extensions import override
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.distributions import Distribution
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import Publisher
+from lightning_infogeo.loggers import LoggerWriter
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
-from lightning_infogeo.monitor.device.model_outputs import Outputs
+from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
-from lightning_infogeo.monitor.device.weight_densities import Weights, groups_in
+from lightning_infogeo.monitor.device.weight_densities import WeightDensities, groups_in
 from lightning_infogeo.monitor.distributed.collectives import agreement
 from lightning_infogeo.monitor.hooks import Hooks
 from lightning_infogeo.monitor.host.announcements import Herald
-from lightning_infogeo.monitor.host.embedding_plots import Album
-from lightning_infogeo.monitor.host.marker_runner import Watch
+from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
+from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
 from lightning_infogeo.monitor.host.neuron_recorder import Neurons
-from lightning_infogeo.monitor.host.record_log import Journal
-from lightning_infogeo.monitor.host.run_archive import Archivist
+from lightning_infogeo.monitor.host.record_log import RecordLog
+from lightning_infogeo.monitor.host.run_archive import RunArchive
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.resume import resumable
 from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings, bytes_of
@@ -37,9 +37,9 @@ from lightning_infogeo.probe import Chosen, Evaluator, Probe, discover, training
 from lightning_infogeo.reference.references import References
 from lightning_infogeo.schedules import Schedule
 from lightning_infogeo.topology import NeuronSettings
-from lightning_infogeo.trainer.identity import Training
-from lightning_infogeo.trainer.optimizer_steps import Steps
-from lightning_infogeo.trainer.spawned import Parcel
+from lightning_infogeo.trainer.identity import TrainingIdentity
+from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps
+from lightning_infogeo.trainer.spawned import SpawnedResults
 from lightning_infogeo.trajectory.history import History
 
 _CHUNK = 256
@@ -162,27 +162,29 @@ class InfoGeometryMonitor(Hooks):
         self.strict = strict
         self.prefix = prefix
         arguments.check_all(self)
-        self._training = Training()
-        self._parcel = Parcel()
+        self._training = TrainingIdentity()
+        self._parcel = SpawnedResults()
         self._start_afresh()
 
     @override
     def _start_afresh(self) -> None:
         before = self.__dict__.get("_archivist")
-        publisher = Publisher(self.prefix, self.strict)
+        publisher = LoggerWriter(self.prefix, self.strict)
         self._run = uuid.uuid4().hex
         self._planner = Planner(arguments.as_schedule(self.schedule), self.lag)
-        self._steps = Steps()
+        self._steps = OptimizerSteps()
         self._neurons = Neurons(arguments.as_neurons(self.neurons), publisher)
-        self._archivist = Archivist(arguments.as_archive(self.archive), self.prefix, self.strict, self._neurons)
+        self._archivist = RunArchive(arguments.as_archive(self.archive), self.prefix, self.strict, self._neurons)
         if before is not None:
             self._archivist.replace(before)
-        self._journal = Journal(publisher, Watch(arguments.as_markers(self.markers), self.strict), self._archivist)
+        self._journal = RecordLog(
+            publisher, MarkerRunner(arguments.as_markers(self.markers), self.strict), self._archivist
+        )
         self._herald = Herald(self.on_event, self.on_overfitting, self.strict)
         self._references = References(arguments.as_paths(self.reference))
-        self._album = Album(arguments.as_settings(self.embedding), publisher, self._references.compose)
+        self._album = EmbeddingPlots(arguments.as_settings(self.embedding), publisher, self._references.compose)
         self._recorder: Recorder | None = None
-        self._outputs: Outputs | None = None
+        self._outputs: ModelOutputs | None = None
         self._loaded: dict[str, Any] = {}
         self._broken = False
 
@@ -285,7 +287,7 @@ class InfoGeometryMonitor(Hooks):
             max_records=self._album.max_records,
             memory=bytes_of(self.memory) - self._references.nbytes,
             markers=SampleMarkers(self._journal.watch.sample_markers),
-            weights=Weights(arguments.as_density(self.parameters), groups_in(self._journal.trajectories)),
+            weights=WeightDensities(arguments.as_density(self.parameters), groups_in(self._journal.trajectories)),
             references=self._references,
             shard=self._shard(trainer),
         )

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from lightning_infogeo.loggers import Summary, summary_table
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.monitor.device.recorder import Recorder
-from lightning_infogeo.monitor.host.embedding_plots import Album
+from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
 from lightning_infogeo.monitor.host.neuron_recorder import Neurons, NeuronTrajectory
-from lightning_infogeo.monitor.host.record_log import Journal
+from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.probe import Probe
 from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.theory.probe_dimensions import FEATURES, dimensions_of
-from lightning_infogeo.trainer.spawned import Parcel
+from lightning_infogeo.trainer.spawned import SpawnedResults
 from lightning_infogeo.trajectory import Trajectory, export
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 class Readings(ABC):
     """The reading side of ``InfoGeometryMonitor``; the callback fills in the parts."""
 
-    _parcel: Parcel
-    _journal: Journal
-    _album: Album
+    _parcel: SpawnedResults
+    _journal: RecordLog
+    _album: EmbeddingPlots
     _recorder: Recorder | None
     _neurons: Neurons
 

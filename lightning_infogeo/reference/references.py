@@ -11,7 +11,7 @@ from lightning_infogeo.archive import Archive, ArchiveError
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances import pairwise_bhattacharyya
 from lightning_infogeo.distributions import amplitudes
-from lightning_infogeo.embedding.embedded_path import Picture
+from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.embedding.snapshot import digits, steps_of
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.probe import Probe
@@ -104,7 +104,7 @@ class References(Portable):
         measured = against(self._tables[probe], step, amplitudes(logits), record[_PROGRESS])
         return torch.cat([record, measured.to(record)])
 
-    def landscape(self, probe: str, kept: HistoryState, used: int) -> Tensor | None:
+    def snapshot(self, probe: str, kept: HistoryState, used: int) -> Tensor | None:
         """Returns all that a picture on the references' axes needs, a row a slot; reads nothing back from the device.
 
         Columns: distances to the records of the references; weight; step, as two digits. None without references.
@@ -116,7 +116,7 @@ class References(Portable):
         distances[:used] = pairwise_bhattacharyya(kept.amplitudes[:used], points).to(distances)
         return torch.cat([distances, kept.weights[:, None], digits(kept.steps)], dim=1)
 
-    def compose(self, probe: str, matrix: Tensor) -> Picture | None:
+    def compose(self, probe: str, matrix: Tensor) -> EmbeddedPath | None:
         """Returns the running trajectory placed on the references' axes, which never move; None without records."""
         made = self._charts[probe]
         count = len(made.member)
@@ -128,7 +128,7 @@ class References(Portable):
         placed = made.embedding.transform(matrix[order, :count])
         names = [run.name for run in self._runs[probe]]
         paths = tuple((name, made.embedding.coordinates[made.member == k]) for k, name in enumerate(names))
-        return Picture(
+        return EmbeddedPath(
             probes=(probe,),
             member=torch.zeros(len(order), dtype=torch.int64),
             steps=steps[order],

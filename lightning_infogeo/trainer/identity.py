@@ -8,7 +8,7 @@ from typing import Any
 import lightning_infogeo.lightnings as pl
 
 
-class Training:
+class TrainingIdentity:
     """Knows a training by its trainer and its module, as long as they live; a copy of it, or a pickle, knows none.
 
     Lightning hands over restored state without saying why. A state may be that of a checkpoint to go on from; one that
@@ -33,7 +33,7 @@ class Training:
         self._ignored = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Training, ()
+        return TrainingIdentity, ()
 
     def approach(self) -> None:
         """A fit is being set up."""

@@ -21,7 +21,7 @@ _SAMPLES = 64
 """Numbers of each parameter that are compared."""
 
 
-class Steps:
+class OptimizerSteps:
     """Counts the steps of optimizers that hold parameters of the module, under manual optimization.
 
     ``trainer.global_step`` counts the steps of the optimizers that Lightning has wrapped. Where these take none, but

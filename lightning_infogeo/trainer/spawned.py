@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 
-class Parcel:
+class SpawnedResults:
     """A file that a child process leaves for its parent; both have a copy of this, made before they parted.
 
     It goes when it is read, or with the parent's copy. Any other copy, or pickle, is a parcel of its own.
@@ -36,7 +36,7 @@ class Parcel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         spawning = multiprocessing.context.get_spawning_popen() is not None
-        return Parcel, (self._owner, self._name) if spawning else ()
+        return SpawnedResults, (self._owner, self._name) if spawning else ()
 
     @property
     def away(self) -> bool:

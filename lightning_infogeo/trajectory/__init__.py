@@ -1,5 +1,7 @@
 """The path of one probe's predictions: running quantities on the device, and what was recorded of it."""
 
+from lightning_infogeo.trajectory.series import Kind as Kind
+from lightning_infogeo.trajectory.series import Series as Series
 from lightning_infogeo.trajectory.state import LABELLED_QUANTITIES as LABELLED_QUANTITIES
 from lightning_infogeo.trajectory.state import QUANTITIES as QUANTITIES
 from lightning_infogeo.trajectory.state import TrajectoryState as TrajectoryState

@@ -3,7 +3,7 @@
 import pytest
 
 from lightning_infogeo import ConfigurationError
-from lightning_infogeo.monitor.device.memory_budget import Budget, allotted
+from lightning_infogeo.monitor.device.memory_budget import MemoryBudget, allotted
 
 MB = 10**6
 
@@ -32,21 +32,21 @@ def test_what_is_kept_fits_and_is_no_worse_with_more_memory(samples, classes, me
 
 
 def test_an_ordinary_classifier_keeps_what_it_always_did():
-    assert allotted(1024, 10, 256 * MB, 256) == Budget(256, None, True)
-    assert allotted(1024, 1000, 256 * MB, 256) == Budget(256 * MB // (4 * 1024 * 1000) - 4, None, True)
+    assert allotted(1024, 10, 256 * MB, 256) == MemoryBudget(256, None, True)
+    assert allotted(1024, 1000, 256 * MB, 256) == MemoryBudget(256 * MB // (4 * 1024 * 1000) - 4, None, True)
 
 
 def test_sketches_are_taken_where_asked_for_or_where_nothing_else_fits():
-    assert allotted(1024, 1000, 256 * MB, 256, sketch_dim=100) == Budget(256, 100, True)
+    assert allotted(1024, 1000, 256 * MB, 256, sketch_dim=100) == MemoryBudget(256, 100, True)
     assert allotted(1024, 1000, 256 * MB, 256, sketch_dim=1000).width is None  # no fewer numbers than there are
     assert not allotted(1024, 128_000, 256 * MB, 256).exact
     assert allotted(2048, 128_000, 256 * MB, 256).width == 512  # two probes: 1,024 would leave 26 records
 
 
 def test_without_a_history_logits_are_kept_as_long_as_four_sets_fit():
-    assert allotted(1024, 10_000, 4 * 4 * 1024 * 10_000, 0) == Budget(0, None, True)
-    assert allotted(1024, 10_000, 4 * 4 * 1024 * 10_000 - 1, 0) == Budget(0, 1024, False)
-    assert allotted(1024, 10, 1000, 0) == Budget(0, None, True)  # nothing narrower to keep
+    assert allotted(1024, 10_000, 4 * 4 * 1024 * 10_000, 0) == MemoryBudget(0, None, True)
+    assert allotted(1024, 10_000, 4 * 4 * 1024 * 10_000 - 1, 0) == MemoryBudget(0, 1024, False)
+    assert allotted(1024, 10, 1000, 0) == MemoryBudget(0, None, True)  # nothing narrower to keep
 
 
 def test_too_little_memory_names_what_would_help():

@@ -147,10 +147,10 @@ def test_a_picture_can_be_had_at_any_time(tmp_path):
 def test_axes_do_not_flip_between_pictures(tmp_path):
     monitor = InfoGeometryMonitor(schedule=1)
     fit(monitor, tmp_path, max_steps=25)
-    landscape = monitor._recorder.pictures({"val": ("val",)})["val"]
-    first = monitor._album.compose(("val",), landscape)
+    snapshot = monitor._recorder.pictures({"val": ("val",)})["val"]
+    first = monitor._album.compose(("val",), snapshot)
     monitor._album.places["val"] = {step: [-x for x in place] for step, place in monitor._album.places["val"].items()}
-    flipped = monitor._album.compose(("val",), landscape)
+    flipped = monitor._album.compose(("val",), snapshot)
     torch.testing.assert_close(flipped.embedding.coordinates, -first.embedding.coordinates)
 
 

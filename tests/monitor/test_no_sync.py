@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_infogeo import InfoGeometryMonitor, ParameterDensity
-from lightning_infogeo.loggers import Mailbox
+from lightning_infogeo.loggers import HostCopies
 from lightning_infogeo.monitor.device.recorder import Recorder
 from tests.classifiers import Classifier, fit
 
@@ -129,7 +129,7 @@ def test_values_are_read_at_a_later_hook_only(tmp_path):
             events.append("batch")
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
-    post, collect = Mailbox.post, Mailbox.collect
+    post, collect = HostCopies.post, HostCopies.collect
 
     def noted_post(self, step, x, values):
         events.append("post")
@@ -141,13 +141,13 @@ def test_values_are_read_at_a_later_hook_only(tmp_path):
             events.append("collect")
         return found
 
-    with patch.object(Mailbox, "post", noted_post), patch.object(Mailbox, "collect", noted_collect):
+    with patch.object(HostCopies, "post", noted_post), patch.object(HostCopies, "collect", noted_collect):
         fit(Noted(schedule=1), tmp_path, max_steps=4)
     assert events == ["post", *["batch", "collect", "post"] * 4, "collect"]
 
 
 def test_one_vector_a_record_leaves_the_device(tmp_path):
     posted = []
-    with patch.object(Mailbox, "post", lambda self, step, x, values: posted.append((step, values.shape))):
+    with patch.object(HostCopies, "post", lambda self, step, x, values: posted.append((step, values.shape))):
         fit(InfoGeometryMonitor(schedule=2), tmp_path, max_steps=6)
     assert posted == [(step, (23,)) for step in (0, 2, 4, 6)]  # a flag, eight quantities of two probes, a reading

@@ -77,8 +77,8 @@ def test_a_record_is_one_sum_over_processes_and_one_broadcast_and_reads_nothing(
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_the_first_process_draws_what_one_does(processes, ranks, alone):
     found, expected = ranks(processes)[1][0]["pictures"], alone("pictures")
-    for name, landscape in expected["landscapes"].items():
-        close(found["landscapes"][name], landscape, 2e-6)
+    for name, snapshot in expected["landscapes"].items():
+        close(found["landscapes"][name], snapshot, 2e-6)
 
 
 @pytest.mark.parametrize("processes", PROCESSES)

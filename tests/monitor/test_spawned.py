@@ -15,7 +15,7 @@ import torch
 
 from lightning_infogeo import Trajectory
 from lightning_infogeo.trainer import spawned as parcel
-from lightning_infogeo.trainer.spawned import Parcel
+from lightning_infogeo.trainer.spawned import SpawnedResults
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,7 +78,7 @@ def put(sent, content):
 def test_a_parcel_is_read_once_by_the_parent_and_by_no_copy(method, tmp_path, monkeypatch):
     monkeypatch.setattr(parcel.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    sent = Parcel()
+    sent = SpawnedResults()
     copies = [copy.copy(sent), copy.deepcopy(sent), pickle.loads(pickle.dumps(sent))]
     child = multiprocessing.get_context(method).Process(target=put, args=(sent, {"a": torch.arange(3)}))
     child.start()
@@ -92,7 +92,7 @@ def test_a_parcel_is_read_once_by_the_parent_and_by_no_copy(method, tmp_path, mo
 
 def test_a_parcel_that_nobody_reads_goes_with_the_parents_copy(tmp_path, monkeypatch):
     monkeypatch.setattr(parcel.tempfile, "tempdir", str(tmp_path))
-    sent = Parcel()
+    sent = SpawnedResults()
     child = multiprocessing.get_context("fork").Process(target=put, args=(sent, {}))
     child.start()
     child.join()
@@ -104,7 +104,7 @@ def test_a_parcel_that_nobody_reads_goes_with_the_parents_copy(tmp_path, monkeyp
 
 def test_a_file_in_its_place_is_not_written_into(tmp_path, monkeypatch):
     monkeypatch.setattr(parcel.tempfile, "tempdir", str(tmp_path))
-    sent, elsewhere = Parcel(), tmp_path / "elsewhere"
+    sent, elsewhere = SpawnedResults(), tmp_path / "elsewhere"
     (tmp_path / sent._name).with_suffix(".partial").symlink_to(elsewhere)
     sent.send({})
     assert not elsewhere.exists()

@@ -14,7 +14,7 @@ SUSPICIOUS = 32
 """So many outputs between 0 and 1, and none outside, are hardly logits."""
 
 
-class Look:
+class FirstEvaluation:
     """Reads the outputs of a first evaluation, call by call, from the device.
 
     Args:

@@ -14,7 +14,7 @@ _WIDTHS = (1024, 512, 256)
 _ENOUGH = 32
 
 
-class Budget(NamedTuple):
+class MemoryBudget(NamedTuple):
     """What is kept of each probe.
 
     Attributes:
@@ -29,7 +29,7 @@ class Budget(NamedTuple):
     exact: bool
 
 
-def allotted(samples: int, classes: int, memory: int, max_records: int, sketch_dim: int | None = None) -> Budget:
+def allotted(samples: int, classes: int, memory: int, max_records: int, sketch_dim: int | None = None) -> MemoryBudget:
     """Returns the best that fits.
 
     Everything as it is, if at least eight records fit beside four sets of logits. Else the history is sketched: to
@@ -60,15 +60,15 @@ def allotted(samples: int, classes: int, memory: int, max_records: int, sketch_d
     widths = [width for width in ((sketch_dim,) if sketch_dim else _WIDTHS) if width < classes]
     whole = memory // logits - _SETS
     if not (sketch_dim and widths) and whole >= least:
-        return Budget(min(max_records, whole), None, True)
+        return MemoryBudget(min(max_records, whole), None, True)
     for exact in (True, False):
         for width in widths:
             sketch = 4 * samples * width
             room = (memory - _SETS * (logits if exact else sketch)) // sketch
             if room >= min(max_records, _ENOUGH if width != widths[-1] else LEAST_RECORDS):
-                return Budget(min(max_records, room), width, exact)
+                return MemoryBudget(min(max_records, room), width, exact)
     if not max_records:
-        return Budget(0, None, True)
+        return MemoryBudget(0, None, True)
     narrower = " a sketch_dim in the distribution," if classes > _WIDTHS[-1] else ""
     raise ConfigurationError(
         f"`InfoGeometryMonitor(memory={memory})`: holds {max(whole, 0)} records of {logits} bytes, at least "

@@ -16,8 +16,8 @@ from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
 from lightning_infogeo.distributions.chunks import size
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
-from lightning_infogeo.monitor.device.first_evaluation import SUSPICIOUS, Look
-from lightning_infogeo.monitor.device.memory_budget import Budget, allotted, exact_from
+from lightning_infogeo.monitor.device.first_evaluation import SUSPICIOUS, FirstEvaluation
+from lightning_infogeo.monitor.device.memory_budget import MemoryBudget, allotted, exact_from
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
 from lightning_infogeo.probe import (
     ADVICE,
@@ -41,7 +41,7 @@ _MANY = 4
 """So many times as many classes as labels are hardly what the labels are of."""
 
 
-class Outputs(Portable, left_behind={"inputs": {}}):
+class ModelOutputs(Portable, left_behind={"inputs": {}}):
     """Evaluates a model on probes and reads its outputs.
 
     Args:
@@ -72,7 +72,7 @@ class Outputs(Portable, left_behind={"inputs": {}}):
         self.evaluator = evaluator
         self.shard = shard
         self.inputs: dict[str, Inputs] = {}
-        self.budget = Budget(0, None, True)
+        self.budget = MemoryBudget(0, None, True)
         self.selections: dict[str, Selection] = {}
         self._bounds: dict[str, list[tuple[int, int]]] = {}
         self._max_records = max_records
@@ -274,7 +274,7 @@ class Outputs(Portable, left_behind={"inputs": {}}):
         for name, chosen in self.chosen.items():
             probe, inputs = chosen.probe, self.inputs[name]
             selection = self.selections[name] = Selection(distribution, len(probe), probe.labels, probe.ragged)
-            look = Look(selection, name)
+            look = FirstEvaluation(selection, name)
             self._bounds[name] = [inputs.bounds(part.rank, part.ranks) for part in self.shard.all]
             start, stop = self._bounds[name][self.shard.rank]
             if start == stop:  # nothing of it is for this process, but what the outputs are like it must know

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.monitor.distributed.probe_shards import Measured, cut_state
-from lightning_infogeo.monitor.distributed.sharded_distances import Tables, row_in
+from lightning_infogeo.monitor.distributed.sharded_distances import ShardedDistances, row_in
 from lightning_infogeo.monitor.resume import check_shape
 from lightning_infogeo.trajectory import TrajectoryState, arcs_of, extend, history, start
 from lightning_infogeo.trajectory.history import History, HistoryState
 from lightning_infogeo.trajectory.observation import Observation
 
 
-class Kept(Portable):
+class ProbeStates(Portable):
     """States of the trajectories by probe, of the samples that this process has.
 
     Attributes:
@@ -32,7 +32,7 @@ class Kept(Portable):
         self.made = 0
         self.states: dict[str, TrajectoryState] = {}
         self.histories: dict[str, HistoryState] = {}
-        self.tables = Tables()
+        self.tables = ShardedDistances()
         self._points: dict[int, dict[str, Tensor]] = {}
 
     def prepare(self, name: str, like: Tensor, shape: tuple[int, ...]) -> None:

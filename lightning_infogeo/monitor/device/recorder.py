@@ -11,11 +11,11 @@ from torch import Tensor
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import amplitudes
-from lightning_infogeo.embedding.snapshot import AGAINST, landscape
-from lightning_infogeo.monitor.device.model_outputs import Outputs
-from lightning_infogeo.monitor.device.probe_states import Kept
+from lightning_infogeo.embedding.snapshot import AGAINST, snapshot
+from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
+from lightning_infogeo.monitor.device.probe_states import ProbeStates
 from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
-from lightning_infogeo.monitor.device.weight_densities import Weights
+from lightning_infogeo.monitor.device.weight_densities import WeightDensities
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Measured, Pool, Room, Shard, join_state
 from lightning_infogeo.monitor.distributed.sharded_distances import room_for, sums_of
 from lightning_infogeo.monitor.planner import Decision
@@ -57,7 +57,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         max_records: int = 0,
         memory: int = 2**28,
         markers: SampleMarkers | None = None,
-        weights: Weights | None = None,
+        weights: WeightDensities | None = None,
         references: References | None = None,
         shard: Shard = WHOLE,
     ) -> None:
@@ -65,12 +65,12 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         self.evaluator = evaluator
         self._chord = chord
         self._max_records = max_records
-        self.outputs = Outputs(chosen, evaluator, max_records, memory, shard)
+        self.outputs = ModelOutputs(chosen, evaluator, max_records, memory, shard)
         self.pool = Pool(shard)
-        self._kept = Kept()
+        self._kept = ProbeStates()
         self._loaded: dict[str, Any] | None = None
         self._markers = markers or SampleMarkers(lambda probe: {})
-        self._weights = weights or Weights(None)
+        self._weights = weights or WeightDensities(None)
         self._references = references or References()
         self._labels: dict[str, Tensor | None] = {}
         self._latest: dict[str, Tensor] = {}
@@ -199,17 +199,17 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
 
     @torch.no_grad()
     def pictures(self, groups: Mapping[str, tuple[str, ...]]) -> dict[str, Tensor]:
-        """Returns what a picture of each group of probes needs, as a matrix: see ``landscape``."""
+        """Returns what a picture of each group of probes needs, as a matrix: see ``snapshot``."""
         made = {}
         for name, members in groups.items():
             if self.pool.active:
-                made[name] = self._kept.tables.landscape(name, self._kept.histories[name])
+                made[name] = self._kept.tables.snapshot(name, self._kept.histories[name])
                 continue
             kept = [self._kept.histories[member] for member in members]
             of, used = members[0], self._kept.used(members[0])
-            made[name] = landscape(kept, self.outputs.selections[of].labels, used, self.outputs.sketch(of))
+            made[name] = snapshot(kept, self.outputs.selections[of].labels, used, self.outputs.sketch(of))
             for member, own in zip(members, kept, strict=True):
-                beside = self._references.landscape(member, own, used)
+                beside = self._references.snapshot(member, own, used)
                 made.update({} if beside is None else {f"{member}{AGAINST}": beside})
         return made
 

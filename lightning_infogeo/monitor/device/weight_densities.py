@@ -21,7 +21,7 @@ def groups_in(trajectories: Iterable[str]) -> list[str]:
     return [name.removeprefix(WEIGHTS) for name in trajectories if name.startswith(WEIGHTS)]
 
 
-class Weights(Portable, left_behind={"_groups": {}}):
+class WeightDensities(Portable, left_behind={"_groups": {}}):
     """Holds the densities of a module's weights and turns each record into quantities.
 
     Args:

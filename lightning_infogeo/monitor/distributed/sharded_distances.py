@@ -18,7 +18,7 @@ from lightning_infogeo.trajectory import history
 from lightning_infogeo.trajectory.history import HistoryState
 
 
-class Tables(Portable):
+class ShardedDistances(Portable):
     """Distances of the records kept to each other and to the milestones of a picture, by probe.
 
     They are made at the record, by all processes: a picture is drawn by the first one alone and when it has time, so
@@ -64,8 +64,8 @@ class Tables(Portable):
         mirrored = torch.where(here, to_slots[:, None], table[:, :slots])
         self.tables[name] = torch.cat([mirrored, table[:, slots:]], dim=1)
 
-    def landscape(self, name: str, kept: HistoryState) -> Tensor:
-        """Returns what ``landscapes.landscape`` does, for one probe."""
+    def snapshot(self, name: str, kept: HistoryState) -> Tensor:
+        """Returns what ``snapshots.snapshot`` does, for one probe."""
         table, slots = self.tables[name], len(kept.steps)
         return torch.cat([table[:, :slots], kept.weights[:, None], digits(kept.steps), table[:, slots:]], dim=1)
 

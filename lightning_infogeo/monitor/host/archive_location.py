@@ -14,7 +14,7 @@ PLACES = 10_000
 """Archives of one name that a folder has room for: the search for a free number ends there."""
 
 
-class Place(NamedTuple):
+class ArchiveLocation(NamedTuple):
     """Where a training's archive belongs.
 
     Attributes:
@@ -31,7 +31,7 @@ class Place(NamedTuple):
         return any(re.fullmatch(rf"{re.escape(stem)}(_\d+)?\.zarr", path) is not None for stem in stems)
 
 
-def place(trainer: pl.Trainer, name: str) -> Place:
+def place(trainer: pl.Trainer, name: str) -> ArchiveLocation:
     """Returns where the archive of this name belongs; in the first process, since others do not know their run.
 
     That is the folder of the run of the first logger that knows one: its ``log_dir``, or ``name/version`` below its
@@ -41,7 +41,7 @@ def place(trainer: pl.Trainer, name: str) -> Place:
     folders = [_run_folder(logger, root) for logger in trainer.loggers]
     shared = _shared_folder(trainer.loggers[0], root) if trainer.loggers else root
     own = next((folder for folder in folders if folder is not None), shared)
-    return Place(os.path.join(own, name), os.path.join(shared, name))
+    return ArchiveLocation(os.path.join(own, name), os.path.join(shared, name))
 
 
 def unused(folder: Folder) -> Iterator[Folder]:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo import figures
-from lightning_infogeo.embedding.embedded_path import Picture
+from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.embedding.snapshot import AGAINST, steps_of
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import Mailbox, Publisher, takes_figures
+from lightning_infogeo.loggers import HostCopies, LoggerWriter, takes_figures
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.settings import EmbeddingSettings
 from lightning_infogeo.schedules import Clock, LogSpaced
@@ -29,7 +29,7 @@ FIRST = 10
 COMPONENTS = 3
 
 
-class Album:
+class EmbeddingPlots:
     """Draws the trajectories at log-spaced records and at the end, on the host, after the record.
 
     Args:
@@ -44,15 +44,15 @@ class Album:
     def __init__(
         self,
         settings: EmbeddingSettings | None,
-        publisher: Publisher,
-        on_charts: Callable[[str, Tensor], Picture | None] = lambda probe, matrix: None,
+        publisher: LoggerWriter,
+        on_charts: Callable[[str, Tensor], EmbeddedPath | None] = lambda probe, matrix: None,
     ) -> None:
         self.settings = settings
         self.places: dict[str, dict[int, list[float]]] = {}
         self._publisher = publisher
         self._on_charts = on_charts
-        self._mailbox = Mailbox()
-        self._undrawn: list[tuple[int, int | None, dict[str, Picture]]] = []
+        self._mailbox = HostCopies()
+        self._undrawn: list[tuple[int, int | None, dict[str, EmbeddedPath]]] = []
         self._drawn = FIRST - 1
         self._spent = 0.0
         self._began = time.monotonic()
@@ -115,15 +115,15 @@ class Album:
         """Returns the landscapes of probes, and counts what it took to compute them as time spent."""
         began = time.monotonic()
         self._members = self.groups(probes)
-        landscapes = pictures(self._members)
+        snapshots = pictures(self._members)
         self._spent += time.monotonic() - began
-        return landscapes
+        return snapshots
 
-    def post(self, step: int, x: int, landscapes: Mapping[str, Tensor]) -> None:
+    def post(self, step: int, x: int, snapshots: Mapping[str, Tensor]) -> None:
         """Starts the copy of what the picture needs."""
         self._drawn = step
-        self._shapes = {name: (matrix.shape[0], matrix.shape[1]) for name, matrix in landscapes.items()}
-        self._mailbox.post(step, x, torch.cat([matrix.flatten() for matrix in landscapes.values()]))
+        self._shapes = {name: (matrix.shape[0], matrix.shape[1]) for name, matrix in snapshots.items()}
+        self._mailbox.post(step, x, torch.cat([matrix.flatten() for matrix in snapshots.values()]))
 
     def receive(self) -> None:
         """Turns what was posted into coordinates."""
@@ -160,35 +160,35 @@ class Album:
         trainer: pl.Trainer,
         step: int,
         x: int,
-        landscapes: Callable[[], Mapping[str, Tensor]],
+        snapshots: Callable[[], Mapping[str, Tensor]],
         events: Sequence[Event],
     ) -> None:
         """Draws the last record, unless it waits to be drawn anyway, and delivers."""
         if not self.pending(step):
-            self.attempt(lambda: self.post(step, x, landscapes()))
+            self.attempt(lambda: self.post(step, x, snapshots()))
         self.attempt(lambda: self.deliver(trainer, events, last=True))
 
     def draw(
         self,
         members: Mapping[str, tuple[str, ...]],
-        landscapes: Mapping[str, Tensor],
+        snapshots: Mapping[str, Tensor],
         step: int,
         events: Sequence[Event],
     ) -> Figure:
         """Returns a picture at once, waiting for the device; changes nothing in those to come."""
-        placed = {name: self._placed(members[name], landscapes[name].float().cpu()) for name in members}
+        placed = {name: self._placed(members[name], snapshots[name].float().cpu()) for name in members}
         return figures.embedding({name: found[0] for name, found in placed.items() if found is not None}, step, events)
 
-    def _composed(self, name: str, matrix: Tensor) -> Picture | None:
+    def _composed(self, name: str, matrix: Tensor) -> EmbeddedPath | None:
         probe = name.removesuffix(AGAINST)
         return self.compose(self._members[name], matrix) if probe == name else self._on_charts(probe, matrix)
 
-    def compose(self, probes: tuple[str, ...], matrix: Tensor) -> Picture | None:
+    def compose(self, probes: tuple[str, ...], matrix: Tensor) -> EmbeddedPath | None:
         """Returns a picture of some probes, on the axes and sides of the one before it; None without records.
 
         Args:
             probes: their names.
-            matrix: see ``landscape``.
+            matrix: see ``snapshot``.
         """
         found = self._placed(probes, matrix)
         if found is None:
@@ -198,7 +198,7 @@ class Album:
 
     def _placed(
         self, probes: tuple[str, ...], matrix: Tensor
-    ) -> tuple[Picture, dict[str, dict[int, list[float]]]] | None:
+    ) -> tuple[EmbeddedPath, dict[str, dict[int, list[float]]]] | None:
         """Returns a picture, and where it puts the records of each probe."""
         slots = len(matrix)
         in_use = matrix[:, slots] > 0
@@ -223,7 +223,7 @@ class Album:
         for (name, step), place in zip([*old, *keys], padded.tolist(), strict=True):
             found[name][step] = place
         milestones = embedding.transform(matrix[order, slots + 3 :].T)
-        return Picture(probes, member, steps, embedding, milestones, carried), found
+        return EmbeddedPath(probes, member, steps, embedding, milestones, carried), found
 
     def state_dict(self) -> dict[str, Any]:
         """Returns tensors and plain numbers from which ``load_state_dict`` goes on."""

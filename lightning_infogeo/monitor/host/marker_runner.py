@@ -25,7 +25,7 @@ def held_out(probe: str) -> bool:
     return not probe.startswith("train")
 
 
-class Watch:
+class MarkerRunner:
     """Feeds markers with records, on the host and the same in every process, and keeps the events.
 
     Markers of scalars run here, on rows that have reached the host. Markers of samples run in the first process beside

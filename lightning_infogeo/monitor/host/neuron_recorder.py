@@ -16,7 +16,7 @@ from lightning_infogeo import figures
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import Mailbox, Publisher, takes_figures
+from lightning_infogeo.loggers import HostCopies, LoggerWriter, takes_figures
 from lightning_infogeo.schedules import Clock, LogSpaced, Schedule, is_int
 from lightning_infogeo.topology import (
     NeuronRecorder,
@@ -64,12 +64,12 @@ class Neurons(Portable, left_behind={"archived": False, "_recorder": None, "_fre
         archived: whether an archive takes every record; only then are they kept for it.
     """
 
-    def __init__(self, settings: NeuronSettings | None, publisher: Publisher) -> None:
+    def __init__(self, settings: NeuronSettings | None, publisher: LoggerWriter) -> None:
         self.archived = False
         self._settings = settings
         self._publisher = publisher
         self._recorder: NeuronRecorder | None = None
-        self._mail: dict[str, Mailbox] = {}
+        self._mail: dict[str, HostCopies] = {}
         self._kept: dict[int, dict[str, Tensor]] = {}
         self._fresh: dict[int, dict[str, Tensor]] = {}
         self._planned = 0
@@ -125,7 +125,7 @@ class Neurons(Portable, left_behind={"archived": False, "_recorder": None, "_fre
         """Starts the copy of the vectors as they are now; reads nothing back from the device."""
         if self._recorder is not None and self._settings is not None:
             for layer, vectors in self._recorder.record(module).items():
-                self._mail.setdefault(layer, Mailbox()).post(step, None, vectors)
+                self._mail.setdefault(layer, HostCopies()).post(step, None, vectors)
 
     def receive(self) -> None:
         """Takes in what has reached the host; where that is more than the budget, every second record goes."""

@@ -11,10 +11,10 @@ from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import Mailbox, Publisher, event_list
+from lightning_infogeo.loggers import HostCopies, LoggerWriter, event_list
 from lightning_infogeo.markers import Event
-from lightning_infogeo.monitor.host.marker_runner import Watch
-from lightning_infogeo.monitor.host.run_archive import Archivist
+from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
+from lightning_infogeo.monitor.host.run_archive import RunArchive
 from lightning_infogeo.monitor.record_layout import NOTHING, RecordLayout
 from lightning_infogeo.trajectory import WEIGHTS, Trajectory
 
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, saved: Sequence[Any]) -> Entry:
-        """Returns the entry that ``Journal.undelivered`` gave ``saved`` for; raises where it is none."""
+        """Returns the entry that ``RecordLog.undelivered`` gave ``saved`` for; raises where it is none."""
         step, x, rows, markers, events = saved
         if not all("length" in row for row in rows.values()):
             raise KeyError("length")
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
         )
 
 
-class Journal:
+class RecordLog:
     """Keeps what was recorded and passes it on, each record once.
 
     Args:
@@ -59,14 +59,14 @@ class Journal:
         publisher: as given.
     """
 
-    def __init__(self, publisher: Publisher, watch: Watch, archivist: Archivist) -> None:
+    def __init__(self, publisher: LoggerWriter, watch: MarkerRunner, archivist: RunArchive) -> None:
         self.trajectories: dict[str, Trajectory] = {}
         self.layout = NOTHING
         self.failed = False
         self.strict = publisher.strict
         self.watch = watch
         self._archivist = archivist
-        self._mailbox = Mailbox()
+        self._mailbox = HostCopies()
         self.publisher = publisher
         self._unpublished: list[Entry] = []
         self._warned_of_nan = False

@@ -15,10 +15,10 @@ from lightning_infogeo.archive import ArchiveError, ArchiveInUse, ArchiveWriter,
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import Mailbox
+from lightning_infogeo.loggers import HostCopies
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.distributed.collectives import first_process_decides
-from lightning_infogeo.monitor.host.archive_location import Place, place, unused
+from lightning_infogeo.monitor.host.archive_location import ArchiveLocation, place, unused
 from lightning_infogeo.monitor.host.neuron_recorder import ROOM, Neurons
 from lightning_infogeo.monitor.host.run_metadata import metadata_of
 from lightning_infogeo.monitor.settings import ArchiveSettings
@@ -29,7 +29,7 @@ SMALL = 2**24
 """Bytes of a probe's inputs that are stored without being asked for."""
 
 
-class Archivist(Portable, left_behind={"_background": None, "_mail": {}, "_arrived": {}, "_copied": True}):
+class RunArchive(Portable, left_behind={"_background": None, "_mail": {}, "_arrived": {}, "_copied": True}):
     """Writes everything recorded to one archive, off the training thread; in the first process only.
 
     A copy of it writes nothing.
@@ -45,10 +45,10 @@ class Archivist(Portable, left_behind={"_background": None, "_mail": {}, "_arriv
         self.settings = settings
         self._prefix = prefix
         self._strict = strict
-        self._place = Place("", "")
+        self._place = ArchiveLocation("", "")
         self._background: Background | None = None
         self._neurons = neurons
-        self._mail: dict[str, Mailbox] = {}
+        self._mail: dict[str, HostCopies] = {}
         self._arrived: dict[tuple[str, int], np.ndarray[Any, Any]] = {}
         self._events: list[Event] = []
         self._known: dict[str, str] = {}
@@ -71,7 +71,9 @@ class Archivist(Portable, left_behind={"_background": None, "_mail": {}, "_arriv
             name = f"{self._prefix.replace('/', '_')}.zarr"
             given = os.fspath(self.settings.path)
             auto = given == "auto"
-            self._place = first_process_decides(trainer, lambda: place(trainer, name) if auto else Place(given, given))
+            self._place = first_process_decides(
+                trainer, lambda: place(trainer, name) if auto else ArchiveLocation(given, given)
+            )
 
     def begin(
         self,
@@ -111,7 +113,7 @@ class Archivist(Portable, left_behind={"_background": None, "_mail": {}, "_arriv
         if self.settings is not None and self.active:
             dtype = torch.float16 if self.settings.dtype == "float16" else torch.float32
             for name, values in amplitudes.items():
-                self._mail.setdefault(name, Mailbox()).post(step, None, values.to(dtype))
+                self._mail.setdefault(name, HostCopies()).post(step, None, values.to(dtype))
 
     def take(self, step: int, rows: Mapping[str, Mapping[str, float]], events: Sequence[Event]) -> None:
         """Queues a record that has reached the host, with the events known by it."""
@@ -152,7 +154,7 @@ class Archivist(Portable, left_behind={"_background": None, "_mail": {}, "_arriv
         self._events = list(events)
         self._attempt(lambda background: background.truncate(step))
 
-    def replace(self, other: Archivist) -> None:
+    def replace(self, other: RunArchive) -> None:
         """May write over the archive of another, which holds no more than the state before a training."""
         self._forsaken = None if other._copied else other._known.get("run")
 
