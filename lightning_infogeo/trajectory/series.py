@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
+
+from torch import Tensor
 
 Kind = Literal["probe", "weights", "weight_group"]
 """What a series is of: predictions on a probe, the distribution of all weights, or that of a group of them."""
+
+_WEIGHTS = "parameters/"
+"""What the keys of the weights' series begin with, in loggers, archives and checkpoints; no probe's name has a "/"."""
+
+_NETWORK = "network"
 
 
 class Series(NamedTuple):
@@ -22,3 +30,32 @@ class Series(NamedTuple):
     kind: Kind
     quantities: tuple[str, ...]
     trained: bool = False
+
+    def value(self, quantity: str, row: Tensor) -> Tensor:
+        """Returns one quantity of a row, without reading it."""
+        return row[self.quantities.index(quantity)]
+
+    @property
+    def group(self) -> str:
+        """The name of the group of weights."""
+        return self.name.removeprefix(_WEIGHTS)
+
+
+def of_weights(group: str, quantities: Sequence[str]) -> Series:
+    """Returns the series of a group of weights, or of all of them, "network".
+
+    Example:
+        >>> of_weights("network", ["length"])[:2]
+        ('parameters/network', 'weights')
+    """
+    return Series(f"{_WEIGHTS}{group}", "weights" if group == _NETWORK else "weight_group", tuple(quantities))
+
+
+def kind_of(name: str) -> Kind:
+    """Returns the kind of a series in an archive or a checkpoint, which hold no more of it than its name.
+
+    Example:
+        >>> kind_of("val"), kind_of("parameters/network"), kind_of("parameters/first")
+        ('probe', 'weights', 'weight_group')
+    """
+    return of_weights(name.removeprefix(_WEIGHTS), ()).kind if name.startswith(_WEIGHTS) else "probe"
