@@ -12,7 +12,7 @@ from rich.text import Text
 from lightning_infogeo.loggers.terminal import Summary
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.theory import ProbeSpectrum
-from lightning_infogeo.trajectory import WEIGHTS, Trajectory, of_probes
+from lightning_infogeo.trajectory import Trajectory, of_probes
 
 _MARKUP = re.compile(r"[&<>|`*\[\]\\]")
 
@@ -69,7 +69,7 @@ def summary_table(
         table.caption = Text(f"{table.caption}; records left out for logits that were not finite: {counts}")
     tables = [table]
     if len(probes) < len(trajectories):
-        tables.append(_weights_table({n.removeprefix(WEIGHTS): t for n, t in trajectories.items() if n not in probes}))
+        tables.append(_weights_table({n.partition("/")[2]: t for n, t in trajectories.items() if n not in probes}))
     if dimensions:
         tables.append(_dimensions_table(dimensions))
     if not events:

@@ -107,7 +107,7 @@ class References(Portable):
         distances[:used] = pairwise_bhattacharyya(kept.amplitudes[:used], points).to(distances)
         return torch.cat([distances, kept.weights[:, None], digits(kept.steps)], dim=1)
 
-    def compose(self, probe: str, matrix: Tensor) -> EmbeddedPath | None:
+    def placed(self, probe: str, matrix: Tensor) -> EmbeddedPath | None:
         """Returns the running trajectory placed on the references' axes, which never move; None without records."""
         made = self._charts[probe]
         count = len(made.member)
