@@ -26,3 +26,21 @@ def lines_are_written():
     log.setLevel(logging.INFO)
     yield
     log.setLevel(before)
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs a command and returns (exit code, standard output, standard error)."""
+    from lightning_infogeo.cli import main
+
+    def run(*arguments):
+        torch.set_num_threads(1)
+        code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as stopped:
+            code = stopped.code
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzzing import KINDS, Originals
+from tests.helpers.fuzzing import KINDS, Originals
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 EXAMPLES = {"archives": 120, "states": 40, "command lines": 40}

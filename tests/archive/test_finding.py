@@ -4,8 +4,8 @@ import pytest
 
 from lightning_infogeo.archive import find_archives
 from lightning_infogeo.cli.runs import find, short_names
-from tests.cli.recorded import write
-from tests.comparison.families import training
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import training
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import torch
 import lightning_infogeo.cli.compare as module
 from lightning_infogeo.cli.output_files import FILES
 from lightning_infogeo.comparison import compare
-from tests.cli.recorded import write
-from tests.comparison.families import beside_the_geodesic, on_the_geodesic, training
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import beside_the_geodesic, on_the_geodesic, training
 
 ROOT = Path(__file__).parents[2]
 AT = [(k + 1) / 50 for k in range(50)]

@@ -9,8 +9,8 @@ import zarr
 
 from lightning_infogeo.archive import ArchiveWriter, Folder
 from lightning_infogeo.cli.errors import Exit
-from tests.cli.recorded import write
-from tests.comparison.families import training
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import training
 
 COMMANDS = pytest.mark.parametrize("name", ["compare", "report"])
 

@@ -4,8 +4,8 @@ import torch
 
 from lightning_infogeo.archive import Archive
 from lightning_infogeo.cli.runs import Place, Some, opened
-from tests.cli.recorded import write
-from tests.comparison.families import training
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import training
 
 RUN = training(1, records=7, samples=6)
 

@@ -8,7 +8,7 @@ from lightning_infogeo.comparison import Work, shuffled_within_classes
 from lightning_infogeo.comparison.nulls import shuffle_null
 from lightning_infogeo.comparison.reindexed import Reindexed
 from lightning_infogeo.geodesics import ignorance, truth
-from tests.comparison.families import LABELS, beside_the_geodesic, on_the_geodesic, training
+from tests.helpers.synthetic_runs import LABELS, beside_the_geodesic, on_the_geodesic, training
 
 GRID = torch.arange(1, 61, dtype=torch.float64) / 100
 

@@ -11,7 +11,7 @@ from lightning_infogeo.comparison import Recording, Work, compare, dendrogram, l
 from lightning_infogeo.comparison.checkpoints import Checkpoints
 from lightning_infogeo.comparison.course import courses
 from lightning_infogeo.comparison.reindexed import Reindexed, at_equal_progress
-from tests.comparison.families import (
+from tests.helpers.synthetic_runs import (
     ARC,
     LABELS,
     Spy,

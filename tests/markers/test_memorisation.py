@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lightning_infogeo.markers import MemorisationOnset, packed, unpacked
-from tests.markers.test_overfitting import log_steps
+from tests.helpers.log_spaced_steps import log_steps
 
 
 def velocities(steps, at=None, noise=0.3, seed=0, growth=1.0):

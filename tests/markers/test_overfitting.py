@@ -5,16 +5,9 @@ import pytest
 import torch
 
 from lightning_infogeo.markers import OverfittingOnset, packed, unpacked
-from lightning_infogeo.schedules import Clock, LogSpaced
+from tests.helpers.log_spaced_steps import log_steps
 
 SAMPLES = 300
-
-
-def log_steps(last=4000, per_decade=24):
-    steps, schedule = [0], LogSpaced(per_decade)
-    while steps[-1] < last:
-        steps.append(min(schedule.next_step(steps[-1], Clock(steps[-1])), last))
-    return steps
 
 
 def followed(steps, distances, marker=None):

@@ -1,45 +1,20 @@
 """Markers in real trainings: what fires, what is said, what reaches loggers and files, what a resume continues."""
 
 import logging
-from typing import ClassVar, NamedTuple
 
 import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import ConfigurationError, Event, InfoGeometryMonitor, LogLogKnee, OverfittingOnset
-from lightning_infogeo.markers import Firing
-from tests.classifiers import IMAGES, LABELS, Classifier, fit, val_loader
-from tests.monitor.test_resume import ByStep, pytestmark, saved  # noqa: F401
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, val_loader
+from tests.helpers.markers import At
+from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
 
-
-class AtState(NamedTuple):
-    firing: Firing
-    total: Tensor
-
-
-class At:
-    """Fires at the records given."""
-
-    observes: ClassVar = ("length",)
-
-    def __init__(self, *steps, name="at"):
-        self.steps, self.name = steps, name
-
-    def start(self, like):
-        return AtState(Firing.none(like), like.new_zeros(()))
-
-    def extend(self, state, step, observation):
-        fires = torch.tensor(step in self.steps)
-        total = state.total + observation[0]
-        return AtState(state.firing.after(fires, torch.tensor(step - 1.0), step, total), total)
-
-    def message(self, event):
-        return f"{event.probe} at {event.step}"
+pytestmark = REMARKS_ON_RESUMING
 
 
 def mislabelled(size=120):

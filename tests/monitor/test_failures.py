@@ -6,8 +6,8 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from lightning_infogeo import InfoGeometryMonitor
-from tests.classifiers import Classifier, digest, fit
-from tests.monitor.test_logging import Minimal, records, scalars
+from tests.helpers.classifiers import Classifier, digest, fit
+from tests.helpers.loggers import Minimal, records, scalars
 
 
 class Flaky(Classifier):

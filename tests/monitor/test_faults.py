@@ -11,12 +11,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Schedule, Trajectory
 from lightning_infogeo.archive import Folder
-from tests.classifiers import IMAGES, LABELS, Classifier, digest, fit
-from tests.monitor import killed_run
-from tests.monitor.test_archive import same_archives
-from tests.monitor.test_events import At
-from tests.monitor.test_logging import Minimal, records, scalars
-from tests.monitor.test_resume import ByStep, pytestmark, saved  # noqa: F401
+from tests.helpers import killed_run
+from tests.helpers.archived_runs import same_archives
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit
+from tests.helpers.loggers import Minimal, records, scalars
+from tests.helpers.markers import At
+from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
+
+pytestmark = REMARKS_ON_RESUMING
 
 KILLS = 52
 

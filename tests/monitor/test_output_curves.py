@@ -11,8 +11,8 @@ from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Tr
 from lightning_infogeo.archive import ArchiveError
 from lightning_infogeo.distributions import Categorical, Tokens
 from lightning_infogeo.trajectory import extend, start
-from tests.classifiers import fit
-from tests.tasks import VOCABULARY, Binary, Language, ManyLabels, Segmentation, loaders, monitor_of
+from tests.helpers.classifiers import fit
+from tests.helpers.tasks import VOCABULARY, Binary, Language, ManyLabels, Segmentation, loaders, monitor_of
 
 
 class Logits(pl.Callback):

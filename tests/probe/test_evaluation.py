@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lightning_infogeo.probe import Evaluator, Inputs
-from tests.classifiers import IMAGES, Classifier, noisy_net, random_streams, trainer
+from tests.helpers.classifiers import IMAGES, Classifier, noisy_net, random_streams, trainer
 
 N = 50
 

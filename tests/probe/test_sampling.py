@@ -24,8 +24,8 @@ from lightning_infogeo import ConfigurationError, Probe
 from lightning_infogeo.probe.choosing import choose as choosing
 from lightning_infogeo.probe.sampling import Amount
 from lightning_infogeo.probe.untouched import walk
-from tests.classifiers import Augmented, random_streams
-from tests.probe import hiding_places_in_code
+from tests.helpers import hiding_places_in_code
+from tests.helpers.classifiers import Augmented, random_streams
 
 N = 100
 DATA = TensorDataset(torch.arange(N).float().unsqueeze(1), torch.arange(N) % 4)
@@ -390,7 +390,7 @@ def test_a_module_that_is_imported_where_it_is_needed_is_put_back():
             return 8
 
         def __getitem__(self, index):
-            from tests.probe import hiding_places_in_code
+            from tests.helpers import hiding_places_in_code
 
             return torch.tensor([hiding_places_in_code.RNG.random()]), 0
 

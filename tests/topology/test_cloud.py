@@ -11,7 +11,7 @@ from lightning_infogeo.topology import (
     learning_surface,
     neuron_cloud,
 )
-from tests.topology.clouds import branching
+from tests.helpers.neuron_clouds import branching
 
 
 def test_points_are_those_of_a_singular_value_decomposition():
