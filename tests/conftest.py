@@ -3,10 +3,12 @@ import logging
 import pytest
 import torch
 
+from tests.helpers.skipped import pytest_terminal_summary as pytest_terminal_summary
+
 
 def pytest_runtest_setup(item):
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
-        pytest.skip("needs CUDA")
+        pytest.skip("needs CUDA: make gpu, on a machine that has it")
 
 
 @pytest.fixture(autouse=True)

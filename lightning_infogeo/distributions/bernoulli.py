@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.distributions.distribution import Distribution, positive
+from lightning_infogeo.distributions.suspicion import SIGMOID, Suspicion
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Bernoulli(Distribution):
     seed: int = 0
 
     name: ClassVar[str] = "bernoulli"
+    suspicion: ClassVar[Suspicion | None] = SIGMOID
 
     def __post_init__(self) -> None:
         positive(self, max_factors=self.max_factors)
@@ -42,6 +44,10 @@ class Bernoulli(Distribution):
     def most(self) -> int | None:
         """The most factors to follow where an input has several."""
         return self.max_factors
+
+    def label_error(self, labels: Tensor, given: torch.dtype) -> str:
+        """Returns "": floating zeros and ones are answers to yes-or-no questions."""
+        return ""
 
     def expected(self, inputs: int) -> str:
         """Returns in words what the outputs for so many inputs must be."""

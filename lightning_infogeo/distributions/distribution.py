@@ -5,7 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from torch import Tensor
+
+from lightning_infogeo.distributions.suspicion import SOFTMAX, Suspicion
 
 IGNORED = -100
 """The label that PyTorch's losses leave out unless they are told another one; never a class."""
@@ -14,20 +17,35 @@ IGNORED = -100
 class Distribution(ABC):
     """How a model's outputs and labels become N samples with logits of shape (N, C) and labels of shape (N,).
 
-    A value: two that are equal select and arrange alike. An output of one input holds P *positions*, each of which is
-    a sample: one for plain classification, one a token, a pixel, or a factor. ``Selection`` says which are followed.
+    A value: two with the same ``repr`` select and arrange alike, and a training resumes with no other. An output of one
+    input holds P *positions*, each of which is a sample: one for plain classification, one a token, a pixel, or a
+    factor. ``Selection`` says which are followed.
+
+    One of your own defines ``expected``, ``fits``, ``positions`` and ``arranged``, and ``logits`` where the numbers the
+    model returns are not logits of classes already. Nothing else in the package has to know it.
 
     Attributes:
-        name: the string that stands for it in ``InfoGeometryMonitor(output=...)``.
+        name: what messages call it; the name of the class where it is not set.
+        suspicion: how outputs that are probabilities, where logits are expected, are recognised; None where no output
+            is suspected.
         ignore_index: the label of positions to leave out; None for ``IGNORED``.
         sketch_dim: width of the sketches kept of records, or None for what ``memory`` allows.
         seed: of the choice of positions, and of sketches.
     """
 
     name: ClassVar[str]
+    suspicion: ClassVar[Suspicion | None] = SOFTMAX
     ignore_index: int | None = None
     sketch_dim: int | None = None
     seed: int = 0
+
+    def __init_subclass__(cls) -> None:
+        if not hasattr(cls, "name"):
+            cls.name = cls.__name__
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in sorted(vars(self).items()))
+        return f"{type(self).__qualname__}({given})"
 
     @property
     def ignored(self) -> int:
@@ -38,6 +56,24 @@ class Distribution(ABC):
     def most(self) -> int | None:
         """The most positions to follow where an input has several, all inputs together; None for all."""
         return None
+
+    def label_error(self, labels: Tensor, given: torch.dtype) -> str:
+        """Returns what is wrong with labels given as floating zeros and ones, and the remedy; "" where nothing is.
+
+        Other floating labels reach no distribution, and integers are checked against the number of classes. Here
+        one-hot labels pass, since ``indices`` may understand them; a distribution that takes all zeros and ones
+        returns "".
+
+        Args:
+            labels: of the probe, inputs first, int64.
+            given: the type with which they were given.
+        """
+        if labels.dim() > 1 and bool((labels.sum(1) == 1).all()):
+            return ""
+        return (
+            f'must be integer class indices, got {given}; convert them, or give output="bernoulli" where they answer a '
+            "yes-or-no question each (classifiers only: targets of a regression are not supported)."
+        )
 
     def indices(self, labels: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Returns class indices for labels in another form, for outputs of this shape; others as they are."""

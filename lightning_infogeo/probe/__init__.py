@@ -4,8 +4,7 @@ from lightning_infogeo.probe.choosing import Chosen as Chosen
 from lightning_infogeo.probe.discovery import discover as discover
 from lightning_infogeo.probe.discovery import held_out as held_out
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
-from lightning_infogeo.probe.evaluation import are_probabilities as are_probabilities
-from lightning_infogeo.probe.evaluation import check_values as check_values
+from lightning_infogeo.probe.evaluation import check_labels as check_labels
 from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory
 from lightning_infogeo.probe.fsdp import RECOVERS as RECOVERS
 from lightning_infogeo.probe.inputs import Inputs as Inputs

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import Categorical, Distribution, Selection
-from lightning_infogeo.distributions.chunks import pieces
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info
 from lightning_infogeo.probe.calling import call
@@ -192,33 +191,8 @@ def out_of_memory(error: BaseException) -> bool:
     return said or isinstance(error, (MemoryError, torch.OutOfMemoryError))
 
 
-def are_probabilities(logits: Tensor) -> bool:
-    """Returns whether every row, shape (N, C), lies in [0, 1] and sums to 1; reads from the device."""
-    for rows in pieces(*logits.shape):
-        values = logits[rows].double() if logits.device.type != "mps" else logits[rows].float()
-        if not ((values >= 0) & (values <= 1)).all() or not (values.sum(-1) - 1).abs().max() < 1e-2:
-            return False
-    return True
-
-
-def check_values(probabilities: bool, labels: Tensor | None, classes: int, name: str) -> None:
-    """Checks what a first evaluation has shown.
-
-    Args:
-        probabilities: whether all outputs are.
-        labels: of the samples, shape (N,).
-        classes: their number C.
-        name: of the probe.
-
-    Raises:
-        ConfigurationError: where outputs are probabilities, or labels are not among the classes.
-    """
-    if probabilities:
-        raise ConfigurationError(
-            f"`InfoGeometryMonitor(logits_fn=...)`: the output on probe {name!r} is probabilities (every row lies in "
-            "[0, 1] and sums to 1), where logits are expected: leave the final softmax to the loss, or give "
-            "logits_fn=lambda module, inputs: module(inputs).log()."
-        )
+def check_labels(labels: Tensor | None, classes: int, name: str) -> None:
+    """Raises ``ConfigurationError`` where labels of the samples of a probe, shape (N,), are not among the classes."""
     if labels is not None and ((labels < 0) | (labels >= classes)).any():
         raise ConfigurationError(
             f"`Probe(labels=...)` of {name!r}: must lie in 0..{classes - 1} for the {classes} classes of the model, "

@@ -67,7 +67,7 @@ def test_the_audit_notices_a_read(read, tmp_path):
 
 
 def test_values_are_read_at_a_later_hook_only(tmp_path):
-    """What a record posts is collected by the hook of the next batch, not its own."""
+    """What a record starts to copy is read by the hook of the next batch, not its own."""
     events = []
 
     class Noted(InfoGeometryMonitor):
@@ -89,7 +89,7 @@ def test_values_are_read_at_a_later_hook_only(tmp_path):
 
     with patch.object(HostCopies, "start_copy", noted_start), patch.object(HostCopies, "finish", noted_finish):
         fit(Noted(schedule=1), tmp_path, max_steps=4)
-    assert events == ["post", *["batch", "finish", "post"] * 4, "collect"]
+    assert events == ["start_copy", *["batch", "finish", "start_copy"] * 4, "finish"]
 
 
 def test_one_vector_a_record_leaves_the_device(tmp_path):

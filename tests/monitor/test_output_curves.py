@@ -149,7 +149,7 @@ def test_sigmoids_are_suspected(tmp_path):
         def forward(self, x):
             return self.net(x).sigmoid()
 
-    with pytest.warns(UserWarning, match="lie between 0 and 1. Logits are expected"):
+    with pytest.warns(UserWarning, match="all lie between 0 and 1.*where logits are expected.*sigmoid"):
         fit(InfoGeometryMonitor(output="bernoulli"), tmp_path, Sigmoid, max_steps=2, **loaders(Sigmoid))
 
 

@@ -12,14 +12,14 @@ from lightning_infogeo.console import say
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distances.sketch import Sketch
-from lightning_infogeo.distributions import Bernoulli, Selection, amplitudes
+from lightning_infogeo.distributions import Selection, amplitudes
 from lightning_infogeo.distributions.chunks import size
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
-from lightning_infogeo.monitor.device.first_evaluation import SUSPICIOUS, FirstEvaluation
+from lightning_infogeo.monitor.device.first_evaluation import FirstEvaluation
 from lightning_infogeo.monitor.device.memory_budget import MemoryBudget, allotted, exact_from
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
-from lightning_infogeo.probe import ADVICE, Chosen, Evaluator, Inputs, check_values, nbytes, out_of_memory
+from lightning_infogeo.probe import ADVICE, Chosen, Evaluator, Inputs, check_labels, nbytes, out_of_memory
 from lightning_infogeo.probe.model_errors import explained
 from lightning_infogeo.trajectory.observation import Observation, blank, fill, of_piece
 
@@ -238,41 +238,30 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         """Returns the number of classes on each probe; keeps no logits."""
         distribution = self.evaluator.distribution
         classes, dtypes = {}, []
-        softmax = distribution.name != Bernoulli.name
         for name, chosen in self.chosen.items():
             probe, inputs = chosen.probe, self.inputs[name]
             selection = self.selections[name] = Selection(distribution, len(probe), probe.labels, probe.ragged)
-            look = FirstEvaluation(selection, name)
+            look = FirstEvaluation(selection, distribution, name)
             self._bounds[name] = [inputs.bounds(part.rank, part.ranks) for part in self.shard.all]
             start, stop = self._bounds[name][self.shard.rank]
             if start == stop:  # nothing of it is for this process, but what the outputs are like it must know
                 start, stop = 0, 1
             own = inputs if stop - start == len(probe) else inputs.part(start, stop)
-            if softmax and probe.binary and not _one_hot(probe.labels):
-                advice = "" if chosen.given else f" {ADVICE}"
-                raise ConfigurationError(
-                    f"`Probe(labels=...)` of {name!r}: must be integer class indices, got {probe.about_labels.dtype}; "
-                    'convert them, or give output="bernoulli" where they answer a yes-or-no question each (classifiers '
-                    f"only: targets of a regression are not supported).{advice}"
-                )
+            about = probe.about_labels
+            if about.values is not None and about.dtype is not None and about.binary:
+                error = distribution.label_error(about.values, about.dtype)
+                if error:
+                    advice = "" if chosen.given else f" {ADVICE}"
+                    raise ConfigurationError(f"`Probe(labels=...)` of {name!r}: {error}{advice}")
             self.evaluator.calls(trainer, module, own, partial(look, first=start))
             labels = None if selection.labels is None else selection.labels.cpu()
-            check_values(softmax and look.probabilities, labels, look.classes, name)
-            if not softmax and look.chances and len(selection) >= SUSPICIOUS:
-                rank_zero_warn(
-                    f'`InfoGeometryMonitor(output="bernoulli")`: all outputs on probe {name!r} lie between 0 and 1. '
-                    "Logits are expected: if these are probabilities, leave the final sigmoid to the loss, or give "
-                    "logits_fn=lambda module, inputs: module(inputs).logit()."
-                )
+            look.check()
+            check_labels(labels, look.classes, name)
             classes[name] = look.classes
             self._shapes[name] = look.shape
             dtypes.append(look.dtype)
         self.dtype = dtypes[0]
         return classes
-
-
-def _one_hot(labels: Tensor | None) -> bool:
-    return labels is not None and labels.dim() > 1 and bool((labels.sum(1) == 1).all())
 
 
 def _ignore(*_: object) -> None:
