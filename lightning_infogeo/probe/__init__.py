@@ -2,6 +2,7 @@
 
 from lightning_infogeo.probe.choosing import Chosen as Chosen
 from lightning_infogeo.probe.discovery import discover as discover
+from lightning_infogeo.probe.discovery import held_out as held_out
 from lightning_infogeo.probe.discovery import left_out as left_out
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
 from lightning_infogeo.probe.evaluation import are_probabilities as are_probabilities

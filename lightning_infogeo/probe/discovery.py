@@ -63,6 +63,11 @@ def discover(
     return found
 
 
+def held_out(name: str) -> bool:
+    """Returns whether a probe of this name counts as not trained on."""
+    return not name.startswith("train")
+
+
 def left_out(name: str, error: Exception) -> None:
     """Says why a probe that was found is not followed."""
     rank_zero_warn(f"`InfoGeometryMonitor`: does not follow {name!r}: {error}")

@@ -1,7 +1,7 @@
 """Markers in real trainings: what fires, what is said, what reaches loggers and files, what a resume continues."""
 
 import logging
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -11,8 +11,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_infogeo import ConfigurationError, Event, InfoGeometryMonitor, LogLogKnee, OverfittingOnset
-from lightning_infogeo.markers import Firing
+from lightning_infogeo import (
+    ConfigurationError,
+    Event,
+    Firing,
+    InfoGeometryMonitor,
+    LogLogKnee,
+    Marker,
+    OverfittingOnset,
+)
 from tests.classifiers import IMAGES, LABELS, Classifier, fit, val_loader
 from tests.monitor.test_resume import ByStep, pytestmark, saved  # noqa: F401
 
@@ -22,10 +29,10 @@ class AtState(NamedTuple):
     total: Tensor
 
 
-class At:
+class At(Marker):
     """Fires at the records given."""
 
-    observes: ClassVar = ("length",)
+    observes = ("length",)
 
     def __init__(self, *steps, name="at"):
         self.steps, self.name = steps, name
@@ -33,7 +40,7 @@ class At:
     def start(self, like):
         return AtState(Firing.none(like), like.new_zeros(()))
 
-    def extend(self, state, step, observation):
+    def extend(self, state, step, observation, trained):
         fires = torch.tensor(step in self.steps)
         total = state.total + observation[0]
         return AtState(state.firing.after(fires, torch.tensor(step - 1.0), step, total), total)

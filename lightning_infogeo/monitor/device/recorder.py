@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.embedding.snapshot import AGAINST, snapshot
+from lightning_infogeo.markers import Marker
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.probe_states import ProbeStates
 from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
@@ -21,9 +22,9 @@ from lightning_infogeo.monitor.distributed.sharded_distances import room_for, su
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.record_layout import NOTHING, RecordLayout
 from lightning_infogeo.monitor.resume import check_same_output, check_same_probes
-from lightning_infogeo.probe import Chosen, Evaluator
+from lightning_infogeo.probe import Chosen, Evaluator, held_out
 from lightning_infogeo.reference.references import References
-from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, history
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Series, history
 from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.observation import Observation, observe
 
@@ -37,7 +38,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         chord: whether velocity is the chord over the recording interval (``lag=0``).
         max_records: records kept for the embedding on each probe; 0 to keep none.
         memory: bytes on the device for all that is kept.
-        markers: those that look at every sample.
+        markers: of which those of scope "samples" are fed.
         weights: the densities of the model's weights.
         references: finished runs to measure by.
         shard: the part of this process in every probe.
@@ -56,7 +57,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         chord: bool,
         max_records: int = 0,
         memory: int = 2**28,
-        markers: SampleMarkers | None = None,
+        markers: Sequence[Marker] = (),
         weights: WeightDensities | None = None,
         references: References | None = None,
         shard: Shard = WHOLE,
@@ -69,7 +70,9 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         self.pool = Pool(shard)
         self._kept = ProbeStates()
         self._loaded: dict[str, Any] | None = None
-        self._markers = markers or SampleMarkers(lambda probe: {})
+        self._listed = tuple(marker for marker in markers if marker.scope == "samples")
+        self._markers = SampleMarkers({}, {})
+        self._markers_state: dict[str, Any] = {}
         self._weights = weights or WeightDensities(None)
         self._references = references or References()
         self._labels: dict[str, Tensor | None] = {}
@@ -142,9 +145,15 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
             self._kept.prepare(name, like, self.outputs.shape(name))
             if self._max_records:
                 self._kept.prepare_history(name, like, shape, budget.records, labelled if self.pool.active else None)
-            if labels is not None:
-                self._markers.prepare(name, like.to(self.dtype).new_zeros(self.sizes[name]))
             self._references.check_shape(name, shape)
+        quantities = self.layout.quantities
+        watching = {
+            name: [m for m in self._listed if m.applies_to(Series(name, "probe", quantities[name], not held_out(name)))]
+            for name, labels in self._labels.items()
+        }
+        distances = {name: like.to(self.dtype).new_zeros(self.sizes[name]) for name in watching}
+        self._markers = SampleMarkers(watching, distances, self._markers_state or self._markers.state_dict())
+        self._markers_state = {}
         self._weights.prepare(module)
         self._layout = self.layout
         self._references.to(module.device)
@@ -220,7 +229,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         self.outputs.release()
         self.pool.release()
         self._like = self._like.cpu()
-        self._markers.release()
+        self._markers.to(torch.device("cpu"))
         self._weights.release()
         self._references.to(torch.device("cpu"))
         self._kept.move(torch.device("cpu"))
@@ -249,7 +258,7 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
         """
         check_same_output(state.get("output"), self.evaluator.distribution)
         self.evaluator.chunk = state["chunk"]
-        self._markers.load_state_dict(state["markers"])
+        self._markers_state = dict(state["markers"])
         self._weights.load_state_dict(state["weights"])
         self._loaded = state
 
@@ -296,4 +305,6 @@ class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
                 kept.extend(name, step, point, self.outputs.floor, measured[name], self.pool.active)
         kept.made += 1
         weights = self._weights.extend(step, next(iter(records.values())))
-        return self._layout.pack({**records, **weights}, self._markers.extend(step, distances, records))
+        first = next((name for name in distances if not held_out(name)), None)
+        trained = {} if first is None else dict(zip(self._layout.quantities[first], records[first], strict=True))
+        return self._layout.pack({**records, **weights}, self._markers.extend(step, distances, trained))
