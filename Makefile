@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test benchmarks gpu clean
+.PHONY: demo test tables benchmarks gpu clean
 
 demo: .venv/installed
 	$(BIN)/lightning-infogeo demo $(ARGS)
@@ -12,6 +12,10 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q --numprocesses=2 --dist=worksteal $(ARGS)
+
+# Of quantities, in README.md and docs/, from lightning_infogeo/quantities.py; a test says where one is out of date.
+tables: .venv/installed
+	$(BIN)/python docs/write_tables.py
 
 benchmarks: .venv/installed
 	$(BIN)/python benchmarks/small_distances.py

@@ -108,7 +108,9 @@ def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:
         if not finite.any():
             table.add_row(Text(name), "–", "–", "–")
             continue
-        length, velocity, floor = (getattr(trajectory, q)[finite][-1] for q in ("length", "velocity", "floor"))
+        length, velocity, floor = (
+            values[finite][-1] for values in (trajectory.length, trajectory.velocity, trajectory.floor)
+        )
         share = f"{float(floor / velocity):.2f}" if velocity > 0 else "–"
         table.add_row(Text(name), f"{float(length):.3f}", f"{float(velocity):.3g}", share)
     return table

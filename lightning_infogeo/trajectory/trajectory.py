@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.archive import Amplitudes, Archive, Recorded
+from lightning_infogeo.quantities import quantity
 from lightning_infogeo.trajectory.history import History
-from lightning_infogeo.trajectory.state import LABELLED_QUANTITIES
 
 WEIGHTS = "parameters/"
 """What the names of the weights' trajectories begin with, and no probe's."""
@@ -165,7 +165,8 @@ class Trajectory:
         quantities: tuple[str, ...] = self.__dict__.get("quantities", ())
         if name in quantities:
             return self._table()[:, quantities.index(name)]
-        hint = "; this probe has no labels" if name in LABELLED_QUANTITIES else ""
+        needs = quantity(name, of_weights=False).needs
+        hint = f"; this probe has no {needs}" if needs else ""
         raise AttributeError(f"`Trajectory.{name}`: recorded are steps, {', '.join(quantities)}{hint}.")
 
     def __repr__(self) -> str:

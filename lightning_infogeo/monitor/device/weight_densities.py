@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.parameters import QUANTITIES, DensityState, ParameterDensity
+from lightning_infogeo.quantities import WEIGHT_QUANTITIES, names
 from lightning_infogeo.trajectory import WEIGHTS
 
 NETWORK = f"{WEIGHTS}network"
@@ -39,7 +40,7 @@ class WeightDensities(Portable, left_behind={"_groups": {}}):
     @property
     def quantities(self) -> dict[str, tuple[str, ...]]:
         """What is recorded of each group, and the interval of the record; known after ``prepare``."""
-        return {f"{WEIGHTS}{name}": (*QUANTITIES, "interval") for name in self._rows}
+        return {f"{WEIGHTS}{name}": names(WEIGHT_QUANTITIES) for name in self._rows}
 
     def prepare(self, module: nn.Module) -> None:
         """Finds the weights, and begins to follow them or brings what was begun to their device.
@@ -73,8 +74,10 @@ class WeightDensities(Portable, left_behind={"_groups": {}}):
             return {}
         before = self._state
         self._state, rows = self._density.extend(before, step, self._groups)
-        interval = torch.where(before.started, step - before.last_step, 0).to(rows).expand(len(rows), 1)
-        return dict(zip(self.quantities, torch.cat([rows, interval], dim=1).to(like.dtype), strict=True))
+        interval = torch.where(before.started, step - before.last_step, 0).to(rows).expand(len(rows))
+        columns = {**dict(zip(QUANTITIES, rows.unbind(1), strict=True)), "interval": interval}
+        rows = torch.stack([columns[name] for name in names(WEIGHT_QUANTITIES)], dim=1)
+        return dict(zip(self.quantities, rows.to(like.dtype), strict=True))
 
     def release(self) -> None:
         """Takes everything off the device; ``prepare`` brings it back."""
