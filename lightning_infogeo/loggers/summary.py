@@ -13,6 +13,7 @@ from lightning_infogeo.loggers.terminal import Summary
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.trajectory import Trajectory, of_probes
+from lightning_infogeo.trajectory.series import group_of
 
 _MARKUP = re.compile(r"[&<>|`*\[\]\\]")
 
@@ -69,7 +70,7 @@ def summary_table(
         table.caption = Text(f"{table.caption}; records left out for logits that were not finite: {counts}")
     tables = [table]
     if len(probes) < len(trajectories):
-        tables.append(_weights_table({n.partition("/")[2]: t for n, t in trajectories.items() if n not in probes}))
+        tables.append(_weights_table({group_of(n): t for n, t in trajectories.items() if n not in probes}))
     if dimensions:
         tables.append(_dimensions_table(dimensions))
     if not events:
@@ -108,7 +109,9 @@ def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:
         if not finite.any():
             table.add_row(Text(name), "–", "–", "–")
             continue
-        length, velocity, floor = (getattr(trajectory, q)[finite][-1] for q in ("length", "velocity", "floor"))
+        length, velocity, floor = (
+            values[finite][-1] for values in (trajectory.length, trajectory.velocity, trajectory.floor)
+        )
         share = f"{float(floor / velocity):.2f}" if velocity > 0 else "–"
         table.add_row(Text(name), f"{float(length):.3f}", f"{float(velocity):.3g}", share)
     return table

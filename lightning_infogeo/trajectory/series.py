@@ -31,14 +31,9 @@ class Series(NamedTuple):
     quantities: tuple[str, ...]
     trained: bool = False
 
-    def value(self, quantity: str, row: Tensor) -> Tensor:
-        """Returns one quantity of a row, without reading it."""
-        return row[self.quantities.index(quantity)]
-
-    @property
-    def group(self) -> str:
-        """The name of the group of weights."""
-        return self.name.removeprefix(_WEIGHTS)
+    def values(self, row: Tensor) -> dict[str, Tensor]:
+        """Returns the quantities of a row by name, scalars, without reading them; of the first ones if it is shorter."""
+        return dict(zip(self.quantities, row.unbind(), strict=False))
 
 
 def of_weights(group: str, quantities: Sequence[str]) -> Series:
@@ -59,3 +54,8 @@ def kind_of(name: str) -> Kind:
         ('probe', 'weights', 'weight_group')
     """
     return of_weights(name.removeprefix(_WEIGHTS), ()).kind if name.startswith(_WEIGHTS) else "probe"
+
+
+def group_of(name: str) -> str:
+    """Returns the group of weights of which a series of this name is."""
+    return name.removeprefix(_WEIGHTS)

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.archive import Amplitudes, Archive, Recorded
+from lightning_infogeo.quantities import quantity
 from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.series import Kind, kind_of
-from lightning_infogeo.trajectory.state import LABELLED_QUANTITIES
+
 
 def of_probes(trajectories: Mapping[str, Trajectory]) -> dict[str, Trajectory]:
     """Returns those of probes alone: the weights' have other quantities and other units."""
@@ -166,7 +167,8 @@ class Trajectory:
         quantities: tuple[str, ...] = self.__dict__.get("quantities", ())
         if name in quantities:
             return self._table()[:, quantities.index(name)]
-        hint = "; this probe has no labels" if name in LABELLED_QUANTITIES else ""
+        needs = quantity(name, of_weights=False).needs
+        hint = f"; this probe has no {needs}" if needs else ""
         raise AttributeError(f"`Trajectory.{name}`: recorded are steps, {', '.join(quantities)}{hint}.")
 
     def __repr__(self) -> str:

@@ -259,7 +259,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
                 continue
             row = self._states.advance(name, step, logits[name], measured[name], before, self._chord)
             if self._references.quantities(name):
-                compared = self._references.compared(name, step, logits[name], series.value("progress", row))
+                compared = self._references.compared(name, step, logits[name], series.values(row)["progress"])
                 row = torch.cat([row, compared.to(row)])
             rows[name] = row
             observed = measured[name].observation.distances
@@ -270,9 +270,9 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         self._states.made += 1
         if self._weights is not None:
             rows.update(self._weights.extend(step, next(iter(rows.values()))))
-        trained = None if self._trained is None else self._trained.value("distance_to_truth", rows[self._trained.name])
+        trained = {} if self._trained is None else self._trained.values(rows[self._trained.name])
         return self.layout.encode(rows, self._markers.extend(step, distances, trained))
 
 
-def _of_samples(markers: Sequence[Marker], series: Series) -> dict[str, Marker]:
-    return {marker.name: marker for marker in markers if marker.scope == "samples" and marker.applies_to(series)}
+def _of_samples(markers: Sequence[Marker], series: Series) -> list[Marker]:
+    return [marker for marker in markers if marker.scope == "samples" and marker.applies_to(series)]

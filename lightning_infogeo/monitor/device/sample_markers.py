@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.markers import Marker, packed, unpacked
-from lightning_infogeo.monitor.record_layout import Reading
+from lightning_infogeo.monitor.record_layout import ReadingKey
 
 
 class SampleMarkers(Portable):
@@ -29,19 +29,19 @@ class SampleMarkers(Portable):
         state: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self._markers = {(marker.name, probe): marker for probe, listed in markers.items() for marker in listed}
-        self._states: dict[Reading, Any] = {}
+        self._states: dict[ReadingKey, Any] = {}
         for (name, probe), marker in self._markers.items():
             fresh, saved = marker.start(like[probe]), (state or {}).get(probe, {})
             self._states[name, probe] = unpacked(saved[name], fresh) if name in saved else fresh
 
     @property
-    def widths(self) -> dict[Reading, int]:
+    def widths(self) -> dict[ReadingKey, int]:
         """How many numbers each marker reads off each probe."""
         return {key: marker.width for key, marker in self._markers.items()}
 
     def extend(
         self, step: int, distances: Mapping[str, Tensor], trained: Mapping[str, Tensor]
-    ) -> dict[Reading, Tensor]:
+    ) -> dict[ReadingKey, Tensor]:
         """Adds a record and returns the readings of all markers; reads nothing back from the device.
 
         Args:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.parameters import QUANTITIES, DensityState, ParameterDensity
-from lightning_infogeo.trajectory import Series
+from lightning_infogeo.quantities import WEIGHT_QUANTITIES, names
 from lightning_infogeo.trajectory.series import of_weights
 
 
@@ -45,7 +45,7 @@ class WeightDensities(Portable, left_behind={"_groups": {}}):
         except ValueError as error:
             raise ConfigurationError(f"`InfoGeometryMonitor(parameters=...)`: {error}") from error
         self._names = tuple(self._groups)
-        self.series = tuple(of_weights(name, (*QUANTITIES, "interval")) for name in density.rows_of(self._groups))
+        self.series = tuple(of_weights(name, names(WEIGHT_QUANTITIES)) for name in density.rows_of(self._groups))
         begun = DensityState(**tensors) if tensors else fresh
         if any(a.shape != b.shape for a, b in zip(begun, fresh, strict=True)) or (
             begun.sizes.tolist() != fresh.sizes.tolist()
@@ -60,8 +60,9 @@ class WeightDensities(Portable, left_behind={"_groups": {}}):
         """Adds a record and returns the rows by series, of the type of ``like``; reads nothing from the device."""
         before = self._state
         self._state, rows = self._density.extend(before, step, self._groups)
-        interval = torch.where(before.started, step - before.last_step, 0).to(rows).expand(len(rows), 1)
-        table = torch.cat([rows, interval], dim=1).to(like.dtype)
+        interval = torch.where(before.started, step - before.last_step, 0).to(rows).expand(len(rows))
+        columns = {**dict(zip(QUANTITIES, rows.unbind(1), strict=True)), "interval": interval}
+        table = torch.stack([columns[name] for name in names(WEIGHT_QUANTITIES)], dim=1).to(like.dtype)
         return {series.name: row for series, row in zip(self.series, table, strict=True)}
 
     def to(self, device: torch.device) -> None:

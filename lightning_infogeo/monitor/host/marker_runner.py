@@ -11,7 +11,7 @@ import torch
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
 from lightning_infogeo.markers import OVERFITTING, Event, Marker, Verdict, packed, unpacked
-from lightning_infogeo.monitor.record_layout import Reading
+from lightning_infogeo.monitor.record_layout import ReadingKey
 from lightning_infogeo.trajectory import Series
 
 
@@ -69,7 +69,7 @@ class MarkerRunner:
             self._states.setdefault((name, probe), self._by_name[name].start(like))
 
     def observe(
-        self, step: int, rows: Mapping[str, Mapping[str, float]], readings: Mapping[Reading, list[float]]
+        self, step: int, rows: Mapping[str, Mapping[str, float]], readings: Mapping[ReadingKey, list[float]]
     ) -> list[Event]:
         """Takes a record and returns the events that it made known.
 
