@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test hooks benchmarks gpu clean
+.PHONY: demo test hooks tables benchmarks gpu clean
 
 demo: .venv/installed
 	$(BIN)/lightning-infogeo demo $(ARGS)
@@ -17,6 +17,10 @@ test: .venv/installed
 hooks: .venv/installed
 	$(BIN)/python -m pip install --quiet 'pre-commit>=4'
 	$(BIN)/pre-commit install
+
+# Of quantities, in README.md and docs/, from lightning_infogeo/quantities.py; a test says where one is out of date.
+tables: .venv/installed
+	$(BIN)/python docs/write_tables.py
 
 benchmarks: .venv/installed
 	$(BIN)/python benchmarks/small_distances.py

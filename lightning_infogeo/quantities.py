@@ -1,54 +1,221 @@
-"""What the recorded quantities are called on the page, and on which scale they are drawn."""
+"""What is recorded: every fact about a quantity that is not its computation. All else draws on these tables.
+
+Order, attributes, columns, panels, page and documents follow from here. To add a quantity, add its row here and its
+value where the table says; then ``make tables`` rewrites the tables in the documents.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Literal, NamedTuple
 
 
 class Quantity(NamedTuple):
-    """How a quantity is drawn.
+    """The facts about one quantity.
 
     Attributes:
-        label: with its unit.
-        scale: "linear" or "log".
+        name: in logged keys, ``{prefix}/{series}/{name}``, in tables, and as an attribute of a trajectory.
+        label: what figures and the page call it.
+        meaning: one sentence, without capital and full stop, in Markdown.
+        unit: empty where it has none.
+        symbol: in formulas; empty where there is none in use.
+        scale: of the axis on which it is drawn.
+        needs: what it needs beside predictions or weights; empty for nothing.
+        panel: whether ``figures.curves`` draws it.
     """
 
+    name: str
     label: str
-    scale: str = "linear"
+    meaning: str
+    unit: str = ""
+    symbol: str = ""
+    scale: Literal["linear", "log"] = "linear"
+    needs: Literal["", "labels", "reference"] = ""
+    panel: bool = True
+
+    @property
+    def title(self) -> str:
+        """The label with its unit.
+
+        Example:
+            >>> Quantity("entropy", "entropy", "how undecided they are", "nats").title
+            'entropy [nats]'
+        """
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
 
 
-_OF_PROBES = {
-    "distance_to_truth": Quantity("distance to truth [nats per sample]"),
-    "progress": Quantity("progress from ignorance to truth"),
-    "velocity": Quantity("information velocity [rad per step]", "log"),
-    "length": Quantity("information length [rad]"),
-    "displacement": Quantity("displacement from the first record [rad]"),
-    "straightness": Quantity("straightness: displacement ÷ length"),
-    "roughness": Quantity("roughness: 1 straight, ½ diffusive"),
-    "entropy": Quantity("entropy of the predictions [nats]"),
-    "distance_to_reference": Quantity("distance to the reference [nats per sample]"),
-    "lead": Quantity("lead over the reference [steps]"),
+PROBE_QUANTITIES = (
+    Quantity(
+        "velocity",
+        "information velocity",
+        "how fast the predictions change, from one optimizer step to the next",
+        unit="rad per step",
+        symbol="Γ",
+        scale="log",
+    ),
+    Quantity("length", "information length", "how far they have gone in all, along the path", unit="rad", symbol="L"),
+    Quantity(
+        "displacement",
+        "displacement from the first record",
+        "how far they are from where they started, straight: at most π",
+        unit="rad",
+        panel=False,
+    ),
+    Quantity(
+        "straightness",
+        "straightness: displacement ÷ length",
+        "displacement ÷ length: 1 is a straight path, near 0 a long walk for a short way",
+    ),
+    Quantity(
+        "roughness",
+        "roughness: 1 straight, ½ diffusive",
+        "how the distance over a recording interval compares with the steps inside: 1 straight on, ½ a random walk, "
+        "below that back and forth",
+    ),
+    Quantity("entropy", "entropy of the predictions", "how undecided they are", unit="nats", symbol="H"),
+    Quantity(
+        "distance_to_truth",
+        "distance to truth",
+        "how far they are from the labels: half the cross-entropy",
+        unit="nats per sample",
+        symbol="d_B",
+        needs="labels",
+    ),
+    Quantity(
+        "progress",
+        "progress from ignorance to truth",
+        "how much of the way from knowing nothing to the labels lies behind them: 0 to 1",
+        symbol="t",
+        needs="labels",
+        panel=False,
+    ),
+)
+"""Of a probe's predictions, computed by ``trajectory.extend``, in the order of its vector."""
+
+REFERENCE_QUANTITIES = (
+    Quantity(
+        "distance_to_reference",
+        "distance to the reference",
+        "d_B to the nearest reference at equal progress",
+        unit="nats per sample",
+        needs="reference",
+        panel=False,
+    ),
+    Quantity(
+        "lead",
+        "lead over the reference",
+        "how many optimizer steps later that reference got as far: positive ahead, negative behind, NaN where it "
+        "never did",
+        unit="steps",
+        needs="reference",
+        panel=False,
+    ),
+)
+"""What a record of a probe adds where there is a reference, computed by ``reference.against``, in its order."""
+
+WEIGHT_QUANTITIES = (
+    Quantity(
+        "velocity",
+        "velocity of the weights' distribution",
+        "distance from the density at the record before ÷ the interval",
+        unit="rad per step",
+        symbol="Γ",
+        scale="log",
+    ),
+    Quantity(
+        "length",
+        "information length of the weights' distribution",
+        "sum of these distances",
+        unit="rad",
+        symbol="L",
+    ),
+    Quantity(
+        "floor",
+        "noise floor of the velocity",
+        "the velocity that sampling alone would show, given how many weights changed bin",
+        unit="rad per step",
+        scale="log",
+    ),
+    Quantity(
+        "interval",
+        "steps between records",
+        "steps since the record before: the velocity is one over this interval",
+        scale="log",
+    ),
+)
+"""Of a group of weights, computed by ``parameters.density.extend``; the recorder adds the interval."""
+
+_RUN_COLUMNS = {
+    "progress": ("progress at the end", ""),
+    "distance to truth": ("distance to truth", "nats"),
+    "Fisher–Rao length": ("Fisher–Rao length", "rad"),
+    "Riemann length": ("Riemann length", "rad"),
+    "re-indexed length": ("re-indexed length", "rad"),
+    "null": ("shuffled within classes", "nats"),
 }
-_OF_WEIGHTS = {
-    "velocity": Quantity("velocity of the weights' distribution [rad per step]", "log"),
-    "length": Quantity("information length of the weights' distribution [rad]"),
-    "floor": Quantity("noise floor of the velocity [rad per step]", "log"),
-    "interval": Quantity("steps between records", "log"),
-}
+
+
+def names(quantities: Iterable[Quantity]) -> tuple[str, ...]:
+    """Returns the names, in order."""
+    return tuple(quantity.name for quantity in quantities)
 
 
 def quantity(name: str, of_weights: bool) -> Quantity:
-    """Returns how a quantity is drawn; one that is not known by its own name.
+    """Returns the facts about a recorded quantity; one that is not known is called by its own name.
 
     Example:
-        >>> quantity("floor", of_weights=True).scale, quantity("my_own", of_weights=False).label
+        >>> quantity("floor", of_weights=True).scale, quantity("my_own", of_weights=False).title
         ('log', 'my own')
     """
-    known = _OF_WEIGHTS if of_weights else _OF_PROBES
-    return known.get(name, Quantity(name.replace("_", " ")))
+    known = {each.name: each for each in _displayed(of_weights)}
+    return known.get(name, Quantity(name, name.replace("_", " "), ""))
 
 
-def ordered(names: set[str], of_weights: bool) -> list[str]:
-    """Returns names of quantities, those known first and in the order above."""
-    known = [name for name in (_OF_WEIGHTS if of_weights else _OF_PROBES) if name in names]
-    return known + sorted(names - set(known))
+def ordered(recorded: Collection[str], of_weights: bool) -> list[str]:
+    """Returns names of quantities in the order in which they are shown, those that are not known last.
+
+    Example:
+        >>> ordered({"lead", "entropy", "my_own", "progress"}, of_weights=False)
+        ['progress', 'entropy', 'lead', 'my_own']
+    """
+    known = [name for name in names(_displayed(of_weights)) if name in recorded]
+    return known + sorted(set(recorded) - set(known))
+
+
+def panels() -> list[Quantity]:
+    """Returns the quantities of probes that ``figures.curves`` draws, in the order of its panels."""
+    return [quantity for quantity in _displayed(of_weights=False) if quantity.panel]
+
+
+def column_title(column: str) -> str:
+    """Returns the title of a column of a comparison's table of runs, with its unit.
+
+    Example:
+        >>> column_title("Fisher–Rao length"), column_title("steps to 0.5")
+        ('Fisher–Rao length [rad]', 'steps to progress 0.5')
+    """
+    label, unit = _RUN_COLUMNS.get(column, (column.replace("steps to ", "steps to progress "), ""))
+    return Quantity(column, label, "", unit).title
+
+
+def sentence_table(quantities: Iterable[Quantity]) -> str:
+    """Returns a table in Markdown of what quantities mean."""
+    needs = {"": "", "labels": " (only with labels)", "reference": ""}
+    rows = [f"| `{each.name}` | {each.meaning}{needs[each.needs]} | {each.unit} |" for each in quantities]
+    return "\n".join(["| curve | in one sentence | unit |", "|---|---|---|", *rows])
+
+
+def axes_table(quantities: Iterable[Quantity]) -> str:
+    """Returns a table in Markdown of how quantities are written and drawn."""
+    rows = [f"| `{each.name}` | {each.symbol} | {each.unit} | {each.scale} | {each.needs} |" for each in quantities]
+    return "\n".join(["| quantity | symbol | unit | axis | needs |", "|---|---|---|---|---|", *rows])
+
+
+def _displayed(of_weights: bool) -> list[Quantity]:
+    """Shown first is how far from truth a probe is, last how it compares with a reference."""
+    if of_weights:
+        return list(WEIGHT_QUANTITIES)
+    return sorted((*PROBE_QUANTITIES, *REFERENCE_QUANTITIES), key=lambda each: _SHOWN_BY_NEED.index(each.needs))
+
+
+_SHOWN_BY_NEED = ("labels", "", "reference")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lightning_infogeo.cli.errors import Exit, Failure
 from lightning_infogeo.comparison import Comparison, leaf_order
-from lightning_infogeo.html_report.html_tables import titled
+from lightning_infogeo.quantities import column_title
 
 FILES = ("summary.csv", "runs.csv", "distances.csv", "comparison.json", "joint.png", "distances.png", "speed.png")
 """Written by ``write``, in this order."""
@@ -48,7 +48,7 @@ def write(folder: Path, comparison: Comparison, paths: Sequence[str], probe: str
     rows = comparison.summary()
     _table(folder / "summary.csv", ["quantity", "value", "unit"], (row.values() for row in rows))
     runs = comparison.run_table()
-    _table(folder / "runs.csv", [titled(column) for column in runs[0]], (row.values() for row in runs))
+    _table(folder / "runs.csv", [column_title(column) for column in runs[0]], (row.values() for row in runs))
     distances = zip(comparison.names, comparison.distances.tolist(), strict=True)
     head = ["distance between trajectories [nats]", *comparison.names]
     _table(folder / "distances.csv", head, ([name, *row] for name, row in distances))

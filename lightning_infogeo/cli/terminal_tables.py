@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lightning_infogeo.comparison import Comparison
-from lightning_infogeo.html_report.html_tables import titled
+from lightning_infogeo.quantities import column_title
 
 Row = Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def run_table(comparison: Comparison) -> Table:
         caption = f"the first {_SHOWN} of {len(rows)} runs; --out writes all to runs.csv"
     table = Table(title="Runs", caption=caption)
     for column in rows[0]:
-        table.add_column(Text(titled(column)), justify="left" if column == "run" else "right", overflow="fold")
+        table.add_column(Text(column_title(column)), justify="left" if column == "run" else "right", overflow="fold")
     for row in rows[:_SHOWN]:
         table.add_row(*(Text(number(value)) for value in row.values()))
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,13 +13,24 @@ from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.geodesics import geodesic, ignorance, truth
 from lightning_infogeo.trajectory.history import HistoryState, table
 
-AGAINST = " against references"
-"""What the names of landscapes on the axes of references end with; no probe's name does by chance."""
-
 MILESTONES = 11
 """Points of the geodesic from ignorance to truth that a picture shows."""
 
 _BASE = 2**20
+
+
+class Snapshot(NamedTuple):
+    """What a picture of the trajectories of some probes is made of.
+
+    Attributes:
+        probes: their names.
+        matrix: see ``snapshot``, or ``References.snapshot``.
+        referred: whether they are drawn on the axes of finished runs.
+    """
+
+    probes: tuple[str, ...]
+    matrix: Tensor
+    referred: bool
 
 
 def snapshot(

@@ -13,6 +13,7 @@ from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.markers import Event
+from lightning_infogeo.quantities import panels
 from lightning_infogeo.scaling.finite_size import Estimate, Scaling
 from lightning_infogeo.trajectory import Trajectory, of_probes
 
@@ -24,20 +25,15 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, told apart with any kind of colour vision."""
 
-_PANELS = (
-    ("distance_to_truth", "distance to truth [nats per sample]", "linear"),
-    ("velocity", "information velocity [rad per step]", "log"),
-    ("length", "information length [rad]", "linear"),
-    ("straightness", "straightness: displacement ÷ length", "linear"),
-    ("roughness", "roughness: 1 straight, ½ diffusive", "linear"),
-    ("entropy", "entropy of the predictions [nats]", "linear"),
-)
+_COLUMNS = 3
+"""Panels side by side."""
 
 
 def curves(trajectories: Mapping[str, Trajectory], title: str = "", events: Sequence[Event] = ()) -> Figure:
-    """Returns every quantity of probes against the logarithm of the step, one line a probe.
+    """Returns the quantities of probes against the logarithm of the step, a panel each, one line a probe.
 
-    Where a probe has labels, its closest approach to truth is marked; events are vertical lines at their steps.
+    ``quantities`` says which. Where a probe has labels, its closest approach to truth is marked; events are vertical
+    lines at their steps.
 
     Args:
         trajectories: by probe.
@@ -46,25 +42,31 @@ def curves(trajectories: Mapping[str, Trajectory], title: str = "", events: Sequ
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 6.3), layout="constrained")
-    panels = figure.subplots(2, 3, sharex=True).flatten()
+    drawn = panels()
+    rows = -(-len(drawn) // _COLUMNS)
+    figure = Figure(figsize=(11, 3.15 * rows), layout="constrained")
+    grid = figure.subplots(rows, _COLUMNS, sharex=True).flatten()
+    for axes in grid[len(drawn) :]:
+        axes.remove()
+    grid = grid[: len(drawn)]
     probes = of_probes(trajectories)
-    for axes, (quantity, label, scale) in zip(panels, _PANELS, strict=True):
+    for axes, quantity in zip(grid, drawn, strict=True):
         for colour, (name, trajectory) in zip(_cycled(len(probes)), probes.items(), strict=True):
-            if quantity in trajectory.quantities:
+            if quantity.name in trajectory.quantities:
                 steps = trajectory.steps.clamp_min(0) + 1  # a logarithmic axis has no 0
-                axes.plot(steps, getattr(trajectory, quantity), color=colour, label=lettered(name), linewidth=1.5)
-                if quantity == "distance_to_truth":
+                axes.plot(steps, getattr(trajectory, quantity.name), color=colour, label=lettered(name), linewidth=1.5)
+                if quantity.name == "distance_to_truth":
                     _mark_closest(axes, trajectory, colour, name)
         for event in events:
             first = event.name not in axes.get_legend_handles_labels()[1]
             label_once = event.name if first else None
             axes.axvline(event.step + 1, color=_event_colour(event), linestyle=":", linewidth=1.2, label=label_once)
-        axes.set(title=label, xscale="log", yscale=scale)
+        axes.set(title=quantity.title, xscale="log", yscale=quantity.scale)
         axes.title.set_fontsize("medium")
         axes.grid(alpha=0.25)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    for axes in panels[3:]:
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    for axes in grid[-_COLUMNS:]:
+        axes.tick_params(labelbottom=True)  # also where nothing is drawn below it
         axes.set_xlabel("optimizer steps + 1")
     if title:
         figure.suptitle(title)

@@ -11,30 +11,11 @@ from typing import Any
 from lightning_infogeo.comparison.grouping import flat
 from lightning_infogeo.html_report.dimensions import dimensions_of
 from lightning_infogeo.html_report.payload import HEAT, POINTS, Contents, events_of
+from lightning_infogeo.quantities import column_title
 
 _DIMENSIONS = 3
 _EVENTS = 2000
 """Events listed at most."""
-
-_TITLES = {"progress": "progress at the end", "null": "shuffled within classes"}
-_UNITS = {
-    "distance to truth": "nats",
-    "Fisher–Rao length": "rad",
-    "Riemann length": "rad",
-    "re-indexed length": "rad",
-    "null": "nats",
-}
-
-
-def titled(column: str) -> str:
-    """Returns the title of a column of a comparison's table of runs, with its unit.
-
-    Example:
-        >>> titled("Fisher–Rao length"), titled("steps to 0.5")
-        ('Fisher–Rao length [rad]', 'steps to progress 0.5')
-    """
-    title = _TITLES.get(column, column.replace("steps to ", "steps to progress "))
-    return f"{title} [{_UNITS[column]}]" if column in _UNITS else title
 
 
 def summary(contents: Contents) -> str:
@@ -62,7 +43,7 @@ def runs(contents: Contents) -> str:
     """Returns the table of runs."""
     if contents.comparison is not None:
         rows = contents.comparison.run_table()
-        head = [titled(column) for column in rows[0]]
+        head = [column_title(column) for column in rows[0]]
         return table(head, [[_shown(value) for value in row.values()] for row in rows])
     steps, member = contents.embedding.steps, contents.embedding.member
     body = []

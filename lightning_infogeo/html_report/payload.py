@@ -15,7 +15,7 @@ from lightning_infogeo.comparison.grouping import factors, flat, grouping
 from lightning_infogeo.figures import COLOURS
 from lightning_infogeo.html_report.neuron_payload import neurons_of
 from lightning_infogeo.json_values import rounded
-from lightning_infogeo.quantities import ordered, quantity
+from lightning_infogeo.quantities import Quantity, ordered, quantity
 from lightning_infogeo.trajectory import WEIGHTS
 
 POINTS = 60_000
@@ -78,7 +78,7 @@ def numbers(contents: Contents) -> dict[str, Any]:
         "spectrum": _spectrum(contents.embedding),
         "series": series,
         "quantities": {
-            kind: {name: quantity(name, kind == "weights")._asdict() for name in _names(series, kind)}
+            kind: {name: _axis(quantity(name, kind == "weights")) for name in _names(series, kind)}
             for kind in ("probes", "weights")
         },
         "events": [event for k, run in enumerate(contents.runs) for event in events_of(k, run)],
@@ -156,6 +156,10 @@ def _curve(k: int, recorded: Recorded, total: int) -> dict[str, Any]:
 def _names(series: Sequence[Mapping[str, Any]], kind: str) -> list[str]:
     curves = [curve for one in series if one["kind"] == kind for curve in one["curves"]]
     return ordered({name for curve in curves for name in curve["values"]}, kind == "weights")
+
+
+def _axis(known: Quantity) -> dict[str, str]:
+    return {"label": known.title, "scale": known.scale}
 
 
 def _keys(contents: Contents) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.markers import (
     LateGeneralisation,
     LogLogKnee,
+    Marker,
     MemorisationOnset,
     OverfittingOnset,
     VelocityChange,
@@ -58,17 +59,25 @@ def as_distribution(output: Any) -> Distribution:
     return made
 
 
-def as_markers(markers: Any) -> tuple[Any, ...]:
+def as_markers(markers: Any) -> tuple[Marker, ...]:
     """Returns the markers that the argument stands for, or raises ``ConfigurationError``."""
     if isinstance(markers, str) and markers == "default":
         return OverfittingOnset(), MemorisationOnset(), LateGeneralisation(), LogLogKnee(), VelocityChange()
     listed = isinstance(markers, Iterable) and not isinstance(markers, (str, Mapping))
-    found = tuple(markers) if listed else ()
-    remedy = 'must be "default", or a list of markers such as [OverfittingOnset(alpha=0.05)], each of another name'
-    parts = ("name", "observes", "start", "extend", "message")
-    fit = all(all(hasattr(m, part) for part in parts) and not isinstance(m, type) for m in found)
-    check(listed and fit and len({m.name for m in found}) == len(found), "markers", markers, remedy)
-    return found
+    check(listed, "markers", markers, 'must be "default", or a list of markers such as [OverfittingOnset(alpha=0.05)]')
+    listed_markers = tuple(markers)
+    for marker in listed_markers:
+        remedy = f"{marker!r} is no marker: give an instance of a class that derives from lightning_infogeo.Marker"
+        check(isinstance(marker, Marker), "markers", markers, remedy)
+        for attribute in ("name", "observes"):
+            remedy = f"{marker!r} lacks `{attribute}`, which a marker has to say; see lightning_infogeo.Marker"
+            check(hasattr(marker, attribute), "markers", markers, remedy)
+        right = marker.scope == "record" or (marker.scope == "samples" and marker.observes == ("distance_to_truth",))
+        remedy = 'scope must be "record", or "samples" with observes = ("distance_to_truth",)'
+        check(right, "markers", markers, f"{marker!r}: {remedy}")
+    names = [marker.name for marker in listed_markers]
+    check(len(set(names)) == len(names), "markers", markers, f"must be of different names, and are {names}")
+    return listed_markers
 
 
 def as_settings(embedding: bool | EmbeddingSettings) -> EmbeddingSettings | None:

@@ -14,20 +14,22 @@ from lightning_infogeo.console import say
 from lightning_infogeo.monitor import arguments, resume
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
+from lightning_infogeo.monitor.device.weight_densities import NETWORK
 from lightning_infogeo.monitor.distributed.collectives import all_decide, first_process_decides
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
+from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
 from lightning_infogeo.monitor.host.neuron_recorder import foreseen
 from lightning_infogeo.monitor.host.run_archive import RunArchive
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.readings import Readings
 from lightning_infogeo.monitor.record_layout import RecordLayout
-from lightning_infogeo.probe import Chosen
+from lightning_infogeo.probe import Chosen, held_out
 from lightning_infogeo.schedules import Clock
 from lightning_infogeo.trainer.clock import read_clock
 from lightning_infogeo.trainer.identity import TrainingIdentity
 from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps
 from lightning_infogeo.trainer.strategies import in_parts
-from lightning_infogeo.trajectory import Trajectory
+from lightning_infogeo.trajectory import WEIGHTS, Kind, Series, Trajectory
 
 
 class Prepared(NamedTuple):
@@ -50,6 +52,7 @@ class Beginning(Readings):
     """Decides whether a fit goes on with what was recorded, and gets everything ready for its records."""
 
     lag: int
+    strict: bool
     distributed: str
     neurons: Any
     _planner: Planner
@@ -174,7 +177,12 @@ class Beginning(Readings):
             resume.check_continues(trajectories.setdefault(name, made), made)
             if self._recorder is not None and self._album.max_records and name in self._recorder.chosen:
                 trajectories[name].keep(partial(self._recorder.history, name))
-        self._journal.watch.begin(trajectories, sizes)
+        series = [
+            Series(name, _kind(name), names, trained=_kind(name) == "probe" and not held_out(name))
+            for name, names in layout.quantities.items()
+        ]
+        watch = self._journal.watch
+        self._journal.watch = MarkerRunner(watch.markers, self.strict, series, sizes, watch.state_dict())
         self._journal.begin(trainer, layout, dtype, pl_module.device)
 
     def _open_archive(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -190,3 +198,7 @@ class Beginning(Readings):
         if self._recorder is not None:
             self._recorder.restore(dict(state), pl_module)
         self._archivist.cut_back(self._planner.recorded, self.events)
+
+
+def _kind(series: str) -> Kind:
+    return "weights" if series == NETWORK else "weight_group" if series.startswith(WEIGHTS) else "probe"

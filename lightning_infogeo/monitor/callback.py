@@ -19,11 +19,9 @@ from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor import arguments
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
-from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.device.weight_densities import WeightDensities, groups_in
 from lightning_infogeo.monitor.distributed.collectives import agreement
 from lightning_infogeo.monitor.hooks import Hooks
-from lightning_infogeo.monitor.host.announcements import Herald
 from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
 from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
 from lightning_infogeo.monitor.host.neuron_recorder import Neurons
@@ -180,7 +178,6 @@ class InfoGeometryMonitor(Hooks):
         self._journal = RecordLog(
             publisher, MarkerRunner(arguments.as_markers(self.markers), self.strict), self._archivist
         )
-        self._herald = Herald(self.on_event, self.on_overfitting, self.strict)
         self._references = References(arguments.as_paths(self.reference))
         self._album = EmbeddingPlots(arguments.as_settings(self.embedding), publisher, self._references.compose)
         self._recorder: Recorder | None = None
@@ -229,7 +226,8 @@ class InfoGeometryMonitor(Hooks):
             self._planner.load_state_dict(state_dict["planner"])
             self._journal.load_state_dict(state_dict["trajectories"])
             self._journal.load_undelivered(state_dict.get("undelivered", []), again=self._training.running)
-            self._journal.watch.load_state_dict(state_dict["watch"])
+            markers = self._journal.watch.markers
+            self._journal.watch = MarkerRunner(markers, self.strict, state=state_dict["watch"])
             self._loaded = state_dict["recorder"]
             self._album.load_state_dict(state_dict["album"])
             self._archivist.load_state_dict(state_dict.get("archive", {}))
@@ -286,7 +284,7 @@ class InfoGeometryMonitor(Hooks):
             chord=self.lag == 0,
             max_records=self._album.max_records,
             memory=bytes_of(self.memory) - self._references.nbytes,
-            markers=SampleMarkers(self._journal.watch.sample_markers),
+            markers=self._journal.watch.markers,
             weights=WeightDensities(arguments.as_density(self.parameters), groups_in(self._journal.trajectories)),
             references=self._references,
             shard=self._shard(trainer),

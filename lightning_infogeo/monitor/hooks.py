@@ -16,7 +16,7 @@ from lightning_infogeo.loggers import takes_figures
 from lightning_infogeo.monitor.beginning import Beginning
 from lightning_infogeo.monitor.distributed.collectives import share
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE
-from lightning_infogeo.monitor.host.announcements import Herald
+from lightning_infogeo.monitor.host.marker_runner import announce
 from lightning_infogeo.monitor.resume import resumable
 from lightning_infogeo.schedules import Clock
 from lightning_infogeo.trainer.strategies import check_packages, check_strategy, in_parts
@@ -30,7 +30,8 @@ class Hooks(Beginning, pl.Callback):
 
     strict: bool
     parameters: Any
-    _herald: Herald
+    on_event: Any
+    on_overfitting: str
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns the attributes of a copy."""
@@ -165,7 +166,8 @@ class Hooks(Beginning, pl.Callback):
         for event in self._journal.deliver(trainer):
             if self._recorder is not None:
                 self._recorder.mark(event.probe, event.step)
-            self._herald.announce(trainer, event)
+            stops = self.on_overfitting == "stop"
+            announce(event, trainer, self.on_event, stops=stops, strict=self.strict)
         if self._journal.failed and not self._broken and self._shard(trainer) is not WHOLE:
             self._broken = True
             rank_zero_warn(

@@ -16,9 +16,10 @@ from lightning_infogeo.parameters.estimators import (
     normal_jitter,
 )
 from lightning_infogeo.parameters.weights import Reduce
+from lightning_infogeo.quantities import WEIGHT_QUANTITIES, names
 
-QUANTITIES = ("velocity", "length", "floor")
-"""The columns of what ``extend`` returns."""
+QUANTITIES = tuple(name for name in names(WEIGHT_QUANTITIES) if name != "interval")
+"""The columns of what ``extend`` returns; the interval is known to whoever records."""
 
 Groups = Mapping[str, Sequence[Tensor]]
 
@@ -137,9 +138,10 @@ def extend(
         last_step=torch.full_like(state.last_step, step),
         started=torch.ones_like(state.started),
     )
-    rows = torch.stack([hops / interval, extended.length, floors / interval], dim=1)
-    kept = DensityState(*(torch.where(finite, new, old) for new, old in zip(extended, state, strict=True)))
-    return kept, torch.where(finite, rows, torch.nan)
+    values = {"velocity": hops / interval, "length": extended.length, "floor": floors / interval}
+    rows = torch.stack([values[name] for name in QUANTITIES], dim=1)
+    extended = DensityState(*(torch.where(finite, new, old) for new, old in zip(extended, state, strict=True)))
+    return extended, torch.where(finite, rows, torch.nan)
 
 
 def _seen(

@@ -2,7 +2,7 @@
 
 from lightning_infogeo.probe.choosing import Chosen as Chosen
 from lightning_infogeo.probe.discovery import discover as discover
-from lightning_infogeo.probe.discovery import left_out as left_out
+from lightning_infogeo.probe.discovery import held_out as held_out
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
 from lightning_infogeo.probe.evaluation import check_labels as check_labels
 from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory
@@ -17,4 +17,4 @@ from lightning_infogeo.probe.structure import cut as cut
 from lightning_infogeo.probe.structure import leaves as leaves
 from lightning_infogeo.probe.structure import map_leaves as map_leaves
 from lightning_infogeo.probe.structure import nbytes as nbytes
-from lightning_infogeo.probe.transfer import place as place
+from lightning_infogeo.probe.transfer import place_all as place_all

@@ -63,6 +63,11 @@ def discover(
     return found
 
 
+def held_out(probe: str) -> bool:
+    """Returns whether a probe of this name counts as not trained on: the one place that decides it."""
+    return not probe.startswith("train")
+
+
 def left_out(name: str, error: Exception) -> None:
     """Says why a probe that was found is not followed."""
     rank_zero_warn(f"`InfoGeometryMonitor`: does not follow {name!r}: {error}")

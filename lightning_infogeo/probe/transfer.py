@@ -13,9 +13,11 @@ import lightning_infogeo.lightnings as pl
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.probe.calling import takes_only_by_name
 from lightning_infogeo.probe.choosing import Chosen, told
+from lightning_infogeo.probe.discovery import left_out
 from lightning_infogeo.probe.evaluation import in_evaluation_mode
 from lightning_infogeo.probe.inputs import Inputs
 from lightning_infogeo.probe.labels import labels_of
+from lightning_infogeo.probe.model_errors import check_initialised, explained
 from lightning_infogeo.probe.randomness import SEED, fixed_randomness
 from lightning_infogeo.probe.splitting import ADVICE, Pair, split
 from lightning_infogeo.probe.structure import is_dense, leaves, moved, nbytes, owned, pinned
@@ -25,6 +27,38 @@ SMALL = 2**24
 """Bytes of a probe's inputs up to which they are kept as they came beside what the hooks have made of them."""
 
 _HOOKS = ("on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer")
+
+
+def place_all(
+    chosen: dict[str, Chosen], trainer: pl.Trainer, module: pl.LightningModule, resident: int
+) -> dict[str, Inputs]:
+    """Returns what the model is called with, by probe; takes out of ``chosen`` what can be done without and fails.
+
+    Args:
+        chosen: the probes by name.
+        trainer: of the module.
+        module: the model.
+        resident: bytes that may stay on an accelerator, of all probes together.
+
+    Raises:
+        ConfigurationError: where the model has no parameters yet, or its hooks cannot read a probe.
+    """
+    check_initialised(module)
+    inputs, failed, share = {}, {}, resident // len(chosen)
+    for name, one in chosen.items():
+        try:
+            with explained(module, "passing a probe through the batch-transfer hooks of"):
+                inputs[name] = place(one, trainer, module, share)
+        except ConfigurationError as error:
+            if not one.optional:
+                raise
+            failed[name] = error
+    if not inputs:
+        raise next(iter(failed.values()))
+    for name, reason in failed.items():
+        del chosen[name]
+        left_out(name, reason)
+    return inputs
 
 
 def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resident: int) -> Inputs:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from lightning_infogeo.distances import bhattacharyya
 from lightning_infogeo.geodesics import geodesic, ignorance, progress, reindex, truth
+from lightning_infogeo.quantities import REFERENCE_QUANTITIES, names
 from lightning_infogeo.trajectory import Trajectory
 
-QUANTITIES = ("distance_to_reference", "lead")
+QUANTITIES = names(REFERENCE_QUANTITIES)
 """What a record adds for a probe with a reference, in the order of the vector that ``against`` returns."""
 
 _BLOCK = 2**26
@@ -85,8 +86,9 @@ def against(reference: Reference, step: int, amplitudes: Tensor, progress: Tenso
     nearest = distances.argmin()
     reached = reference.steps.index_select(0, nearest[None])[0]
     ahead = torch.lerp(reached.index_select(0, low[None])[0], reached.index_select(0, high[None])[0], fraction.double())
-    found = torch.stack([distances.index_select(0, nearest[None])[0].to(progress), (ahead - step).to(progress)])
-    return torch.where(progress.isfinite(), found, torch.nan)
+    measured = {"distance_to_reference": distances.index_select(0, nearest[None])[0], "lead": ahead - step}
+    record = torch.stack([measured[name].to(progress) for name in QUANTITIES])
+    return torch.where(progress.isfinite(), record, torch.nan)
 
 
 def in_parts(trajectory: Trajectory, records: Tensor) -> Iterator[Tensor]:

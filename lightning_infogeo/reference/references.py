@@ -17,61 +17,55 @@ from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.probe import Probe
 from lightning_infogeo.reference.chart import Chart, chart
 from lightning_infogeo.reference.progress_table import QUANTITIES, Reference, against, reference
-from lightning_infogeo.trajectory import LABELLED_QUANTITIES, Trajectory
+from lightning_infogeo.trajectory import Trajectory
 from lightning_infogeo.trajectory.history import HistoryState
-
-_PROGRESS = LABELLED_QUANTITIES.index("progress")
 
 
 class References(Portable):
-    """Archives of finished runs, by probe.
+    """Finished runs, by probe.
 
     Args:
-        paths: of the archives; none to measure by nothing.
-
-    Attributes:
-        paths: as given.
+        runs: opened from archives, by probe; none to measure by nothing.
     """
 
-    def __init__(self, paths: Sequence[str] = ()) -> None:
-        self.paths = tuple(paths)
-        self._runs: dict[str, list[Trajectory]] = {}
-        self._tables: dict[str, Reference] = {}
-        self._charts: dict[str, Chart] = {}
+    def __init__(self, runs: Mapping[str, Sequence[Trajectory]] | None = None) -> None:
+        self._runs = {name: list(of) for name, of in (runs or {}).items()}
+        self._tables = {name: reference(of) for name, of in self._runs.items()}
+        self._charts = {name: chart(of) for name, of in self._runs.items()}
 
-    def load(self, probes: Mapping[str, Probe] | None) -> dict[str, Probe]:
-        """Reads the archives and returns the probes to follow; in the first process only.
+    @classmethod
+    def open(cls, paths: Sequence[str], probes: Mapping[str, Probe] | None) -> tuple[References, dict[str, Probe]]:
+        """Reads archives and returns the probes to follow.
 
         Args:
+            paths: of the archives.
             probes: those that the user has given, which have to be those of the archives; None to take these.
 
         Raises:
             ConfigurationError: where an archive cannot be read, or is of other probes.
         """
         try:
-            archives = [Archive(path) for path in self.paths]
+            archives = [Archive(path) for path in paths]
             shared = [name for name in archives[0].probes if all(name in other.probes for other in archives)]
             labelled = [name for name in shared if archives[0][name].labels is not None]
             wanted = labelled if probes is None else [name for name in probes if name in labelled]
             if not wanted:
                 raise ConfigurationError(
-                    f"`InfoGeometryMonitor(reference={self.paths})`: the archives share no probe with labels"
+                    f"`InfoGeometryMonitor(reference={tuple(paths)})`: the archives share no probe with labels"
                     f"{'' if probes is None else f' named as one of {sorted(probes)}'}; there are "
                     f"{[archive.probes for archive in archives]}."
                 )
-            found = dict(probes or {})
+            followed, runs = dict(probes or {}), {}
             for name in wanted:
-                self._runs[name] = [Trajectory.open(path, name) for path in self.paths]
-                if name not in found:
-                    found[name] = _probe_of(archives[0], name)
-                self._check(name, found[name])
-                self._tables[name] = reference(self._runs[name])
-                self._charts[name] = chart(self._runs[name])
+                runs[name] = [Trajectory.open(path, name) for path in paths]
+                if name not in followed:
+                    followed[name] = _probe_of(archives[0], name)
+                _check(runs[name], name, followed[name])
+            return cls(runs), followed
         except (ArchiveError, ValueError) as error:
             if isinstance(error, ConfigurationError):
                 raise
             raise ConfigurationError(f"`InfoGeometryMonitor(reference=...)`: {error}") from error
-        return found
 
     @property
     def nbytes(self) -> int:
@@ -97,12 +91,9 @@ class References(Portable):
         self._tables = {name: Reference(*(t.to(device) for t in table)) for name, table in self._tables.items()}
         self._charts = {name: made._replace(points=made.points.to(device)) for name, made in self._charts.items()}
 
-    def extend(self, probe: str, step: int, logits: Tensor, record: Tensor) -> Tensor:
-        """Returns a record with what there is to say against the references; reads nothing back from the device."""
-        if probe not in self._tables:
-            return record
-        measured = against(self._tables[probe], step, amplitudes(logits), record[_PROGRESS])
-        return torch.cat([record, measured.to(record)])
+    def compared(self, probe: str, step: int, logits: Tensor, progress: Tensor) -> Tensor:
+        """Returns ``quantities`` of a record, given its logits and its progress; reads nothing back from the device."""
+        return against(self._tables[probe], step, amplitudes(logits), progress)
 
     def snapshot(self, probe: str, kept: HistoryState, used: int) -> Tensor | None:
         """Returns all that a picture on the references' axes needs, a row a slot; reads nothing back from the device.
@@ -116,7 +107,7 @@ class References(Portable):
         distances[:used] = pairwise_bhattacharyya(kept.amplitudes[:used], points).to(distances)
         return torch.cat([distances, kept.weights[:, None], digits(kept.steps)], dim=1)
 
-    def compose(self, probe: str, matrix: Tensor) -> EmbeddedPath | None:
+    def placed(self, probe: str, matrix: Tensor) -> EmbeddedPath | None:
         """Returns the running trajectory placed on the references' axes, which never move; None without records."""
         made = self._charts[probe]
         count = len(made.member)
@@ -138,14 +129,15 @@ class References(Portable):
             references=paths,
         )
 
-    def _check(self, name: str, probe: Probe) -> None:
-        for run in self._runs[name]:
-            if run.fingerprint != probe.fingerprint:
-                raise ConfigurationError(
-                    f"`InfoGeometryMonitor(reference=...)`: probe {name!r} of {run.name!r} has other samples "
-                    f"(fingerprint {run.fingerprint[:12]}…) than the probe followed here "
-                    f'({probe.fingerprint[:12]}…); leave probes="auto" to follow those of the reference.'
-                )
+
+def _check(runs: Sequence[Trajectory], name: str, probe: Probe) -> None:
+    for run in runs:
+        if run.fingerprint != probe.fingerprint:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor(reference=...)`: probe {name!r} of {run.name!r} has other samples (fingerprint "
+                f"{run.fingerprint[:12]}…) than the probe followed here ({probe.fingerprint[:12]}…); leave "
+                'probes="auto" to follow those of the reference.'
+            )
 
 
 def _probe_of(archive: Archive, name: str) -> Probe:

@@ -135,6 +135,12 @@ def mark(state: HistoryState, step: int) -> HistoryState:
     return state._replace(marked=state.marked.index_fill(0, nearest[None], True))
 
 
+def saved(state: HistoryState, made: int) -> dict[str, Tensor]:
+    """Returns copies on the CPU, since a history is written in place; of no more slots than ``made`` records use."""
+    shortened = state._replace(amplitudes=state.amplitudes[:made])
+    return {field: tensor.cpu().clone() for field, tensor in shortened._asdict().items()}
+
+
 def restored(state: HistoryState) -> HistoryState:
     """Returns a history whose ``amplitudes`` hold only its first slots with all of them again."""
     missing = len(state.steps) - len(state.amplitudes)

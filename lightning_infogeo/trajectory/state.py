@@ -11,12 +11,13 @@ from lightning_infogeo.distances import arc, arc_from_logits
 from lightning_infogeo.distributions import precise
 from lightning_infogeo.distributions.chunks import pieces
 from lightning_infogeo.geodesics import progress_in
+from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from lightning_infogeo.trajectory.observation import Observation, observe
 
-QUANTITIES = ("velocity", "length", "displacement", "straightness", "roughness", "entropy")
+QUANTITIES = names(quantity for quantity in PROBE_QUANTITIES if not quantity.needs)
 """What every record holds, in the order of the vector that ``extend`` returns."""
 
-LABELLED_QUANTITIES = (*QUANTITIES, "distance_to_truth", "progress")
+LABELLED_QUANTITIES = names(PROBE_QUANTITIES)
 """The same for a probe with labels."""
 
 
@@ -121,18 +122,22 @@ def extend(
     length = state.length + increment
     rounding = (length - state.length) - increment
 
-    values = [
-        torch.where(state.started, velocity, nan),
-        length,
-        displacement,
-        torch.where(length > 0, (displacement / length).clamp_max(1), 1),
-        torch.where(state.started, roughness, nan),
-        seen.entropies.mean(),
-    ]
+    recorded, values = (
+        QUANTITIES,
+        {
+            "velocity": torch.where(state.started, velocity, nan),
+            "length": length,
+            "displacement": displacement,
+            "straightness": torch.where(length > 0, (displacement / length).clamp_max(1), 1),
+            "roughness": torch.where(state.started, roughness, nan),
+            "entropy": seen.entropies.mean(),
+        },
+    )
     if seen.distances is not None and seen.plane is not None:
-        values += [seen.distances.mean(), progress_in(seen.plane)]
+        recorded = LABELLED_QUANTITIES
+        values |= {"distance_to_truth": seen.distances.mean(), "progress": progress_in(seen.plane)}
 
-    kept = TrajectoryState(
+    extended = TrajectoryState(
         first=_replaced(state.first, logits, finite & ~state.started),
         last=_replaced(state.last, logits, finite),
         last_step=torch.where(finite, torch.full_like(state.last_step, step), state.last_step),
@@ -140,7 +145,7 @@ def extend(
         rounding=torch.where(finite, rounding, state.rounding),
         started=state.started | finite,
     )
-    return kept, torch.where(finite, torch.stack(values), nan)
+    return extended, torch.where(finite, torch.stack([values[name] for name in recorded]), nan)
 
 
 def arcs_of(state: TrajectoryState, points: Tensor, before: Tensor | None, sketched: bool = False) -> Tensor:

@@ -11,16 +11,14 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.archive import Amplitudes, Archive, Recorded
+from lightning_infogeo.quantities import quantity
 from lightning_infogeo.trajectory.history import History
-from lightning_infogeo.trajectory.state import LABELLED_QUANTITIES
-
-WEIGHTS = "parameters/"
-"""What the names of the weights' trajectories begin with, and no probe's."""
+from lightning_infogeo.trajectory.series import Kind, kind_of
 
 
 def of_probes(trajectories: Mapping[str, Trajectory]) -> dict[str, Trajectory]:
     """Returns those of probes alone: the weights' have other quantities and other units."""
-    return {name: trajectory for name, trajectory in trajectories.items() if not name.startswith(WEIGHTS)}
+    return {name: trajectory for name, trajectory in trajectories.items() if trajectory.kind == "probe"}
 
 
 class Trajectory:
@@ -34,8 +32,10 @@ class Trajectory:
         schedule: how the schedule describes itself.
         lag: optimizer steps over which velocity is measured.
         precision: "full" or "training", and the dtype of the logits, as "full float32".
+        kind: what it is of: predictions on a probe, or the distribution of weights.
 
     Attributes:
+        kind: as given.
         quantities: as given.
         schedule: as given. Lengths recorded on different schedules are not comparable.
         lag: as given.
@@ -43,7 +43,10 @@ class Trajectory:
         recorded: where ``open`` has it from, with ``amplitudes``, ``labels`` and ``inputs()``; otherwise None.
     """
 
-    def __init__(self, quantities: Sequence[str], schedule: str, lag: int, precision: str) -> None:
+    def __init__(
+        self, quantities: Sequence[str], schedule: str, lag: int, precision: str, kind: Kind = "probe"
+    ) -> None:
+        self.kind = kind
         self.quantities = tuple(quantities)
         self.schedule = schedule
         self.lag = lag
@@ -70,9 +73,8 @@ class Trajectory:
         names = archive.probes
         recorded = archive[probe or (names[0] if len(names) == 1 else "val")]
         about = recorded.attributes
-        trajectory = cls(
-            about["quantities"], str(about.get("schedule")), about.get("lag", 1), str(about.get("precision"))
-        )
+        how = str(about.get("schedule")), about.get("lag", 1), str(about.get("precision"))
+        trajectory = cls(about["quantities"], *how, kind_of(recorded.name))
         for step, row in zip(recorded.steps.tolist(), recorded.quantities.tolist(), strict=True):
             trajectory.append(step, row)
         trajectory.recorded = recorded
@@ -165,7 +167,8 @@ class Trajectory:
         quantities: tuple[str, ...] = self.__dict__.get("quantities", ())
         if name in quantities:
             return self._table()[:, quantities.index(name)]
-        hint = "; this probe has no labels" if name in LABELLED_QUANTITIES else ""
+        needs = quantity(name, of_weights=False).needs
+        hint = f"; this probe has no {needs}" if needs else ""
         raise AttributeError(f"`Trajectory.{name}`: recorded are steps, {', '.join(quantities)}{hint}.")
 
     def __repr__(self) -> str:
@@ -184,9 +187,9 @@ class Trajectory:
         }
 
     @classmethod
-    def from_state_dict(cls, state: dict[str, Any]) -> Trajectory:
-        """Returns the trajectory that ``state_dict`` was taken from."""
-        trajectory = cls(state["quantities"], state["schedule"], state["lag"], state["precision"])
+    def from_state_dict(cls, state: Mapping[str, Any], name: str = "") -> Trajectory:
+        """Returns the trajectory of this name that ``state_dict`` was taken from."""
+        trajectory = cls(state["quantities"], state["schedule"], state["lag"], state["precision"], kind_of(name))
         for step, row in zip(state["steps"].tolist(), state["values"].tolist(), strict=True):
             trajectory.append(step, row)
         return trajectory

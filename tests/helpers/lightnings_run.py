@@ -29,7 +29,7 @@ if ORDER == "before":
     assert not {*NAMES} & {*sys.modules}, "imported without need"
 pl = importlib.import_module(PACKAGE)
 import lightning_infogeo as ig  # noqa: E402
-from lightning_infogeo.markers import Firing  # noqa: E402
+from lightning_infogeo.markers import Firing, Marker  # noqa: E402
 
 
 def loader():
@@ -75,7 +75,7 @@ class State(NamedTuple):
     firing: Firing
 
 
-class Third:
+class Third(Marker):
     """A marker that fires at the third record."""
 
     name, observes = "third", ("length",)
@@ -83,7 +83,7 @@ class Third:
     def start(self, like):
         return State(Firing.none(like))
 
-    def extend(self, state, step, observation):
+    def extend(self, state, step, observation, trained):
         return State(state.firing.after(torch.tensor(step == 2), torch.tensor(1.0), step, observation[0]))
 
     def message(self, event):

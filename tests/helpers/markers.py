@@ -1,11 +1,11 @@
 """A marker that fires where a test says."""
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lightning_infogeo.markers import Firing
+from lightning_infogeo import Firing, Marker
 
 
 class AtState(NamedTuple):
@@ -13,10 +13,10 @@ class AtState(NamedTuple):
     total: Tensor
 
 
-class At:
+class At(Marker):
     """Fires at the records given."""
 
-    observes: ClassVar = ("length",)
+    observes = ("length",)
 
     def __init__(self, *steps, name="at"):
         self.steps, self.name = steps, name
@@ -24,7 +24,7 @@ class At:
     def start(self, like):
         return AtState(Firing.none(like), like.new_zeros(()))
 
-    def extend(self, state, step, observation):
+    def extend(self, state, step, observation, trained):
         fires = torch.tensor(step in self.steps)
         total = state.total + observation[0]
         return AtState(state.firing.after(fires, torch.tensor(step - 1.0), step, total), total)

@@ -309,10 +309,10 @@ class Raises(At):
         super().__init__(3, 6, name="raises")
         self.where = where
 
-    def extend(self, state, step, observation):
+    def extend(self, state, step, observation, trained):
         if self.where == "extend" and step == 6:
             raise ZeroDivisionError("in a marker")
-        return super().extend(state, step, observation)
+        return super().extend(state, step, observation, trained)
 
     def message(self, event):
         if self.where == "message" and event.detected_at == 6:

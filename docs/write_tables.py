@@ -1,0 +1,38 @@
+"""Rewrites the tables of quantities in README.md and docs/ from ``lightning_infogeo.quantities``: ``make tables``."""
+
+import re
+from pathlib import Path
+
+from lightning_infogeo.quantities import (
+    PROBE_QUANTITIES,
+    REFERENCE_QUANTITIES,
+    WEIGHT_QUANTITIES,
+    axes_table,
+    sentence_table,
+)
+
+ROOT = Path(__file__).parents[1]
+TABLES = {
+    "README.md": ("quantities of probes", sentence_table(PROBE_QUANTITIES)),
+    "docs/archive.md": ("quantities of references", sentence_table(REFERENCE_QUANTITIES)),
+    "docs/guide.md": ("axes", axes_table((*PROBE_QUANTITIES, *REFERENCE_QUANTITIES))),
+    "docs/weights.md": ("quantities of weights", sentence_table(WEIGHT_QUANTITIES)),
+}
+
+
+def rewritten(text: str, marker: str, table: str) -> str:
+    """Returns a document with the table between its two markers.
+
+    Raises:
+        ValueError: where the document does not have both markers, once.
+    """
+    text, count = re.subn(f"(<!-- {marker} -->\n).*?(<!-- end -->)", rf"\g<1>{table}\n\2", text, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"the document must hold <!-- {marker} --> and <!-- end --> once, holds them {count} times.")
+    return text
+
+
+if __name__ == "__main__":
+    for name, (marker, table) in TABLES.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        (ROOT / name).write_text(rewritten(text, marker, table), encoding="utf-8")
