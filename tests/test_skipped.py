@@ -1,6 +1,7 @@
 """What a run has skipped stands in its last lines, with the reason, in one process and in several."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,27 @@ def test_the_tests_of_this_project_are_summarised_so():
     from tests.helpers import skipped
 
     assert conftest.pytest_terminal_summary is skipped.pytest_terminal_summary
+
+
+@pytest.mark.parametrize(
+    ("commands", "said"),
+    [
+        ({"chromium": "exit 9"}, ""),
+        ({"id": "echo 1000", "apt-get": "exit 9"}, "not root on Debian: the tests in tests/browser will be skipped"),
+        ({"id": "echo 0"}, "not root on Debian: the tests in tests/browser will be skipped"),
+        ({"id": "echo 0", "apt-get": "echo no network; exit 100"}, "will be skipped: no network"),
+        ({"id": "echo 0", "apt-get": "echo much"}, "Installed chromium for tests/browser in"),
+    ],
+    ids=["there", "not root", "not Debian", "no network", "installed"],
+)
+def test_ci_installs_the_browser_where_it_can_and_never_fails_where_it_cannot(commands, said, tmp_path):
+    for name, does in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    for tool in ("bash", "env", "mktemp", "rm", "tail", "timeout", "sh"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    command = [shutil.which("bash"), ROOT / ".ci" / "browser"]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said in done.stdout
+    assert len(done.stdout.splitlines()) == bool(said)
