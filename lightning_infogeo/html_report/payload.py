@@ -16,7 +16,7 @@ from lightning_infogeo.figures import COLOURS
 from lightning_infogeo.html_report.neuron_payload import neurons_of
 from lightning_infogeo.json_values import rounded
 from lightning_infogeo.quantities import Quantity, ordered, quantity
-from lightning_infogeo.trajectory import WEIGHTS
+from lightning_infogeo.trajectory.series import kind_of
 
 POINTS = 60_000
 """Checkpoints drawn at most, and records of all curves of one name: beyond, every second, third, … of a run."""
@@ -130,12 +130,12 @@ def _series(runs: Sequence[Subject]) -> list[dict[str, Any]]:
     """Returns the curves by name of what they were recorded of."""
     names = list(dict.fromkeys(name for run in runs for name in run.archive.names))
     result = []
-    for name in sorted(names, key=lambda one: (one.startswith(WEIGHTS), one != "val", one)):
+    for name in sorted(names, key=lambda one: (kind_of(one) != "probe", one != "val", one)):
         having = [(k, run.archive[name]) for k, run in enumerate(runs) if name in run.archive.names]
         total = sum(len(recorded) for _, recorded in having)
         curves = [_curve(k, recorded, total) for k, recorded in having if len(recorded)]
         if curves:
-            result.append({"name": name, "kind": "weights" if name.startswith(WEIGHTS) else "probes", "curves": curves})
+            result.append({"name": name, "kind": "probes" if kind_of(name) == "probe" else "weights", "curves": curves})
     return result
 
 

@@ -15,7 +15,7 @@ from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.embedding.snapshot import digits, steps_of
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.probe import Probe
-from lightning_infogeo.reference.chart import Chart, chart
+from lightning_infogeo.reference.chart import chart
 from lightning_infogeo.reference.progress_table import QUANTITIES, Reference, against, reference
 from lightning_infogeo.trajectory import Trajectory
 from lightning_infogeo.trajectory.history import HistoryState

@@ -50,3 +50,13 @@ def read_clock(trainer: pl.Trainer, batch_idx: int, stride: int, step: int, own:
         final=min(endings, default=None),
         ended=(trainer.max_steps != -1 and trainer.global_step >= trainer.max_steps) or (epoch_ended and out_of_epochs),
     )
+
+
+def logging_step(trainer: pl.Trainer) -> int:
+    """Returns the step at which Lightning logs the metrics of the batch under way."""
+    return trainer.fit_loop.epoch_loop._batches_that_stepped
+
+
+def stops_early(trainer: pl.Trainer) -> bool:
+    """Returns whether training ends with this epoch because somebody has asked for it."""
+    return trainer.should_stop and trainer.fit_loop._can_stop_early

@@ -28,41 +28,37 @@ class OptimizerSteps:
     others do (``use_pl_optimizer=False``, optimizers made by hand or inside of others), steps are those counted here,
     from the first on and for the whole training: the two counts are never mixed.
 
+    Args:
+        trainer: whose training it is.
+        module: that is trained.
+        state: to go on from; empty to begin.
+
     Attributes:
         own: whether steps are those counted here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trainer: pl.Trainer, module: pl.LightningModule, state: Mapping[str, Any]) -> None:
         self.own = False
-        self._counted = 0
-        self._began = 0
+        self._counted = self._began = trainer.global_step
+        self.load_state_dict(state)
         self._inside = 0
         self._batches = 0
         self._look = PATIENCE
         self._handles: list[Any] = []
         self._parameters: set[int] = set()
         self._before: list[Tensor] = []
+        if not module.automatic_optimization:  # under automatic optimization there is no need to
+            self._parameters = {id(parameter) for parameter in module.parameters()}
+            self._before = _sampled(module)
+            self._handles = [
+                register_optimizer_step_pre_hook(self._enter),
+                register_optimizer_step_post_hook(self._leave),
+            ]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_handles": [], "_parameters": set(), "_before": [], "_inside": 0}
 
-    def begin(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Starts to count; under automatic optimization there is no need to."""
-        self.end()
-        if module.automatic_optimization:
-            return
-        self._began = trainer.global_step
-        if not self.own:
-            self._counted = self._began
-        self._batches, self._look, self._inside = 0, PATIENCE, 0
-        self._parameters = {id(parameter) for parameter in module.parameters()}
-        self._before = _sampled(module)
-        self._handles = [
-            register_optimizer_step_pre_hook(self._enter),
-            register_optimizer_step_post_hook(self._leave),
-        ]
-
-    def end(self) -> None:
+    def close(self) -> None:
         """Counts no more."""
         for handle in self._handles:
             handle.remove()
@@ -72,13 +68,18 @@ class OptimizerSteps:
         """Returns the steps taken so far."""
         return self._counted if self.own else trainer.global_step
 
+    @property
+    def counted(self) -> int | None:
+        """The steps counted here; None where Lightning counts them."""
+        return self._counted if self.own else None
+
     def batch(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Takes note of the end of a batch: says once who counts, or that nobody can."""
         self._inside = 0  # an optimizer that raises does not say that its step is over
         if not self._handles or self.own:
             return
         if trainer.global_step != self._began:
-            self.end()  # Lightning counts
+            self.close()  # Lightning counts
         elif self._counted != self._began:
             self.own = True
             rank_zero_info(
@@ -101,13 +102,11 @@ class OptimizerSteps:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off; from nothing by Lightning's count."""
-        own, counted = state.get("own", False), state.get("counted", 0)
-        if not (isinstance(own, bool) and is_int(counted)):
-            raise ValueError(f"no count of steps: {state}")
-        self.own, self._counted = own, counted if own else self._began
+        counted = counted_in(state)
+        self.own, self._counted = counted is not None, self._began if counted is None else counted
 
     def _warn(self, module: pl.LightningModule) -> None:
-        self.end()
+        self.close()
         rank_zero_warn(
             f"`InfoGeometryMonitor`: the weights of `{type(module).__name__}` have moved in {self._batches} batches, "
             "but no optimizer step was counted, so nothing can be recorded: the schedule counts optimizer steps. Move "
@@ -134,3 +133,15 @@ def _sampled(module: pl.LightningModule) -> list[Tensor]:
             local = (local.to_local() if hasattr(local, "to_local") else local).reshape(-1)
             found.append(local[:: max(1, local.numel() // _SAMPLES)].clone())
     return found
+
+
+def counted_in(state: Mapping[str, Any]) -> int | None:
+    """Returns the steps that a state has counted by itself; None where Lightning counts them.
+
+    Raises:
+        ValueError: where it is none.
+    """
+    own, counted = state.get("own", False), state.get("counted", 0)
+    if not (isinstance(own, bool) and is_int(counted)):
+        raise ValueError(f"no count of steps: {state}")
+    return counted if own else None

@@ -32,7 +32,7 @@ class Series(NamedTuple):
     trained: bool = False
 
     def values(self, row: Tensor) -> dict[str, Tensor]:
-        """Returns the quantities of a row by name, scalars, without reading them; of the first ones if it is shorter."""
+        """Returns the quantities of a row by name, scalars; of the first ones where it is shorter. Reads nothing."""
         return dict(zip(self.quantities, row.unbind(), strict=False))
 
 

@@ -39,7 +39,7 @@ class ProbeHistory(Protocol):
         """
 
     def extend(self, step: int, point: Tensor, measured: SampleMeasurements) -> None:
-        """Adds a record, given the amplitudes or sketches to keep, shape (n, C), and what is measured of all samples."""
+        """Adds a record: what is kept of this process's samples, shape (n, C), and what is measured of all."""
 
     def mark(self, step: int) -> None:
         """Keeps the record nearest to ``step`` from now on."""

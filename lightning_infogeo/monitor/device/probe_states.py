@@ -38,7 +38,8 @@ class ProbeStates(Portable):
     def __init__(self, outputs: ModelOutputs, like: Tensor, state: Mapping[str, Any]) -> None:
         whole: Mapping[str, Any] = state.get("probes", {})
         if state and outputs.shard.ranks > 1:
-            state = cut_state(dict(state), {name: (len(outputs.selections[name]), outputs.rows(name)) for name in whole})
+            mine = {name: (len(outputs.selections[name]), outputs.rows(name)) for name in whole}
+            state = cut_state(dict(state), mine)
         saved: Mapping[str, Any] = state.get("probes", {})
         self.made: int = state.get("made", 0)
         self.histories: dict[str, ProbeHistory] = {}
@@ -143,7 +144,8 @@ def _history(
     name: str, outputs: ModelOutputs, like: Tensor, saved: Mapping[str, Tensor] | None, table: Tensor | None
 ) -> ProbeHistory:
     shape = outputs.shape(name, history=True)
-    begun = history.restored(HistoryState(**saved)) if saved else history.start(like.expand(shape), outputs.budget.records)
+    fresh = history.start(like.expand(shape), outputs.budget.records)
+    begun = history.restored(HistoryState(**saved)) if saved else fresh
     check_shape(name, begun.amplitudes[0], shape)
     if outputs.shard.ranks == 1:
         return LocalHistory(begun, outputs.floor, outputs.sketch(name))

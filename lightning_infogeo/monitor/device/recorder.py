@@ -51,6 +51,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
 
     Attributes:
         outputs: as given.
+        references: as given.
         layout: of the record that ``step`` returns.
         dtype: of it.
 
@@ -72,7 +73,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
     ) -> None:
         self.outputs = outputs
         self._chord = chord
-        self._references = references or References()
+        self.references = references or References()
         self._labels = {name: outputs.labels(name) for name in outputs.chosen}
         self._latest: dict[str, Tensor] = {}
         like = torch.zeros((), dtype=outputs.dtype, device=module.device)
@@ -81,9 +82,9 @@ class Recorder(Portable, left_behind={"_latest": {}}):
             check_same_probes(state["probes"], outputs.chosen)
         self._states = ProbeStates(outputs, like, state)
         self.dtype = self._states.dtype
-        self._references.to(module.device)
+        self.references.to(module.device)
         for name in self._labels:
-            self._references.check_shape(name, outputs.shape(name, history=True))
+            self.references.check_shape(name, outputs.shape(name, history=True))
         probes = tuple(self._series(name, chosen) for name, chosen in outputs.chosen.items())
         zeros = {name: like.to(self.dtype).new_zeros(size) for name, size in self.sizes.items()}
         watched = {series.name: _of_samples(markers, series) for series in probes}
@@ -186,7 +187,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
             labels = self.outputs.selections[probes[0]].labels
             snapshots.append(Snapshot(probes, joint[0].snapshot(joint, labels, self._states.made), referred=False))
             for name, kept in zip(probes, joint, strict=True):
-                matrix = self._references.snapshot(name, kept.state, min(self._states.made, len(kept.state.steps)))
+                matrix = self.references.snapshot(name, kept.state, min(self._states.made, len(kept.state.steps)))
                 if matrix is not None:
                     snapshots.append(Snapshot((name,), matrix, referred=True))
         return snapshots
@@ -195,7 +196,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         """Brings to a device what is needed to read what was recorded, and lets go of the model."""
         self._latest = {}
         self._labels = {name: None if labels is None else labels.to(device) for name, labels in self._labels.items()}
-        for part in (self.outputs, self._states, self._markers, self._weights, self._references, self._exchange):
+        for part in (self.outputs, self._states, self._markers, self._weights, self.references, self._exchange):
             if part is not None:
                 part.to(device)
 
@@ -226,7 +227,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         return join_state(state, parts, shard, device)
 
     def _series(self, name: str, chosen: Chosen) -> Series:
-        labelled = (*LABELLED_QUANTITIES, *self._references.quantities(name))
+        labelled = (*LABELLED_QUANTITIES, *self.references.quantities(name))
         quantities = QUANTITIES if chosen.probe.labels is None else labelled
         return Series(name, "probe", quantities, trained=not held_out(name))
 
@@ -258,8 +259,8 @@ class Recorder(Portable, left_behind={"_latest": {}}):
             if name not in self._labels:
                 continue
             row = self._states.advance(name, step, logits[name], measured[name], before, self._chord)
-            if self._references.quantities(name):
-                compared = self._references.compared(name, step, logits[name], series.values(row)["progress"])
+            if self.references.quantities(name):
+                compared = self.references.compared(name, step, logits[name], series.values(row)["progress"])
                 row = torch.cat([row, compared.to(row)])
             rows[name] = row
             observed = measured[name].observation.distances

@@ -51,9 +51,7 @@ class NeuronLog(Portable, left_behind={"_recorder": None}):
         self._copies: dict[str, HostCopies] = {}
 
     @classmethod
-    def start(
-        cls, settings: NeuronSettings, module: nn.Module, records: int, state: Mapping[str, Any]
-    ) -> NeuronLog:
+    def start(cls, settings: NeuronSettings, module: nn.Module, records: int, state: Mapping[str, Any]) -> NeuronLog:
         """Returns a log for the neurons of a module.
 
         Args:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
 from lightning_infogeo.monitor.record_layout import Record
+from lightning_infogeo.monitor.resume import check_continues, check_follows
 from lightning_infogeo.trajectory import Series, Trajectory
 
 Scalars = dict[tuple[str, ...], float]
@@ -93,15 +94,22 @@ class RecordLog:
         """Whether the loggers have not got everything."""
         return bool(self._pending)
 
-    def follow(self, series: Sequence[Series], trajectories: Mapping[str, Trajectory], sizes: Mapping[str, int]) -> None:
-        """Takes records of these series from now on, the trajectories so far and new ones among them.
+    def follow(
+        self, series: Sequence[Series], trajectories: Mapping[str, Trajectory], sizes: Mapping[str, int]
+    ) -> None:
+        """Takes records of these series from now on.
 
         Args:
             series: in the order in which their markers are asked.
-            trajectories: by name.
+            trajectories: empty ones by name, for what is new among them.
             sizes: the samples of each probe.
+
+        Raises:
+            ConfigurationError: where something recorded so far cannot go on.
         """
-        self.trajectories = dict(trajectories)
+        check_follows(self.trajectories, trajectories)
+        for name, made in trajectories.items():
+            check_continues(self.trajectories.setdefault(name, made), made)
         self.runner = MarkerRunner(self._markers, self._strict, series, sizes, self.runner.state_dict())
 
     def append(self, x: int | None, record: Record) -> list[Event]:
@@ -112,10 +120,9 @@ class RecordLog:
         self._pending.append(PendingRecord(record.step, x, record.rows, self.runner.scalars(), events))
         return events
 
-    def take_pending(self) -> list[PendingRecord]:
-        """Returns what the loggers have not got yet, each record once."""
-        pending, self._pending = self._pending, []
-        return pending
+    def pop_pending(self) -> PendingRecord | None:
+        """Returns the first record that the loggers have not got yet, each once; None where they have all."""
+        return self._pending.pop(0) if self._pending else None
 
     def last_finite(self, name: str, quantity: str) -> float:
         """Returns the last finite value of a quantity; NaN where there is none."""
@@ -123,7 +130,7 @@ class RecordLog:
         finite = values[values.isfinite()]
         return finite[-1].item() if len(finite) else math.nan
 
-    def without_delivered(self, waiting: Sequence[int]) -> None:
+    def forget_delivered(self, waiting: Sequence[int]) -> None:
         """Forgets what was pending in a checkpoint and has reached the loggers since: all but the steps ``waiting``."""
         self._pending = [record for record in self._pending if record.step in waiting]
 

@@ -5,11 +5,11 @@ import re
 import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning_infogeo.monitor.host.neuron_recorder import foreseen
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from lightning_infogeo import Archive, AtSteps, ConfigurationError, EveryNEpochs, InfoGeometryMonitor, LogSpaced
-from lightning_infogeo.monitor.host.neuron_recorder import foreseen
 from lightning_infogeo.schedules import Clock, EveryNSteps
 from lightning_infogeo.topology import NeuronSettings
 from tests.helpers.classifiers import Classifier, digest, fit, random_streams
