@@ -39,6 +39,12 @@ def test_every_room_has_a_row_below_those_that_it_imports_from():
     assert upwards("distances", "    from lightning_infogeo import figures") == ["figures"]
 
 
+def test_every_file_it_names_is_there():
+    named = re.findall(r"`([a-z_/]+\.py)`", PAGE)
+    assert len(named) > 10
+    assert [name for name in named if not (PACKAGE / name).exists()] == []
+
+
 def test_every_invariant_names_tests_that_are_there():
     files = (ROOT / "tests").rglob("test_*.py")
     defined = {name for path in files for name in re.findall(r"^ *def (test_\w+)\(", path.read_text(), re.MULTILINE)}
