@@ -63,8 +63,20 @@ def test_speed_shows_progress_and_tubes(comparison):
     np.testing.assert_allclose(np.stack(widths), torch.stack(expected))
 
 
-@pytest.mark.parametrize("draw", [joint, trajectory_distances, speed])
-@pytest.mark.parametrize("count", [1, 45])
-def test_one_run_and_many_groups_can_be_drawn(draw, count):
+RUNS_DRAWN = {
+    joint: lambda figure: lines_of(figure.axes[0], 2),  # of two records each
+    trajectory_distances: lambda figure: figure.axes[1].images[0].get_array(),
+    speed: lambda figure: lines_of(figure.axes[0], 2),
+}
+
+
+@pytest.mark.parametrize("draw", RUNS_DRAWN)
+@pytest.mark.parametrize(("count", "groups_named"), [(1, 0), (45, 16)])
+def test_one_run_and_many_groups_can_be_drawn(draw, count, groups_named):
+    """All runs are drawn, and no more than sixteen groups named; of one run there is no group."""
     runs = [on_the_geodesic([0.1, 0.5 + k / 100], f"r{k}", group=k // 2) for k in range(count)]
-    draw(compare(runs, n=5, n_components=2, draws=0)).savefig(io.BytesIO(), format="png", dpi=30)
+    figure = draw(compare(runs, n=5, n_components=2, draws=0))
+    figure.savefig(io.BytesIO(), format="png", dpi=30)
+    assert len(RUNS_DRAWN[draw](figure)) == count
+    named = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert len([text for text in named if text.startswith("group = ")]) == groups_named

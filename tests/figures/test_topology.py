@@ -65,7 +65,13 @@ def test_paths_norms_capacity_and_sheets_show_every_layer():
 
 def test_one_record_of_one_neuron_can_be_drawn():
     layers = {"one": (torch.ones(1, 1, 1), torch.tensor([0]))}
-    drawn(figures.neuron_paths(layers))
-    drawn(figures.weight_norms(layers))
-    drawn(figures.capacity({"one": effective_capacity(*layers["one"])}))
-    drawn(figures.sheets({"one": learning_surface(*layers["one"])}, layers["one"][1]))
+    paths = drawn(figures.neuron_paths(layers)).axes[0]
+    assert paths.get_title().startswith("one: 1 neurons")
+    (beginning,) = paths.get_lines()
+    assert [float(place[0]) for place in beginning.get_data_3d()] == [0, 0, 0]
+    norms = drawn(figures.weight_norms(layers)).axes[0]
+    assert [line.get_ydata().tolist() for line in norms.get_lines()] == [[1], [1]]
+    capacity = drawn(figures.capacity({"one": effective_capacity(*layers["one"])})).axes[0]
+    assert capacity.get_lines()[0].get_ydata().tolist() == [1]
+    sheet_of_one = drawn(figures.sheets({"one": learning_surface(*layers["one"])}, layers["one"][1])).axes[0]
+    assert [points.get_offsets().tolist() for points in sheet_of_one.collections] == [[[0, 0]]] * 2

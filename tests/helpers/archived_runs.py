@@ -17,6 +17,7 @@ def monitor(archive="auto", **options):
 
 def same_archives(a, b):
     assert Archive(a).names == Archive(b).names
+    assert Archive(a).names
     for name in Archive(a).names:
         left, right = Archive(a)[name], Archive(b)[name]
         assert left.steps.tolist() == right.steps.tolist()

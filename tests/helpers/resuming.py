@@ -40,7 +40,7 @@ def saved(tmp_path, **options):
 
 
 def same(a, b):
-    assert a.keys() == b.keys()
+    assert a.keys() == b.keys() != set()
     for name in a:
         assert a[name].steps.tolist() == b[name].steps.tolist()
         left, right = a[name].state_dict()["values"], b[name].state_dict()["values"]

@@ -18,10 +18,12 @@ def bytes_kept(samples, classes, budget):
 @pytest.mark.parametrize("memory", [1 * MB, 256 * MB, 3000 * MB, 30_000 * MB])
 @pytest.mark.parametrize("sketch_dim", [None, 300])
 def test_what_is_kept_fits_and_is_no_worse_with_more_memory(samples, classes, memory, sketch_dim):
-    try:
-        budget = allotted(samples, classes, memory, 256, sketch_dim)
-    except ConfigurationError:
+    least = (8 + 4) * 4 * samples * min(sketch_dim or 256, classes)  # eight records and four sets, all sketched
+    if memory < least:
+        with pytest.raises(ConfigurationError, match="at least 8 are needed"):
+            allotted(samples, classes, memory, 256, sketch_dim)
         return
+    budget = allotted(samples, classes, memory, 256, sketch_dim)
     assert bytes_kept(samples, classes, budget) <= memory
     assert 8 <= budget.records <= 256
     assert budget.width is None or budget.width < classes

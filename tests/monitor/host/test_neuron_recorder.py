@@ -83,6 +83,7 @@ def test_resumed_they_go_on(at, tmp_path):
     fit([whole, checkpoints], tmp_path, ByStep, max_steps=18, enable_checkpointing=True)
     resumed = InfoGeometryMonitor(schedule=2, neurons=True)
     fit(resumed, tmp_path, ByStep, ckpt_path=tmp_path / "c" / f"step={at}.ckpt", seed=99, max_steps=18)
+    assert resumed.neuron_trajectories.keys() == whole.neuron_trajectories.keys() == {"net.0", "net.2"}
     for layer, (steps, vectors) in whole.neuron_trajectories.items():
         assert resumed.neuron_trajectories[layer].steps.tolist() == steps.tolist()
         assert torch.equal(resumed.neuron_trajectories[layer].vectors, vectors)
