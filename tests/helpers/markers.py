@@ -17,6 +17,7 @@ class At(Marker):
     """Fires at the records given."""
 
     observes = ("length",)
+    watches = ("probe", "weights")
 
     def __init__(self, *steps, name="at"):
         self.steps, self.name = steps, name

@@ -157,11 +157,36 @@ def test_logits_that_are_never_finite_raise_no_event(tmp_path):
     assert monitor.events == []
 
 
+class Nameless(At):
+    def __init__(self):
+        pass
+
+
+class Elsewhere(At):
+    scope = "device"
+
+
+class Everything(At):
+    scope = "samples"
+
+
 @pytest.mark.parametrize(
-    "markers", ["all", 3, [OverfittingOnset], [object()], [OverfittingOnset(), OverfittingOnset(alpha=0.1)], {"a": 1}]
+    ("markers", "remedy"),
+    [
+        ("all", 'must be "default", or a list of markers'),
+        (3, 'must be "default", or a list of markers'),
+        ({"a": 1}, 'must be "default", or a list of markers'),
+        ([OverfittingOnset], r"OverfittingOnset'> is no marker: give an instance of a class that derives from"),
+        ([object()], r"object object at .* derives from lightning_infogeo\.Marker"),
+        ([LogLogKnee(), "knee"], r"'knee' is no marker"),
+        ([Nameless()], "lacks `name`"),
+        ([Elsewhere()], 'scope must be "record", or "samples"'),
+        ([Everything()], r"with observes = \(\"distance_to_truth\",\)"),
+        ([OverfittingOnset(), OverfittingOnset(alpha=0.1)], r"of different names, and are \['overfitting', 'overf"),
+    ],
 )
-def test_impossible_markers_are_named(markers):
-    with pytest.raises(ConfigurationError, match=r"InfoGeometryMonitor\(markers="):
+def test_impossible_markers_are_named(markers, remedy):
+    with pytest.raises(ConfigurationError, match=rf"(?s)InfoGeometryMonitor\(markers=.*{remedy}"):
         InfoGeometryMonitor(markers=markers)
 
 
