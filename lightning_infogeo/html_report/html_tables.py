@@ -9,9 +9,9 @@ from html import escape
 from typing import Any
 
 from lightning_infogeo.comparison.grouping import flat
-from lightning_infogeo.html_report.dimensions import dimensions_of
 from lightning_infogeo.html_report.payload import HEAT, POINTS, Contents, events_of
 from lightning_infogeo.quantities import column_title
+from lightning_infogeo.theory.probe_dimensions import recorded_dimensions
 
 _DIMENSIONS = 3
 _EVENTS = 2000
@@ -56,12 +56,14 @@ def runs(contents: Contents) -> str:
 def dimensions(contents: Contents) -> str:
     """Returns the table of dimensions, or a sentence where nothing can be predicted."""
     body = []
+    embedding = contents.embedding
     for k, run in enumerate(contents.runs):
-        found = dimensions_of(run.archive, contents.probe, k, contents.embedding)
-        if found is not None:
-            slope = found.slope
+        own = (embedding.member == k).nonzero()[:, 0]
+        spectrum = recorded_dimensions(run.archive[contents.probe], embedding.distances, embedding.steps, own)
+        if spectrum is not None:
+            slope = spectrum.slope
             decay = ("–", "–") if slope is None else (_shown(slope.value), _shown(slope.r_squared))
-            body.append([run.name, *decay, _shown(found.predicted_dimensions), _shown(found.measured_dimensions)])
+            body.append([run.name, *decay, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions)])
     if not body:
         return "<p>The archives hold no labelled probe of floating inputs to predict from.</p>"
     return table(["run", "c of the inputs", "R²", "predicted", "measured"], body)
