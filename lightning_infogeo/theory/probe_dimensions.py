@@ -53,9 +53,9 @@ def recorded_dimensions(
     """Returns both numbers for a recorded probe; None where there is nothing to predict from or to measure.
 
     Args:
-        recorded: of an archive.
+        recorded: the probe in an archive.
         distances: between checkpoints of several runs, shape (T, T); None where they were not computed.
-        steps: of these checkpoints, shape (T,).
+        steps: optimizer steps of these checkpoints, shape (T,).
         own: which of them are of this run, int64.
 
     Raises:
