@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from lightning_infogeo.cli.errors import Exit, Failure
 from lightning_infogeo.comparison import Comparison, leaf_order
+from lightning_infogeo.json_values import document_values
 from lightning_infogeo.quantities import column_title
 
 FILES = ("summary.csv", "runs.csv", "distances.csv", "comparison.json", "joint.png", "distances.png", "speed.png")
@@ -52,9 +50,11 @@ def write(folder: Path, comparison: Comparison, paths: Sequence[str], probe: str
     distances = zip(comparison.names, comparison.distances.tolist(), strict=True)
     head = ["distance between trajectories [nats]", *comparison.names]
     _table(folder / "distances.csv", head, ([name, *row] for name, row in distances))
-    document = _document(comparison, paths, probe, notes)
+    result = _result(comparison, paths, probe, notes)
     (folder / "comparison.json").write_text(
-        json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8", errors="replace"
+        json.dumps(document_values(result), ensure_ascii=False, allow_nan=False, indent=1),
+        encoding="utf-8",
+        errors="replace",
     )
     from lightning_infogeo.figures import joint, speed, trajectory_distances
 
@@ -62,43 +62,27 @@ def write(folder: Path, comparison: Comparison, paths: Sequence[str], probe: str
         draw(comparison).savefig(folder / f"{name}.png", dpi=130)
 
 
-def _document(comparison: Comparison, paths: Sequence[str], probe: str, notes: Sequence[str]) -> dict[str, Any]:
+def _result(comparison: Comparison, paths: Sequence[str], probe: str, notes: Sequence[str]) -> dict[str, Any]:
     embedding = comparison.embedding
-    document: dict[str, Any] = _plain(
-        {
-            "probe": probe,
-            "notes": list(notes),
-            "summary": comparison.summary(),
-            "runs": [
-                {**row, "path": path, "metadata": metadata}
-                for row, path, metadata in zip(comparison.run_table(), paths, comparison.metadata, strict=True)
-            ],
-            "distances": comparison.distances,
-            "tree": comparison.tree.tolist(),
-            "leaf_order": leaf_order(comparison.tree),
-            "null": comparison.null,
-            "progress_values": comparison.progress_values,
-            "speed": comparison.speed,
-            "courses": [course._asdict() for course in comparison.courses],
-            "tubes": {name: tube._asdict() for name, tube in comparison.tubes.items()},
-            "groups": {key: groups._asdict() for key, groups in comparison.groups.items()},
-            "embedding": {key: value for key, value in embedding._asdict().items() if key != "distances"},
-        }
-    )
-    return document
-
-
-def _plain(value: Any) -> Any:
-    """Returns what JSON can say of a value; null for NaN and ∞, which it has no word for."""
-    if isinstance(value, Tensor):
-        value = value.tolist()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+    return {
+        "probe": probe,
+        "notes": list(notes),
+        "summary": comparison.summary(),
+        "runs": [
+            {**row, "path": path, "metadata": metadata}
+            for row, path, metadata in zip(comparison.run_table(), paths, comparison.metadata, strict=True)
+        ],
+        "distances": comparison.distances,
+        "tree": comparison.tree.tolist(),
+        "leaf_order": leaf_order(comparison.tree),
+        "null": comparison.null,
+        "progress_values": comparison.progress_values,
+        "speed": comparison.speed,
+        "courses": [course._asdict() for course in comparison.courses],
+        "tubes": {name: tube._asdict() for name, tube in comparison.tubes.items()},
+        "groups": {key: groups._asdict() for key, groups in comparison.groups.items()},
+        "embedding": {key: value for key, value in embedding._asdict().items() if key != "distances"},
+    }
 
 
 def _table(path: Path, head: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:

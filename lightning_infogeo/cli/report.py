@@ -15,7 +15,7 @@ from lightning_infogeo.cli.progress import bars, say
 from lightning_infogeo.cli.run_checks import check_keys, check_together, sentences
 from lightning_infogeo.cli.runs import Run, located, opened
 from lightning_infogeo.comparison import Comparison, JointEmbedding, Work, joint_embedding
-from lightning_infogeo.html_report import Contents, Subject, page, plotly_script
+from lightning_infogeo.html_report import ReportPayload, ReportRun, page, plotly_script
 
 _AXES = 12
 """Eigenvalues shown; the map has the first three axes."""
@@ -41,8 +41,8 @@ def report_runs(options: Any) -> None:
         if not processes.first:
             return
         _, samples, classes = runs[0].amplitudes.shape
-        contents = Contents(
-            runs=[Subject(run.name, run.archive) for run in runs],
+        payload = ReportPayload(
+            runs=[ReportRun(run.name, run.archive) for run in runs],
             probe=runs[0].probe,
             samples=samples,
             classes=classes,
@@ -52,7 +52,7 @@ def report_runs(options: Any) -> None:
             group_by=options.group_by or [],
         )
         try:
-            text = page(contents)
+            text = page(payload)
         except ArchiveError as error:
             raise Failure(f"{error} --skip leaves damaged runs out.", Exit.DAMAGED) from None
         try:

@@ -29,19 +29,19 @@ def joint(comparison: Comparison, key: str | None = None, title: str = "") -> Fi
     "time-like" counts its squared distances negative.
 
     Args:
-        comparison: of the runs.
-        key: of the metadata, by which to colour; None for the factor that matters most.
+        comparison: comparison of the runs.
+        key: key of the metadata to colour by; None for the factor that matters most.
         title: above the picture.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 5.2), layout="constrained")
-    found = comparison.embedding
+    embedding = comparison.embedding
     groups, colours = _coloured(comparison, key)
-    points, way = _three(found.coordinates), _three(found.milestones)
+    points, way = _three(embedding.coordinates), _three(embedding.milestones)
     for axes, (i, j) in zip(figure.subplots(1, 2), ((0, 1), (0, 2)), strict=True):
         for k in range(len(comparison.names)):
-            own, group = points[(found.member == k).numpy()], int(groups.member[k])
+            own, group = points[(embedding.member == k).numpy()], int(groups.member[k])
             # Where groups lie on top of each other, thin transparent lines let both be seen.
             axes.plot(own[:, i], own[:, j], color=colours[group], linewidth=1, alpha=0.7)
             axes.plot(own[-1:, i], own[-1:, j], ".", color=colours[group], markersize=7)
@@ -50,12 +50,12 @@ def joint(comparison: Comparison, key: str | None = None, title: str = "") -> Fi
             axes.plot(way[:, i], way[:, j], "--", color="black", linewidth=1.2, label="geodesic", zorder=3)
             axes.plot(way[-1:, i], way[-1:, j], "*", color="black", markersize=14, label="truth", zorder=4)
         for label, which in ((axes.set_xlabel, i), (axes.set_ylabel, j)):
-            time_like = which < len(found.eigenvalues) and found.eigenvalues[which] < 0
+            time_like = which < len(embedding.eigenvalues) and embedding.eigenvalues[which] < 0
             label(f"PC{which + 1}{' (time-like)' if time_like else ''}")
         axes.grid(alpha=0.25)
     _legend(figure, figure.axes[0], groups, colours)
-    dimensions = len(found.eigenvalues)
-    text = f"{found.explained_stress:.0%} of the stress in {dimensions} dimension{'s' * (dimensions > 1)}"
+    dimensions = len(embedding.eigenvalues)
+    text = f"{embedding.explained_stress:.0%} of the stress in {dimensions} dimension{'s' * (dimensions > 1)}"
     figure.suptitle(f"{title}: {text}" if title else text)
     return figure
 
@@ -66,8 +66,8 @@ def trajectory_distances(comparison: Comparison, key: str | None = None, title: 
     The dashed line is the distance under the within-class shuffle: what joins left of it agrees on more than the loss.
 
     Args:
-        comparison: of the runs.
-        key: of the metadata, by which to colour names; None for the factor that matters most.
+        comparison: comparison of the runs.
+        key: key of the metadata to colour names by; None for the factor that matters most.
         title: above the picture.
 
     Raises:
@@ -107,8 +107,8 @@ def speed(comparison: Comparison, key: str | None = None, title: str = "") -> Fi
     """Returns progress against the step for every run, and the width of the tube around the mean trajectory.
 
     Args:
-        comparison: of the runs. Where it has tubes of the groups of ``key`` they are drawn in the groups' colours.
-        key: of the metadata, by which to colour; None for the factor that matters most.
+        comparison: comparison of the runs. Where it has tubes of the groups of ``key``, they have the groups' colours.
+        key: key of the metadata to colour by; None for the factor that matters most.
         title: above the picture.
     """
     from matplotlib.figure import Figure

@@ -86,7 +86,7 @@ def spectra(
         panels: by case, such as a data set, spectra by name, such as "predicted" and "measured".
         title: above the picture.
         shown: eigenvalues of each at most.
-        share: of the variance.
+        share: share of the variance to be explained.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

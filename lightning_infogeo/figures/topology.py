@@ -136,7 +136,7 @@ def sheets(surfaces: Mapping[str, LearningSurface], steps: Any) -> Figure:
 
     Args:
         surfaces: by layer, of ``learning_surface``.
-        steps: of the records, shape (records,).
+        steps: optimizer steps of the records, shape (records,).
     """
     from matplotlib.figure import Figure
 

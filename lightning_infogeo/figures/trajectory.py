@@ -83,7 +83,7 @@ def embedding(pictures: Mapping[str, EmbeddedPath], step: int, events: Sequence[
 
     Args:
         pictures: by probe.
-        step: of the current point.
+        step: step of the current point.
         events: to be marked.
     """
     from matplotlib.colors import LogNorm
@@ -157,7 +157,7 @@ def collapse(scaling: Scaling, title: str = "") -> Figure:
     geometric mean of all. Where a size has no knee the middle is left empty.
 
     Args:
-        scaling: of ``finite_size_scaling``.
+        scaling: what ``finite_size_scaling`` returned.
         title: above the picture.
     """
     from matplotlib.figure import Figure
@@ -248,13 +248,13 @@ def _draw_path(axes: Axes, picture: EmbeddedPath, i: int, j: int, norm: LogNorm,
 
 
 def _nearest(picture: EmbeddedPath, events: Sequence[Event]) -> list[tuple[Event, int]]:
-    """The events on probes of a picture, each with the record nearest to its step."""
-    found = []
+    """Returns the events on probes of a picture, each with the record nearest to its step."""
+    nearest = []
     for event in events:
         if event.probe in picture.probes:
             other = picture.member != picture.probes.index(event.probe)
-            found.append((event, int(((picture.steps - event.step).abs() + other * 2**40).argmin())))
-    return found
+            nearest.append((event, int(((picture.steps - event.step).abs() + other * 2**40).argmin())))
+    return nearest
 
 
 def _event_colour(event: Event) -> str:
@@ -271,7 +271,7 @@ _EVENT_COLOURS = {
 
 
 def _padded(points: Tensor) -> np.ndarray[Any, Any]:
-    """Three columns, of zeros where there are fewer axes."""
+    """Returns three columns; those of missing axes are zero."""
     return torch.nn.functional.pad(points, (0, 3 - points.shape[1])).numpy()
 
 

@@ -2,5 +2,5 @@
 
 from lightning_infogeo.html_report.document import page as page
 from lightning_infogeo.html_report.document import plotly_script as plotly_script
-from lightning_infogeo.html_report.payload import Contents as Contents
-from lightning_infogeo.html_report.payload import Subject as Subject
+from lightning_infogeo.html_report.payload import ReportPayload as ReportPayload
+from lightning_infogeo.html_report.payload import ReportRun as ReportRun

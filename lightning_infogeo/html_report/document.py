@@ -1,4 +1,4 @@
-"""The page as one file: styles, numbers, scripts, and a policy under which a browser runs nothing else."""
+"""The page as one file: styles, plot_data, scripts, and a policy under which a browser runs nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from string import Template
 from typing import Any
 
 from lightning_infogeo.html_report import html_tables as tables
-from lightning_infogeo.html_report.payload import Contents, numbers
+from lightning_infogeo.html_report.payload import ReportPayload, plot_data
 
 _HERE = Path(__file__).parent
 
@@ -29,7 +29,7 @@ def plotly_script() -> str:
     return str(get_plotlyjs())
 
 
-def page(contents: Contents) -> str:
+def page(payload: ReportPayload) -> str:
     """Returns an HTML page about runs, which opens without a network and asks for nothing.
 
     Everything that comes from an archive is text to the page: escaped in its tables, JSON to its script. On top of that
@@ -37,7 +37,7 @@ def page(contents: Contents) -> str:
     fetch nothing from anywhere.
 
     Args:
-        contents: the runs and what was found of them.
+        payload: the runs and what is known of them together.
 
     Raises:
         ModuleNotFoundError: where plotly is not installed.
@@ -50,27 +50,27 @@ def page(contents: Contents) -> str:
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    count = len(contents.runs)
-    title = contents.runs[0].name if count == 1 else f"{count} runs on one map"
-    found = contents.embedding
-    dimensions = min(3, len(found.eigenvalues))
+    count = len(payload.runs)
+    title = payload.runs[0].name if count == 1 else f"{count} runs on one map"
+    embedding = payload.embedding
+    dimensions = min(3, len(embedding.eigenvalues))
     about = (
-        f"{found.stress(dimensions):.0%} of the stress in {dimensions} dimension{'s' * (dimensions > 1)} · "
-        f"{len(found.steps):,} checkpoints · probe {contents.probe!r}, {contents.samples:,} samples, "
-        f"{contents.classes:,} classes"
+        f"{embedding.stress(dimensions):.0%} of the stress in {dimensions} dimension{'s' * (dimensions > 1)} · "
+        f"{len(embedding.steps):,} checkpoints · probe {payload.probe!r}, {payload.samples:,} samples, "
+        f"{payload.classes:,} classes"
     )
     return Template((_HERE / "page.html").read_text(encoding="utf-8")).substitute(
         policy=escape(policy),
         title=escape(title),
         about=escape(about),
         style=(_HERE / "page.css").read_text(encoding="utf-8"),
-        notes=tables.notes(contents),
-        summary=tables.summary(contents),
-        runs=tables.runs(contents),
-        dimensions=tables.dimensions(contents),
-        events=tables.events(contents),
-        metadata=tables.metadata(contents),
-        data=embedded_json(numbers(contents)),
+        notes=tables.notes(payload),
+        summary=tables.summary(payload),
+        runs=tables.runs(payload),
+        dimensions=tables.dimensions(payload),
+        events=tables.events(payload),
+        metadata=tables.metadata(payload),
+        data=embedded_json(plot_data(payload)),
         plotly=scripts[0],
         script=scripts[1],
     )

@@ -9,27 +9,27 @@ from html import escape
 from typing import Any
 
 from lightning_infogeo.comparison.grouping import flat
-from lightning_infogeo.html_report.dimensions import dimensions_of
-from lightning_infogeo.html_report.payload import HEAT, POINTS, Contents, events_of
+from lightning_infogeo.html_report.payload import HEAT, POINTS, ReportPayload, events_of
 from lightning_infogeo.quantities import column_title
+from lightning_infogeo.theory.probe_dimensions import recorded_dimensions
 
 _DIMENSIONS = 3
 _EVENTS = 2000
 """Events listed at most."""
 
 
-def summary(contents: Contents) -> str:
+def summary(payload: ReportPayload) -> str:
     """Returns the table of the whole."""
-    found = contents.embedding
-    dimensions = len(found.eigenvalues)
-    if contents.comparison is None:
+    embedding = payload.embedding
+    dimensions = len(embedding.eigenvalues)
+    if payload.comparison is None:
         rows: list[dict[str, Any]] = [
-            {"quantity": "runs", "value": len(contents.runs), "unit": ""},
-            {"quantity": "checkpoints", "value": len(found.steps), "unit": ""},
-            {"quantity": "explained stress, 3 dimensions", "value": found.stress(_DIMENSIONS), "unit": ""},
+            {"quantity": "runs", "value": len(payload.runs), "unit": ""},
+            {"quantity": "checkpoints", "value": len(embedding.steps), "unit": ""},
+            {"quantity": "explained stress, 3 dimensions", "value": embedding.stress(_DIMENSIONS), "unit": ""},
         ]
     else:
-        rows = contents.comparison.summary()
+        rows = payload.comparison.summary()
     beyond = {f"explained stress, {k} dimensions" for k in range(_DIMENSIONS + 1, dimensions + 1)}
     body = [
         [_row_name(row["quantity"], dimensions), _shown(row["value"]), row["unit"]]
@@ -39,38 +39,40 @@ def summary(contents: Contents) -> str:
     return table(["quantity", "value", "unit"], body)
 
 
-def runs(contents: Contents) -> str:
+def runs(payload: ReportPayload) -> str:
     """Returns the table of runs."""
-    if contents.comparison is not None:
-        rows = contents.comparison.run_table()
+    if payload.comparison is not None:
+        rows = payload.comparison.run_table()
         head = [column_title(column) for column in rows[0]]
         return table(head, [[_shown(value) for value in row.values()] for row in rows])
-    steps, member = contents.embedding.steps, contents.embedding.member
+    steps, member = payload.embedding.steps, payload.embedding.member
     body = []
-    for k, run in enumerate(contents.runs):
+    for k, run in enumerate(payload.runs):
         own = steps[member == k]
         body.append([run.name, _shown(len(own)), _shown(int(own[-1]))])
     return table(["run", "records", "last step"], body)
 
 
-def dimensions(contents: Contents) -> str:
+def dimensions(payload: ReportPayload) -> str:
     """Returns the table of dimensions, or a sentence where nothing can be predicted."""
     body = []
-    for k, run in enumerate(contents.runs):
-        found = dimensions_of(run.archive, contents.probe, k, contents.embedding)
-        if found is not None:
-            slope = found.slope
+    embedding = payload.embedding
+    for k, run in enumerate(payload.runs):
+        own = (embedding.member == k).nonzero()[:, 0]
+        spectrum = recorded_dimensions(run.archive[payload.probe], embedding.distances, embedding.steps, own)
+        if spectrum is not None:
+            slope = spectrum.slope
             decay = ("–", "–") if slope is None else (_shown(slope.value), _shown(slope.r_squared))
-            body.append([run.name, *decay, _shown(found.predicted_dimensions), _shown(found.measured_dimensions)])
+            body.append([run.name, *decay, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions)])
     if not body:
         return "<p>The archives hold no labelled probe of floating inputs to predict from.</p>"
     return table(["run", "c of the inputs", "R²", "predicted", "measured"], body)
 
 
-def events(contents: Contents) -> str:
+def events(payload: ReportPayload) -> str:
     """Returns the table of events, or a sentence where there are none."""
-    found = [(run.name, event) for k, run in enumerate(contents.runs) for event in events_of(k, run)]
-    if not found:
+    listed = [(run.name, event) for k, run in enumerate(payload.runs) for event in events_of(k, run)]
+    if not listed:
         return "<p>No marker fired.</p>"
     body = [
         [
@@ -80,38 +82,39 @@ def events(contents: Contents) -> str:
             *(_shown(event[key]) for key in ("step", "detected_at", "strength")),
             event["message"],
         ]
-        for name, event in found[:_EVENTS]
+        for name, event in listed[:_EVENTS]
     ]
-    more = f"<p>The first {_EVENTS} of {len(found)}.</p>" if len(found) > _EVENTS else ""
+    more = f"<p>The first {_EVENTS} of {len(listed)}.</p>" if len(listed) > _EVENTS else ""
     return table(["run", "event", "on", "step", "known at", "strength", "what it means"], body) + more
 
 
-def metadata(contents: Contents) -> str:
+def metadata(payload: ReportPayload) -> str:
     """Returns what differs between runs as a table of runs, and what they share below it."""
-    found = [flat(run.archive.metadata) for run in contents.runs]
-    keys = sorted({key for one in found for key in one})
-    differ = [key for key in keys if len({_text(one.get(key)) for one in found}) > 1]
+    values = [flat(run.archive.metadata) for run in payload.runs]
+    keys = sorted({key for each in values for key in each})
+    differ = [key for key in keys if len({_text(each.get(key)) for each in values}) > 1]
     shared = [key for key in keys if key not in differ]
     parts = []
     if differ:
         body = [
-            [run.name, *(_text(one.get(key)) for key in differ)] for run, one in zip(contents.runs, found, strict=True)
+            [run.name, *(_text(each.get(key)) for key in differ)]
+            for run, each in zip(payload.runs, values, strict=True)
         ]
         parts.append(table(["run", *differ], body))
     if shared:
         title = "The same in all runs" if differ else "Of the run"
-        rows = table(["key", "value"], [[key, _text(found[0].get(key))] for key in shared])
+        rows = table(["key", "value"], [[key, _text(values[0].get(key))] for key in shared])
         parts.append(f"<details{'' if differ else ' open'}><summary>{title}</summary>{rows}</details>")
     return "".join(parts) or "<p>None recorded.</p>"
 
 
-def notes(contents: Contents) -> str:
+def notes(payload: ReportPayload) -> str:
     """Returns the notes as a list; nothing where there are none."""
-    said = list(contents.notes)
-    count = len(contents.embedding.steps)
+    said = list(payload.notes)
+    count = len(payload.embedding.steps)
     if count > POINTS:
         said.append(f"Drawn are some of the {count:,} checkpoints, equally spaced in each run; tables count all.")
-    if len(contents.runs) > HEAT and contents.comparison is not None:
+    if len(payload.runs) > HEAT and payload.comparison is not None:
         said.append(f"The table of distances is drawn for up to {HEAT} runs; `compare --out` writes it.")
     items = "".join(f"<li>{escape(note)}</li>" for note in said)
     return f'<ul class="notes">{items}</ul>' if items else ""

@@ -1,4 +1,4 @@
-"""The neurons of runs, as the numbers that the page's script draws: their paths, graph and capacity."""
+"""What the page's script draws of neurons: their paths, graph and capacity."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lightning_infogeo.json_values import rounded
 from lightning_infogeo.topology import effective_capacity, learning_graph, neuron_cloud
 
 LAYERS = 12
-"""Layers shown of all runs together, at most."""
+"""The most layers that are shown, of all runs together."""
 
 _NEURONS, _RECORDS = 100, 100
-"""Of a layer at most, evenly chosen: what the page shows is made of these."""
+"""The most of a layer that the page shows, evenly chosen."""
 
 
 def neurons_of(runs: Sequence[tuple[str, Archive]]) -> list[dict[str, Any]]:
-    """Returns what is drawn of each layer of each run, the first ``LAYERS`` of them.
+    """Returns what is drawn of the layers of all runs, of the first ``LAYERS``.
 
     Args:
         runs: names and archives.
@@ -28,13 +28,13 @@ def neurons_of(runs: Sequence[tuple[str, Archive]]) -> list[dict[str, Any]]:
     Raises:
         ArchiveError: where neurons are damaged.
     """
-    found: list[dict[str, Any]] = []
+    layers: list[dict[str, Any]] = []
     for name, archive in runs:
-        for layer in archive.layers[: LAYERS - len(found)]:
+        for layer in archive.layers[: LAYERS - len(layers)]:
             drawn = _layer(archive, layer)
             if drawn is not None:
-                found.append({"name": layer if len(runs) == 1 else f"{name}: {layer}", **drawn})
-    return found
+                layers.append({"name": layer if len(runs) == 1 else f"{name}: {layer}", **drawn})
+    return layers
 
 
 def _layer(archive: Archive, layer: str) -> dict[str, Any] | None:
@@ -62,20 +62,20 @@ def _layer(archive: Archive, layer: str) -> dict[str, Any] | None:
 
 def _graph(cloud: Any) -> dict[str, Any] | None:
     try:
-        found = learning_graph(cloud)
+        result = learning_graph(cloud)
     except ModuleNotFoundError:
         return None
-    places, tree = tree_layout(found.graph)
-    nodes = list(found.graph)
+    places, tree = tree_layout(result.graph)
+    nodes = list(result.graph)
     index = {node: k for k, node in enumerate(nodes)}
-    edges = [[index[a], index[b], int((a, b) in tree or (b, a) in tree)] for a, b in found.graph.edges]
+    edges = [[index[a], index[b], int((a, b) in tree or (b, a) in tree)] for a, b in result.graph.edges]
     return {
         "x": rounded([places[node][0] for node in nodes]),
         "y": rounded([places[node][1] for node in nodes]),
-        "step": rounded([float(found.graph.nodes[node]["step"]) for node in nodes]),
-        "size": [int(found.graph.nodes[node]["size"]) for node in nodes],
+        "step": rounded([float(result.graph.nodes[node]["step"]) for node in nodes]),
+        "size": [int(result.graph.nodes[node]["size"]) for node in nodes],
         "edges": edges,
-        "components": found.components,
-        "cycle_rank": found.cycle_rank,
-        "leaves": len(found.leaves),
+        "components": result.components,
+        "cycle_rank": result.cycle_rank,
+        "leaves": len(result.leaves),
     }

@@ -1,4 +1,4 @@
-"""What the page is about, as the numbers that its script draws."""
+"""What the page is given, and what of it its script draws."""
 
 from __future__ import annotations
 
@@ -25,39 +25,34 @@ HEAT = 600
 """Runs up to which the table of their distances is drawn."""
 
 _KEYS = 40
-"""Values that a key may take to be offered for colouring."""
+"""The most values that a key may take to be offered for colouring."""
 
 _TREE = 4000
 """Runs up to which the tree is drawn."""
 
 
-class Subject(NamedTuple):
-    """One run on the page.
-
-    Attributes:
-        name: among the others.
-        archive: that it is from.
-    """
+class ReportRun(NamedTuple):
+    """A run on the page: its name there, and its archive."""
 
     name: str
     archive: Archive
 
 
-class Contents(NamedTuple):
-    """What the page is about.
+class ReportPayload(NamedTuple):
+    """Everything that a page shows.
 
     Attributes:
         runs: in the order of the embedding's members.
-        probe: on which they are compared.
-        samples: of the probe.
-        classes: of the predictions.
-        embedding: of all their checkpoints.
-        comparison: of the runs; None where the probe has no labels.
+        probe: the probe on which they are compared.
+        samples: how many the probe has.
+        classes: how many the predictions have.
+        embedding: the map of all their checkpoints.
+        comparison: what the runs have in common; None where the probe has no labels.
         notes: what the reader should know, as sentences.
         group_by: keys to be offered first for colouring.
     """
 
-    runs: Sequence[Subject]
+    runs: Sequence[ReportRun]
     probe: str
     samples: int
     classes: int
@@ -67,27 +62,27 @@ class Contents(NamedTuple):
     group_by: Sequence[str] = ()
 
 
-def numbers(contents: Contents) -> dict[str, Any]:
+def plot_data(payload: ReportPayload) -> dict[str, Any]:
     """Returns everything that the page draws, as plain values."""
-    series = _series(contents.runs)
+    series = _series(payload.runs)
     return {
-        "runs": [run.name for run in contents.runs],
+        "runs": [run.name for run in payload.runs],
         "palette": list(COLOURS),
-        "keys": _keys(contents),
-        "map": _map(contents),
-        "spectrum": _spectrum(contents.embedding),
+        "keys": _keys(payload),
+        "map": _map(payload),
+        "spectrum": _spectrum(payload.embedding),
         "series": series,
         "quantities": {
             kind: {name: _axis(quantity(name, kind == "weights")) for name in _names(series, kind)}
             for kind in ("probes", "weights")
         },
-        "events": [event for k, run in enumerate(contents.runs) for event in events_of(k, run)],
-        "neurons": neurons_of([(run.name, run.archive) for run in contents.runs]),
-        "distances": None if contents.comparison is None else _distances(contents.comparison),
+        "events": [event for k, run in enumerate(payload.runs) for event in events_of(k, run)],
+        "neurons": neurons_of([(run.name, run.archive) for run in payload.runs]),
+        "distances": None if payload.comparison is None else _distances(payload.comparison),
     }
 
 
-def events_of(k: int, run: Subject) -> list[dict[str, Any]]:
+def events_of(k: int, run: ReportRun) -> list[dict[str, Any]]:
     """Returns the events of run ``k``; what is not there or no number is None."""
     return [
         {
@@ -100,34 +95,34 @@ def events_of(k: int, run: Subject) -> list[dict[str, Any]]:
     ]
 
 
-def _map(contents: Contents) -> dict[str, Any]:
-    found = contents.embedding
-    places = [own[_thinned(len(own), len(found.steps))] for own in _places(found.member, len(contents.runs))]
+def _map(payload: ReportPayload) -> dict[str, Any]:
+    embedding = payload.embedding
+    places = [own[_thinned(len(own), len(embedding.steps))] for own in _places(embedding.member, len(payload.runs))]
     shown = torch.cat(places)
     progress = None
-    if contents.comparison is not None:
-        progress = rounded(torch.cat([course.progress for course in contents.comparison.courses])[shown])
+    if payload.comparison is not None:
+        progress = rounded(torch.cat([course.progress for course in payload.comparison.courses])[shown])
     return {
-        "axes": rounded(_three(found.coordinates)[shown].mT),
-        "member": found.member[shown].tolist(),
-        "steps": found.steps[shown].tolist(),
+        "axes": rounded(_three(embedding.coordinates)[shown].mT),
+        "member": embedding.member[shown].tolist(),
+        "steps": embedding.steps[shown].tolist(),
         "progress": progress,
-        "milestones": rounded(_three(found.milestones).mT),
-        "time_like": [bool(value < 0) for value in found.eigenvalues[:3]],
-        "left_out": len(found.steps) - len(shown),
+        "milestones": rounded(_three(embedding.milestones).mT),
+        "time_like": [bool(value < 0) for value in embedding.eigenvalues[:3]],
+        "left_out": len(embedding.steps) - len(shown),
     }
 
 
-def _spectrum(found: JointEmbedding) -> dict[str, Any]:
-    count = len(found.eigenvalues)
+def _spectrum(embedding: JointEmbedding) -> dict[str, Any]:
+    count = len(embedding.eigenvalues)
     return {
-        "eigenvalues": rounded(found.eigenvalues),
-        "stress": [round(found.stress(k), 6) for k in range(1, count + 1)],
+        "eigenvalues": rounded(embedding.eigenvalues),
+        "stress": [round(embedding.stress(k), 6) for k in range(1, count + 1)],
     }
 
 
-def _series(runs: Sequence[Subject]) -> list[dict[str, Any]]:
-    """Returns the curves by name of what they were recorded of."""
+def _series(runs: Sequence[ReportRun]) -> list[dict[str, Any]]:
+    """Returns the curves of each probe and group of weights, by its name."""
     names = list(dict.fromkeys(name for run in runs for name in run.archive.names))
     result = []
     for name in sorted(names, key=lambda one: (kind_of(one) != "probe", one != "val", one)):
@@ -162,20 +157,20 @@ def _axis(known: Quantity) -> dict[str, str]:
     return {"label": known.title, "scale": known.scale}
 
 
-def _keys(contents: Contents) -> list[dict[str, Any]]:
-    """Returns by what runs can be coloured: keys asked for, the factor that matters most first, then all others."""
-    metadata = [run.archive.metadata for run in contents.runs]
-    count = len(contents.runs)
+def _keys(payload: ReportPayload) -> list[dict[str, Any]]:
+    """Returns the keys that runs can be coloured by: first those asked for, then the factors by weight."""
+    metadata = [run.archive.metadata for run in payload.runs]
+    count = len(payload.runs)
     table = torch.zeros(count, count, dtype=torch.float64)
-    groups = {} if contents.comparison is None else dict(contents.comparison.groups)
+    groups = {} if payload.comparison is None else dict(payload.comparison.groups)
     ranked = sorted(groups, key=lambda key: -_weight(groups[key].alone))
     differing = [key for key in sorted({name for one in metadata for name in flat(one)}) if key not in groups]
-    wanted = [*contents.group_by, *ranked, *factors(metadata), *differing]
+    wanted = [*payload.group_by, *ranked, *factors(metadata), *differing]
     result = []
     for key in dict.fromkeys(wanted):
-        found = groups[key] if key in groups else grouping(table, key, metadata)
-        if key in contents.group_by or 1 < len(found.values) <= min(_KEYS, max(2, count)):
-            result.append({"key": key, "values": list(found.values), "member": found.member.tolist()})
+        colouring = groups[key] if key in groups else grouping(table, key, metadata)
+        if key in payload.group_by or 1 < len(colouring.values) <= min(_KEYS, max(2, count)):
+            result.append({"key": key, "values": list(colouring.values), "member": colouring.member.tolist()})
     return result
 
 

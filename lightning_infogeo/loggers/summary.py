@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lightning_infogeo.loggers.terminal import Summary
 from lightning_infogeo.markers import Event, Verdict
+from lightning_infogeo.quantities import quantity
 from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.trajectory import Trajectory, of_probes
 from lightning_infogeo.trajectory.series import group_of
@@ -54,7 +55,9 @@ def summary_table(
         verdicts: on overfitting, by probe.
         dimensions: of the trajectories, measured and predicted, by probe.
     """
-    table = Table(title="Information geometry of this training", caption="length in radians, distance to truth in nats")
+    captioned = [quantity(name, of_weights=False) for name in ("length", "distance_to_truth")]
+    caption = ", ".join(f"{each.label} in {each.unit}" for each in captioned)
+    table = Table(title="Information geometry of this training", caption=caption)
     table.add_column("probe", overflow="fold")
     for heading in ("records", "steps", "length", "straight-\nness", "closest\nto truth", "at step", "final\ndistance"):
         table.add_column(heading, justify="right")

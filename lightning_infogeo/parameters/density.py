@@ -36,7 +36,7 @@ class DensityState(NamedTuple):
     Attributes:
         sizes: number of weights, in all processes, shape (R,), int64.
         bins: nominal number B of bins, shape (R,), int64.
-        counts: of weights in bins, shape (R, K), int64; K = 0 where all densities are taken as Gaussian.
+        counts: numbers of weights in bins, shape (R, K), int64; K = 0 where all densities are taken as Gaussian.
         low: number of the first bin, shape (R,), int64.
         exponents: e of the width 2^e of the bins, shape (R,), int64.
         ends: lowest and highest weight, shape (2, R).
@@ -158,9 +158,9 @@ def _seen(
         # One count serves the group's own density and the network's: on the finer of both grids, merged to each.
         fine = torch.minimum(exponents[:-1], exponents[-1])
         fine_low = grid.bin_of(lowest, fine).to(torch.int64)
-        found = reduce(weights.counts(tensors, fine, fine_low, counts.shape[1], dtype), "sum")
-        own = grid.merged(found, fine_low, fine, low[:-1], exponents[:-1])
-        shared = grid.merged(found, fine_low, fine, low[-1].expand_as(fine), exponents[-1].expand_as(fine))
+        fine_counts = reduce(weights.counts(tensors, fine, fine_low, counts.shape[1], dtype), "sum")
+        own = grid.merged(fine_counts, fine_low, fine, low[:-1], exponents[:-1])
+        shared = grid.merged(fine_counts, fine_low, fine, low[-1].expand_as(fine), exponents[-1].expand_as(fine))
         counts = torch.cat([own, shared.sum(0, keepdim=True)])
     return state._replace(
         counts=counts,
@@ -201,15 +201,15 @@ def _compared(
 
     here = after.followed_sizes
     valid = torch.arange(after.followed.shape[1], device=sizes.device) < here[:, None]
-    found = [valid]
-    # Of each group's weights against its own density, then against the network's.
+    terms = [valid]
+    # Each group's weights against its own density, then against the network's.
     for row in (slice(None, -1), slice(-1, None)):
         a, b = (grid.bin_of(s.followed, joint[row, None]) for s in (before, after))
-        found.append(valid & (a != b))
+        terms.append(valid & (a != b))
         if some_gaussian:
             mean, variance = (torch.stack(pair)[:, row] for pair in zip(before.moments, after.moments, strict=True))
-            found.append(torch.where(valid, normal_jitter(before.followed, after.followed, mean, variance), 0))
-    sums = reduce(torch.stack([values.to(sizes.dtype).sum(1) for values in found]), "sum")
+            terms.append(torch.where(valid, normal_jitter(before.followed, after.followed, mean, variance), 0))
+    sums = reduce(torch.stack([values.to(sizes.dtype).sum(1) for values in terms]), "sum")
     means = (sums[1:] / sums[0].clamp_min(1)).view(2, -1, len(here))
     means = torch.cat([means[0], (means[1] @ (sizes[:-1] / sizes[-1]))[:, None]], dim=1)
     moved, jitter = means[0], means[-1]

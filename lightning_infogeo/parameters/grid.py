@@ -47,8 +47,8 @@ def fitting(lowest: Tensor, highest: Tensor, bins: Tensor) -> Tensor:
     """Returns the least exponent with which [lowest, highest] takes fewer than 2 ``bins`` widths.
 
     Args:
-        lowest: of the weights, shape (R,).
-        highest: of the weights, shape (R,).
+        lowest: lowest weights, shape (R,).
+        highest: highest weights, shape (R,).
         bins: nominal number of them, shape (R,).
 
     Returns:
@@ -64,8 +64,8 @@ def adapted(previous: Tensor, started: Tensor, lowest: Tensor, highest: Tensor, 
     Args:
         previous: exponents of the last record, shape (R,).
         started: whether there has been one, scalar bool; else the range takes between B/√2 and √2 B widths.
-        lowest: of the weights, shape (R,).
-        highest: of the weights, shape (R,).
+        lowest: lowest weights, shape (R,).
+        highest: highest weights, shape (R,).
         bins: nominal number B of them, shape (R,).
     """
     least = fitting(lowest, highest, bins)
@@ -84,9 +84,9 @@ def merged(counts: Tensor, low: Tensor, exponents: Tensor, to_low: Tensor, to_ex
     Args:
         counts: shape (R, K), int64.
         low: number of each row's first bin, shape (R,), int64.
-        exponents: of their grids, shape (R,), int64.
+        exponents: exponents of their grids, shape (R,), int64.
         to_low: number of the first bin of the coarser grids, shape (R,).
-        to_exponents: of these, none of them below ``exponents``, shape (R,).
+        to_exponents: exponents of these, none of them below ``exponents``, shape (R,).
 
     Returns:
         Shape (R, K), int64. What would leave the grid stays in its outer bins.

@@ -58,10 +58,10 @@ def parameter_groups(
             f"`parameter_groups({type(module).__name__}, biases={biases!r})`: there are no floating parameters to "
             f"count; {remedy}."
         )
-    found: dict[str, list[Tensor]] = {}
+    by_group: dict[str, list[Tensor]] = {}
     for group, tensor in named:
-        found.setdefault(group.replace("/", "_"), []).append(tensor)
-    return found
+        by_group.setdefault(group.replace("/", "_"), []).append(tensor)
+    return by_group
 
 
 def _floating(module: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:

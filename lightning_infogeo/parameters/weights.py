@@ -60,9 +60,9 @@ def extrema(groups: Sequence[Sequence[Tensor]], dtype: torch.dtype, reduce: Redu
     nothing = torch.full((2,), -torch.inf, dtype=dtype, device=device)
     ends = []
     for tensors in groups:
-        found = [torch.stack(piece.aminmax()) for piece in pieces(tensors, dtype, scratch=False)]
-        low_high = torch.stack(found) if found else -nothing[None]
-        ends.append(torch.stack([-low_high[:, 0].amin(), low_high[:, 1].amax()]) if found else nothing)
+        ends_of_pieces = [torch.stack(piece.aminmax()) for piece in pieces(tensors, dtype, scratch=False)]
+        low_high = torch.stack(ends_of_pieces) if ends_of_pieces else -nothing[None]
+        ends.append(torch.stack([-low_high[:, 0].amin(), low_high[:, 1].amax()]) if ends_of_pieces else nothing)
     negated = torch.stack(ends, dim=1)
     # NaN survives neither a maximum over processes nor a comparison: what is not finite travels as a flag.
     broken = ~(negated <= LARGEST)
@@ -77,24 +77,24 @@ def counts(groups: Sequence[Sequence[Tensor]], exponents: Tensor, low: Tensor, b
     """Returns how many weights of each group each bin holds.
 
     Args:
-        groups: of weights.
-        exponents: of the grids, shape (G,), int64.
+        groups: tensors of weights, by group.
+        exponents: exponents of the grids, shape (G,), int64.
         low: number of each grid's first bin, shape (G,), int64.
         bins: number of bins in each.
-        dtype: in which the weights are exact.
+        dtype: a type in which the weights are exact.
 
     Returns:
         Shape (G, bins), int64: additions of integers give the same whatever their order.
     """
-    found = torch.zeros(len(groups), bins, dtype=torch.int64, device=low.device)
+    numbers = torch.zeros(len(groups), bins, dtype=torch.int64, device=low.device)
     first = low.to(dtype)
     # Shared-memory histograms spare a GPU the contention for few addresses, but refuse deterministic mode.
     shared = low.device.type == "cuda" and not torch.are_deterministic_algorithms_enabled()
     tally = tally_by_histc if shared else tally_by_scatter
     for group, tensors in enumerate(groups):
         for piece in pieces(tensors, dtype):
-            tally(found[group], bin_of(piece, exponents[group]).sub_(first[group]))
-    return found
+            tally(numbers[group], bin_of(piece, exponents[group]).sub_(first[group]))
+    return numbers
 
 
 def tally_by_scatter(counts: Tensor, numbers: Tensor) -> None:
@@ -117,7 +117,7 @@ def moments(groups: Sequence[Sequence[Tensor] | None], centres: Tensor, sizes: T
     """Returns mean and variance of each group, shape (2, G); 0 where it is None.
 
     Args:
-        groups: of weights, or None for those not asked for.
+        groups: tensors of weights by group, or None for groups not asked for.
         centres: a value amid the weights of each, so that the squares cancel little, shape (G,).
         sizes: number of weights of each, in all processes, shape (G,).
         reduce: over processes.

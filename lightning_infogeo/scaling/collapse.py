@@ -32,8 +32,8 @@ class Curves(NamedTuple):
 
     Attributes:
         grid: x, shape (U,), uniform.
-        values: of the curves there, shape (S, U), NaN where a curve does not reach.
-        errors: of these, standard deviations, shape (S, U).
+        values: values of the curves there, shape (S, U), NaN where a curve does not reach.
+        errors: standard deviations of these, shape (S, U).
         scales: s, sizes over their geometric mean, shape (S,).
     """
 

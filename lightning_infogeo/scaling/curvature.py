@@ -19,7 +19,7 @@ class Curvature(NamedTuple):
     """A curve over the logarithm of the step.
 
     Attributes:
-        steps: of a uniform grid in ln t, shape (n,).
+        steps: points of a uniform grid in ln t, shape (n,).
         curvature: d²(ln L)/d(ln t)² on it, shape (n,), without a unit.
     """
 
@@ -33,9 +33,9 @@ class Knee(NamedTuple):
     Attributes:
         step: at which it lies; NaN where the function abstains.
         curvature: the lowest there is.
-        steps: of the uniform grid in ln t, shape (n,).
+        steps: points of the uniform grid in ln t, shape (n,).
         curvatures: d²(ln L)/d(ln t)² on it, shape (n,).
-        interval: of ``step``, both ends; NaN where the function abstains.
+        interval: both ends of the interval of ``step``; NaN where the function abstains.
         reason: None where there is a knee. "floor": on one side of the minimum the length is made by noise. "edge": the
             curve is lowest at an end of the range. "straight": a power law with the same noise would bend as much.
             "wide": the interval is the whole range.
@@ -95,10 +95,10 @@ def loglog_curvature(steps: Tensor, length: Tensor, smoothing: float = 0.8, poin
     with that of t.
 
     Args:
-        steps: of the records, shape (T,), increasing.
+        steps: optimizer steps of the records, shape (T,), increasing.
         length: information length there, shape (T,); records where it is 0 or not finite are left out.
         smoothing: width in ln t below which features are smoothed away.
-        points: of the grid, before its ends are left out.
+        points: number of points of the grid, before its ends are left out.
 
     Raises:
         ValueError: where fewer than eight records beyond the first decade remain, or the arguments make no curve.
@@ -135,16 +135,16 @@ def knee(
     did. Measured coverage is in ``tests/scaling/test_curvature.py``.
 
     Args:
-        steps: of the records, shape (T,), increasing.
+        steps: optimizer steps of the records, shape (T,), increasing.
         length: information length there, shape (T,); records where it is 0 or not finite are left out.
         smoothing: width in ln t below which features are smoothed away.
-        points: of the grid, before its ends are left out.
+        points: number of points of the grid, before its ends are left out.
         floor: increment of L from one record to the next that noise alone makes, scalar or shape (T,), in the unit of
             L, such as √(2B/N) for a histogram of B bins and N weights. An increment tells something where its square
             is more than twice that of the floor. None where there is no such noise.
-        confidence: of the interval.
-        draws: of the bootstrap.
-        seed: of the bootstrap; the global generators are left alone.
+        confidence: confidence of the interval.
+        draws: number of draws of the bootstrap.
+        seed: seed of the bootstrap; the global generators are left alone.
 
     Raises:
         ValueError: as ``loglog_curvature``, or where ``confidence`` or ``draws`` make no interval.
@@ -152,8 +152,7 @@ def knee(
     Example:
         >>> t = torch.logspace(0, 4, 100)
         >>> length = t / (1 + (t / 300) ** 2) ** 0.35  # from t to t^0.3, at 300
-        >>> found = knee(t, length)
-        >>> 250 < found.step < 360
+        >>> 250 < knee(t, length).step < 360
         True
         >>> knee(t, t.sqrt()).reason
         'straight'
@@ -209,8 +208,8 @@ def _resampled(records: _Records, smoother: _Smoother, draws: int, seed: int) ->
     block = (math.sqrt(6) * rho / (1 - rho**2)) ** (2 / 3) * count ** (1 / 3)
     block = min(max(1, round(block)), count // 2)
     whole = (1 + rho) / (1 - rho)
-    kept = 1 + 2 * sum((1 - lag / block) * rho**lag for lag in range(1, block))
-    residuals = residuals * math.sqrt(whole / kept / max(1 - taken * whole, 0.1))
+    within_blocks = 1 + 2 * sum((1 - lag / block) * rho**lag for lag in range(1, block))
+    residuals = residuals * math.sqrt(whole / within_blocks / max(1 - taken * whole, 0.1))
     generator = torch.Generator().manual_seed(seed)
     normal = torch.randn(draws, count + block, generator=generator, dtype=residuals.dtype).cumsum(1)
     factors = (normal[:, block:] - normal[:, :-block]) / math.sqrt(block)
@@ -227,10 +226,10 @@ def _correlation(residuals: Tensor, taken: float) -> float:
     cannot be told from signal, and there is no solution.
     """
     energy = residuals.square().sum()
-    found = float((residuals[1:] * residuals[:-1]).sum() / energy) if energy > 0 else 0.0
-    lost = (1 - found) * taken
-    middle = (1 + found - lost) / 2
-    rho = middle - math.sqrt(max(middle**2 - found - lost, 0))
+    measured = float((residuals[1:] * residuals[:-1]).sum() / energy) if energy > 0 else 0.0
+    lost = (1 - measured) * taken
+    middle = (1 + measured - lost) / 2
+    rho = middle - math.sqrt(max(middle**2 - measured - lost, 0))
     return min(max(rho, 0.0), 0.6)
 
 

@@ -47,7 +47,7 @@ class Scaling(NamedTuple):
     Attributes:
         sizes: n, shape (S,), increasing.
         knees: t_c(n), geometric mean over runs, steps, shape (S,); NaN where no run has one.
-        intervals: of these, shape (S, 2).
+        intervals: their intervals, shape (S, 2).
         shift: exponent of t_c(n) ~ n^shift.
         width: a of x = (ln t − ln t_c(n)) n^a.
         height: b of y = curvature · n^b.
@@ -101,11 +101,11 @@ def finite_size_scaling(
         sizes: n of each, such as widths; at least three that differ.
         smoothing: width in ln t below which features are smoothed away.
         window: on each side of the knee, in ln t, within which curves are compared.
-        floor: of the increments of L, as of ``knee``.
+        floor: noise floor of the increments of L, as in ``knee``.
         tolerance: misfit up to which curves count as one whatever their errors.
-        confidence: of the intervals; 1 − confidence is also the level of the tests behind the verdict.
-        draws: of the bootstrap.
-        seed: of the bootstrap; the global generators are left alone.
+        confidence: confidence of the intervals; 1 − confidence is also the level of the tests behind the verdict.
+        draws: number of draws of the bootstrap.
+        seed: seed of the bootstrap; the global generators are left alone.
 
     Raises:
         ValueError: for fewer than three sizes, or sizes and curves that do not belong together.
@@ -114,12 +114,12 @@ def finite_size_scaling(
     runs, sizes = _checked(curves, sizes, window, draws)
     seeds = count(seed)
     settings: dict[str, Any] = {"floor": floor, "confidence": confidence, "draws": draws}
-    found = [[knee(*run, smoothing, seed=next(seeds), **settings) for run in group] for group in runs]
+    knees = [[knee(*run, smoothing, seed=next(seeds), **settings) for run in group] for group in runs]
     n = np.asarray(sizes, dtype=np.float64)
-    raw = tuple(_mean_curve(group) for group in found)
+    raw = tuple(_mean_curve(group) for group in knees)
     tails = (100 * (1 - confidence) / 2, 100 * (1 + confidence) / 2)
     random = np.random.default_rng(seed)
-    good = [_Runs.drawn([one for one in group if one.reason is None], draws, random) for group in found]
+    good = [_Runs.drawn([one for one in group if one.reason is None], draws, random) for group in knees]
     at, ats = np.array([runs.at for runs in good]), np.stack([runs.ats for runs in good], axis=1)
     intervals = np.exp(np.percentile(ats, tails, axis=0)).T
     unknown = Estimate(math.nan, math.nan, math.nan)
@@ -232,16 +232,16 @@ def _together(
 def _as_they_are(sizes: list[_Runs], raw: tuple[SizeCurve, ...]) -> tuple[float, float, float]:
     """Returns quality, share of simulated equal curves that agree no better, and misfit, all without rescaling.
 
-    On the part of ln t that all sizes share; NaN, 0 and ∞ where there is none.
+    They are taken on the part of ln t that all sizes share: NaN, 0 and ∞ where there is none.
     """
     low, high = max(float(c.steps[0]) for c in raw), min(float(c.steps[-1]) for c in raw)
     if not low < high:
         return math.nan, 0.0, math.inf
     line = np.linspace(math.log(low) + 1e-9, math.log(high) - 1e-9, _POINTS)
     curves, noises = _together(sizes, np.zeros(len(sizes)), line, np.ones(len(sizes)))
-    found, same = curves.quality(0, 0), curves.collapsed(0, 0)
-    worse = [curves._replace(values=same + noise).quality(0, 0) >= found for noise in noises]
-    return found, (1 + sum(worse)) / (1 + len(worse)), curves.misfit(0, 0)
+    quality, same = curves.quality(0, 0), curves.collapsed(0, 0)
+    worse = [curves._replace(values=same + noise).quality(0, 0) >= quality for noise in noises]
+    return quality, (1 + sum(worse)) / (1 + len(worse)), curves.misfit(0, 0)
 
 
 def _slope(x: Array, y: Array, drawn: Array, tails: tuple[float, float]) -> Estimate:

@@ -28,7 +28,7 @@ class Factor(NamedTuple):
 
     Attributes:
         signal: shape (..., M, modes): √p_k √λ_i w*_i (a_ki − R_i).
-        spread: of the initialisations and of the gradients' noise, shape (..., modes).
+        spread: variance of the initialisations and of the gradients' noise, shape (..., modes).
         outputs: with several, C has a further outputs − 1 blocks diag(``spread``) beside this one.
     """
 
@@ -64,7 +64,7 @@ def trajectory_covariance(
         weight_decay: α, of the loss α‖w‖²/2.
         momentum: β of v ← βv − η × gradient, w ← w + v, range [0, 1).
         noise: variance S_i of the gradient's noise per step in the eigenbasis, scalar or shape (modes,).
-        weights: of the recorded steps, shape (M,); None for equal ones.
+        weights: weights of the recorded steps, shape (M,); None for equal ones.
 
     Returns:
         Shape (..., modes, modes), float64.
@@ -108,14 +108,14 @@ def covariance_factor(
             )
     rates = _rates(lam, lr, weight_decay, momentum)
     records = recorded(steps, weights, transient(momentum))
-    found = response(rates, momentum, records)
+    responses = response(rates, momentum, records)
     p = records.weights.to(lam)[:, None]
-    mean = (p * found.change).sum(-2, keepdim=True)
+    mean = (p * responses.change).sum(-2, keepdim=True)
     curvature = lam + weight_decay
     end = torch.where(curvature > 0, lam / torch.where(curvature > 0, curvature, 1), 0) * target
-    signal = p.sqrt() * (found.change - mean) * (lam.sqrt() * end)[..., None, :]
-    kept = (p * (1 + found.change).square()).sum(-2)
-    spread = lam * (sigma.square() * kept + lr**2 * kicks * (p * found.noise).sum(-2))
+    signal = p.sqrt() * (responses.change - mean) * (lam.sqrt() * end)[..., None, :]
+    squared_error = (p * (1 + responses.change).square()).sum(-2)
+    spread = lam * (sigma.square() * squared_error + lr**2 * kicks * (p * responses.noise).sum(-2))
     return Factor(signal, spread, outputs)
 
 

@@ -68,7 +68,7 @@ def measured_spectrum(distances: Tensor, weights: Tensor | None = None) -> Spect
 
     Args:
         distances: shape (T, T), symmetric, used as squared distances.
-        weights: of the records, shape (T,); None for equal ones.
+        weights: weights of the records, shape (T,); None for equal ones.
 
     Raises:
         ValueError: where the table is not square, symmetric and finite.
@@ -106,14 +106,14 @@ def probe_spectrum(
     model and its loss may be another: the two numbers are to be read beside each other, not as a test.
 
     Args:
-        inputs: of the probe, shape (N, ...), floating or integer.
+        inputs: inputs of the probe, shape (N, ...), floating or integer.
         labels: classes, shape (N,); or what is to be learned, floating, shape (N,) or (N, outputs).
         distances: recorded, shape (T, T).
-        steps: of the records, shape (T,).
+        steps: optimizer steps of the records, shape (T,).
         lr: learning rate of gradient descent; None, also for optimizers that adapt it, for 1/λ_1, the largest
             without overshooting.
         momentum: β of the optimizer, range [0, 1).
-        weights: of the records, shape (T,); None for equal ones.
+        weights: weights of the records, shape (T,); None for equal ones.
         max_rank: modes of the inputs that count.
 
     Raises:

@@ -25,8 +25,8 @@ class PhaseDiagram(NamedTuple):
         row_values: shape (rows,).
         column_values: shape (columns,).
         fixed: value of the third control.
-        explained_variance: of the first three dimensions, shape (rows, columns), range [0, 1].
-        explained_stress: of the first two.
+        explained_variance: share of the first three dimensions, shape (rows, columns), range [0, 1].
+        explained_stress: share of the first two.
         dimensions: for 95 % of the variance, int64.
         threshold: share of the variance in three dimensions from which on a trajectory is a hyper-ribbon.
     """
@@ -83,7 +83,7 @@ def phase_diagram(
         modes: number of modes.
         lr: η; λ_1 is 1.
         momentum: β, range [0, 1).
-        threshold: of the verdict.
+        threshold: share from which the verdict is a ribbon.
 
     Raises:
         ValueError: where not exactly two are sequences, or a value is out of its range.

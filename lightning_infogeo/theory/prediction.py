@@ -48,7 +48,7 @@ class HyperRibbon(NamedTuple):
 
     Attributes:
         is_ribbon: whether the first three dimensions hold ``threshold`` of the variance.
-        explained_variance: of the first three.
+        explained_variance: share of the first three dimensions.
         threshold: 0.9 unless chosen otherwise.
     """
 
@@ -74,8 +74,8 @@ def hyper_ribbon(spectrum: Spectrum | Tensor, threshold: float = THRESHOLD) -> H
     if not 0 < threshold <= 1:
         raise ValueError(f"`hyper_ribbon(threshold={threshold!r})`: must be in (0, 1], such as 0.9.")
     eigenvalues = spectrum.eigenvalues if isinstance(spectrum, Spectrum) else spectrum
-    found = sorted_spectrum(eigenvalues).explained_variance(3)
-    return HyperRibbon(found >= threshold, found, threshold)
+    explained = sorted_spectrum(eigenvalues).explained_variance(3)
+    return HyperRibbon(explained >= threshold, explained, threshold)
 
 
 def predicted_spectrum(
@@ -105,7 +105,7 @@ def predicted_spectrum(
         weight_decay: α.
         momentum: β, range [0, 1).
         noise: variance of the gradient's noise per step and mode.
-        weights: of the recorded steps, shape (M,); None for equal ones.
+        weights: weights of the recorded steps, shape (M,); None for equal ones.
 
     Raises:
         ValueError: as ``trajectory_covariance``.

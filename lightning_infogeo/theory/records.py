@@ -11,7 +11,7 @@ from torch import Tensor
 from lightning_infogeo.schedules import is_int
 
 _NODES = 14
-"""Of a block: the error of a mode's sum is then below 1e-16 of it, whatever its rate (12 would do)."""
+"""Steps that stand for a block: a mode's sum is then wrong by less than 1e-16, whatever its rate (12 would do)."""
 
 
 class Records(NamedTuple):
@@ -38,7 +38,7 @@ def recorded(steps: int | Sequence[int] | Tensor, weights: Tensor | None, transi
 
     Args:
         steps: T, for k = 0, …, T − 1; or the recorded steps themselves, shape (M,).
-        weights: of the recorded steps, shape (M,); None for equal ones.
+        weights: weights of the recorded steps, shape (M,); None for equal ones.
         transient: steps that are taken one by one, even.
 
     Raises:

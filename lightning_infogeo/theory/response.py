@@ -12,7 +12,7 @@ from lightning_infogeo.theory.records import Records
 
 
 class Response(NamedTuple):
-    """Of each mode at each record.
+    """How each mode has changed, and what noise has added, at each record.
 
     Attributes:
         change: a_k − 1, where a_k is the error at step k over that at step 0; shape (..., M, modes), 0 at step 0. The

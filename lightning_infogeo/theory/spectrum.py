@@ -89,7 +89,7 @@ def input_spectrum(
         max_rank: number of eigenvalues to return at most.
         exact_features: up to which K is held whole (8 × features² bytes; 32 MiB for 2048), at least 0.
         fit: indices [first, last) of the eigenvalues to fit c on; None for all returned.
-        seed: of the random directions.
+        seed: seed of the random directions.
 
     Raises:
         ValueError: where there are no samples, batches differ in their features, or a value is not finite.
@@ -192,9 +192,9 @@ def _spectrum(
     # An eigenvalue below this is rounding of the matrix it was found from.
     double = torch.finfo(torch.float64)
     floor = (double.eps * size * eigenvalues[:1].abs()).clamp_min(double.tiny)
-    kept = int((eigenvalues > floor).sum())
-    eigenvalues, vectors = eigenvalues[:kept], vectors[:, :kept]
-    slope = decay_slope(eigenvalues, fit) if kept > 1 else None
+    rank = int((eigenvalues > floor).sum())
+    eigenvalues, vectors = eigenvalues[:rank], vectors[:, :rank]
+    slope = decay_slope(eigenvalues, fit) if rank > 1 else None
     return InputSpectrum(eigenvalues, vectors, samples, trace, slope, dual)
 
 

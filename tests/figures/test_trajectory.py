@@ -7,7 +7,10 @@ from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.embedding.inpca import inpca
 from lightning_infogeo.figures import curves, embedding
 from lightning_infogeo.markers import Event
-from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory
+from lightning_infogeo.trajectory import Trajectory
+
+QUANTITIES = ("velocity", "length", "displacement", "straightness", "roughness", "entropy")
+LABELLED_QUANTITIES = (*QUANTITIES, "distance_to_truth", "progress")
 
 
 def made(distances, labelled=True):
@@ -20,8 +23,9 @@ def made(distances, labelled=True):
 
 def test_every_quantity_has_a_panel_with_a_line_a_probe():
     figure = curves({"train": made([3, 2, 1]), "val": made([3, 1, 2])}, "title")
-    assert len(figure.axes) == 6
-    for axes in figure.axes:
+    drawn = [axes for axes in figure.axes if axes.get_lines()]
+    assert len(drawn) == 6
+    for axes in drawn:
         lines = [line for line in axes.get_lines() if line.get_label() in ("train", "val")]
         assert [line.get_label() for line in lines] == ["train", "val"]
         assert lines[0].get_xdata().tolist() == [1, 11, 21]

@@ -1,11 +1,13 @@
-"""A marker that fires where a test says."""
+"""A marker that fires where a test says, and data on which a classifier overfits."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import Firing, Marker
+from tests.helpers.classifiers import IMAGES, LABELS
 
 
 class AtState(NamedTuple):
@@ -32,3 +34,10 @@ class At(Marker):
 
     def message(self, event):
         return f"{event.probe} at {event.step}"
+
+
+def mislabelled(size=120):
+    generator = torch.Generator().manual_seed(0)
+    wrong = torch.rand(size, generator=generator) < 0.4
+    labels = torch.where(wrong, torch.randint(0, 10, (size,), generator=generator), LABELS[:size])
+    return DataLoader(TensorDataset(IMAGES[:size], labels), batch_size=30)

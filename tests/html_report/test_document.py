@@ -12,9 +12,8 @@ import torch
 from lightning_infogeo.archive import Archive
 from lightning_infogeo.cli import main
 from lightning_infogeo.comparison import compare, joint_embedding
-from lightning_infogeo.html_report import Contents, Subject, page
+from lightning_infogeo.html_report import ReportPayload, ReportRun, page, payload
 from lightning_infogeo.html_report import html_tables as tables
-from lightning_infogeo.html_report import payload as contents
 from tests.helpers.hostile_archives import IMAGE, LINK, SCRIPT, hostile
 from tests.helpers.synthetic_archives import write
 from tests.helpers.synthetic_runs import on_the_geodesic, training
@@ -120,13 +119,13 @@ def test_its_numbers_are_those_of_the_comparison(parsed):
 
 def subjects(folder, runs):
     paths = [write(folder / f"{run.name}.zarr", run) for run in runs]
-    return [Subject(run.name, Archive(path)) for run, path in zip(runs, paths, strict=True)]
+    return [ReportRun(run.name, Archive(path)) for run, path in zip(runs, paths, strict=True)]
 
 
 def test_one_run_without_labels_has_a_page(tmp_path):
     run = training(1, records=6, samples=10)._replace(labels=None)
     found = joint_embedding([run])
-    parsed = Parsed(page(Contents(subjects(tmp_path, [run]), "val", 10, 5, found)))
+    parsed = Parsed(page(ReportPayload(subjects(tmp_path, [run]), "val", 10, 5, found)))
     assert parsed.data["distances"] is None
     assert parsed.data["map"]["progress"] is None
     assert parsed.texts["h1"] == [run.name]
@@ -136,17 +135,17 @@ def test_one_run_without_labels_has_a_page(tmp_path):
 def test_one_record_has_a_page(tmp_path):
     run = on_the_geodesic([0.5], "one")
     found = compare([run])
-    data = Parsed(page(Contents(subjects(tmp_path, [run]), "val", 10, 3, found.embedding, found))).data
+    data = Parsed(page(ReportPayload(subjects(tmp_path, [run]), "val", 10, 3, found.embedding, found))).data
     assert data["map"]["steps"] == [0]
     assert data["distances"] is None
 
 
 def test_long_runs_are_thinned_to_their_last_record_and_this_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(contents, "POINTS", 10)
+    monkeypatch.setattr(payload, "POINTS", 10)
     monkeypatch.setattr(tables, "POINTS", 10)
     runs = [on_the_geodesic([(k + 1) / 20 for k in range(20)], name) for name in "ab"]
     found = compare(runs)
-    parsed = Parsed(page(Contents(subjects(tmp_path, runs), "val", 10, 3, found.embedding, found)))
+    parsed = Parsed(page(ReportPayload(subjects(tmp_path, runs), "val", 10, 3, found.embedding, found)))
     assert parsed.data["map"]["steps"] == [3, 7, 11, 15, 19] * 2
     assert parsed.data["series"][0]["curves"][0]["steps"] == [3, 7, 11, 15, 19]
     assert any("some of the 40 checkpoints" in item for item in parsed.texts["li"])
@@ -156,5 +155,5 @@ def test_what_is_not_finite_is_left_open(tmp_path):
     run = training(1, records=6, samples=10)
     found = joint_embedding([run])
     write(tmp_path / "a.zarr", run, bad=(2,))
-    data = Parsed(page(Contents([Subject("a", Archive(tmp_path / "a.zarr"))], "val", 10, 5, found))).data
+    data = Parsed(page(ReportPayload([ReportRun("a", Archive(tmp_path / "a.zarr"))], "val", 10, 5, found))).data
     assert data["series"][0]["curves"][0]["values"]["length"][2] is None

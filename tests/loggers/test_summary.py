@@ -12,7 +12,10 @@ from rich.console import Console
 
 from lightning_infogeo.loggers import HostCopies, event_list, summary_table
 from lightning_infogeo.markers import Event, Verdict
-from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory
+from lightning_infogeo.trajectory import Trajectory
+
+QUANTITIES = ("velocity", "length", "displacement", "straightness", "roughness", "entropy")
+LABELLED_QUANTITIES = (*QUANTITIES, "distance_to_truth", "progress")
 
 
 def shown(trajectories, *more):

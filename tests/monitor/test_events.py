@@ -11,17 +11,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import ConfigurationError, Event, InfoGeometryMonitor, LogLogKnee, OverfittingOnset
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, val_loader
-from tests.helpers.markers import At
+from tests.helpers.markers import At, mislabelled
 from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
 
 pytestmark = REMARKS_ON_RESUMING
-
-
-def mislabelled(size=120):
-    generator = torch.Generator().manual_seed(0)
-    wrong = torch.rand(size, generator=generator) < 0.4
-    labels = torch.where(wrong, torch.randint(0, 10, (size,), generator=generator), LABELS[:size])
-    return DataLoader(TensorDataset(IMAGES[:size], labels), batch_size=30)
 
 
 def overfit(callbacks, tmp_path, **options):

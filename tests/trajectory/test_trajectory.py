@@ -124,7 +124,7 @@ def test_a_long_path_of_short_hops_keeps_its_digits_in_float32():
     for k in range(1, 20001):
         state, row = extend(state, k, logits + (k % 2) * step)
     hop = oracles.exact_distances(logits, logits + step)[1]
-    assert abs(row[1].item() / float(20000 * hop) - 1) < 2e-6
+    assert abs(row[QUANTITIES.index("length")].item() / float(20000 * hop) - 1) < 2e-6
     # Negative control: plain float32 summation of the same hops.
     plain = torch.zeros(())
     for _ in range(20000):
@@ -139,7 +139,7 @@ def test_a_record_reads_nothing_back_from_the_device(labels):
     state = start(logits)
     for step in (0, 1, 5):
         state, row = extend(state, step, logits, labels=y, before=(step - 1, logits) if step else None)
-    assert row.shape == (8 if labels else 6,)
+    assert row.shape == (len(LABELLED_QUANTITIES if labels else QUANTITIES),)
     with pytest.raises((RuntimeError, NotImplementedError)):  # negative control: a read does fail there
         row[0].item()
 
@@ -151,7 +151,8 @@ def test_one_sample_and_two_classes_are_enough():
 
 class TestTrajectory:
     def made(self):
-        trajectory = Trajectory(QUANTITIES, "LogSpaced(per_decade=24)", 1, "full float32")
+        names = ("velocity", "length", "displacement", "straightness", "roughness", "entropy")
+        trajectory = Trajectory(names, "LogSpaced(per_decade=24)", 1, "full float32")
         trajectory.append(0, [math.nan, 0, 0, 1, math.nan, 2])
         trajectory.append(4, [0.5, 1, 1, 1, 0.7, 1.5])
         trajectory.append(6, [math.nan] * 6)

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from lightning_infogeo import InfoGeometryMonitor, Trajectory
-from tests.classifiers import fit, val_loader
-from tests.monitor.test_events import mislabelled
-from tests.monitor.test_resume import ByStep, pytestmark, same, saved  # noqa: F401
+from tests.helpers.classifiers import fit, val_loader
+from tests.helpers.markers import mislabelled
+from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, same, saved
+
+pytestmark = REMARKS_ON_RESUMING
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 

@@ -11,7 +11,7 @@ from lightning_infogeo.markers import VelocityChange, Verdict
 from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Series
-from tests.monitor.test_events import At
+from tests.helpers.markers import At
 
 OF_WEIGHTS = ("velocity", "length", "floor")
 TRAIN = Series("seen", "probe", LABELLED_QUANTITIES, trained=True)
