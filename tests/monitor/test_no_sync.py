@@ -56,7 +56,7 @@ def audited():
 
 
 class Sentry(InfoGeometryMonitor):
-    """Everything between a due record and its place in the mailbox is audited."""
+    """Everything between a due record and the copy to the host is audited."""
 
     audits = 0
 
@@ -129,25 +129,25 @@ def test_values_are_read_at_a_later_hook_only(tmp_path):
             events.append("batch")
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
-    post, collect = HostCopies.post, HostCopies.collect
+    start_copy, finish = HostCopies.start_copy, HostCopies.finish
 
-    def noted_post(self, step, x, values):
-        events.append("post")
-        post(self, step, x, values)
+    def noted_start(self, step, x, values):
+        events.append("start_copy")
+        start_copy(self, step, x, values)
 
-    def noted_collect(self):
-        found = collect(self)
+    def noted_finish(self):
+        found = finish(self)
         if found:
-            events.append("collect")
+            events.append("finish")
         return found
 
-    with patch.object(HostCopies, "post", noted_post), patch.object(HostCopies, "collect", noted_collect):
+    with patch.object(HostCopies, "start_copy", noted_start), patch.object(HostCopies, "finish", noted_finish):
         fit(Noted(schedule=1), tmp_path, max_steps=4)
-    assert events == ["post", *["batch", "collect", "post"] * 4, "collect"]
+    assert events == ["start_copy", *["batch", "finish", "start_copy"] * 4, "finish"]
 
 
 def test_one_vector_a_record_leaves_the_device(tmp_path):
     posted = []
-    with patch.object(HostCopies, "post", lambda self, step, x, values: posted.append((step, values.shape))):
+    with patch.object(HostCopies, "start_copy", lambda self, step, x, values: posted.append((step, values.shape))):
         fit(InfoGeometryMonitor(schedule=2), tmp_path, max_steps=6)
     assert posted == [(step, (23,)) for step in (0, 2, 4, 6)]  # a flag, eight quantities of two probes, a reading

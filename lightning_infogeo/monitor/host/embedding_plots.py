@@ -76,7 +76,7 @@ class EmbeddingPlots:
             if self._publisher.strict:
                 raise
             self.settings = None
-            self._mailbox.collect()
+            self._mailbox.finish()
             self._undrawn.clear()
             rank_zero_warn(
                 f"`InfoGeometryMonitor(embedding=...)`: drawing raised {type(error).__name__}: {error}. There will be "
@@ -123,11 +123,11 @@ class EmbeddingPlots:
         """Starts the copy of what the picture needs."""
         self._drawn = step
         self._shapes = {name: (matrix.shape[0], matrix.shape[1]) for name, matrix in snapshots.items()}
-        self._mailbox.post(step, x, torch.cat([matrix.flatten() for matrix in snapshots.values()]))
+        self._mailbox.start_copy(step, x, torch.cat([matrix.flatten() for matrix in snapshots.values()]))
 
     def receive(self) -> None:
         """Turns what was posted into coordinates."""
-        for step, x, values in self._mailbox.collect():
+        for step, x, values in self._mailbox.finish():
             parts = torch.tensor(values).split_with_sizes([rows * columns for rows, columns in self._shapes.values()])
             composed = {
                 name: self._composed(name, part.reshape(shape))
@@ -145,14 +145,14 @@ class EmbeddingPlots:
                 continue
             beside = {name: picture for name, picture in drawn.items() if picture.references}
             drawn = {name: picture for name, picture in drawn.items() if not picture.references}
-            self._publisher.publish_figure(trainer, "embedding", figures.embedding(drawn, step, events), x)
+            self._publisher.write_figure(trainer, "embedding", figures.embedding(drawn, step, events), x)
             if beside:
-                self._publisher.publish_figure(trainer, "reference", figures.embedding(beside, step, events), x)
+                self._publisher.write_figure(trainer, "reference", figures.embedding(beside, step, events), x)
             if last:
-                self._publisher.publish_figure(trainer, "distances", figures.distances(drawn, events), x)
+                self._publisher.write_figure(trainer, "distances", figures.distances(drawn, events), x)
             settings = self.settings or EmbeddingSettings()
             if settings.mesh or (settings.projector and last):
-                self._publisher.publish_points(trainer, drawn, x, settings.mesh, settings.projector and last)
+                self._publisher.write_points(trainer, drawn, x, settings.mesh, settings.projector and last)
         self._spent += time.monotonic() - began
 
     def finish(

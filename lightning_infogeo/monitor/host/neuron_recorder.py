@@ -125,12 +125,12 @@ class Neurons(Portable, left_behind={"archived": False, "_recorder": None, "_fre
         """Starts the copy of the vectors as they are now; reads nothing back from the device."""
         if self._recorder is not None and self._settings is not None:
             for layer, vectors in self._recorder.record(module).items():
-                self._mail.setdefault(layer, HostCopies()).post(step, None, vectors)
+                self._mail.setdefault(layer, HostCopies()).start_copy(step, None, vectors)
 
     def receive(self) -> None:
         """Takes in what has reached the host; where that is more than the budget, every second record goes."""
         for layer, mailbox in self._mail.items():
-            for step, _, vectors in mailbox.arrived():
+            for step, _, vectors in mailbox.finished():
                 if self.archived:
                     self._fresh.setdefault(step, {})[layer] = vectors
                 self._kept.setdefault(step, {})[layer] = vectors
@@ -170,7 +170,7 @@ class Neurons(Portable, left_behind={"archived": False, "_recorder": None, "_fre
             scalars: dict[tuple[str, ...], float] = {
                 ("neurons", layer, "capacity"): value for layer, value in self._capacities()
             }
-            self._publisher.publish(trainer, x, scalars)
+            self._publisher.write_scalars(trainer, x, scalars)
         self._spent += time.monotonic() - began
 
     def finish(self, trainer: pl.Trainer, x: int) -> None:
@@ -179,7 +179,7 @@ class Neurons(Portable, left_behind={"archived": False, "_recorder": None, "_fre
             return
         with _excused(self._publisher.strict):
             for name, figure in self._drawn():
-                self._publisher.publish_figure(trainer, f"{ROOM}{name}", figure, x)
+                self._publisher.write_figure(trainer, f"{ROOM}{name}", figure, x)
 
     def release(self) -> None:
         """Takes everything off the device."""

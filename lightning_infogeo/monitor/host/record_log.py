@@ -85,7 +85,7 @@ class RecordLog:
             finite = values[values.isfinite()]
             last[name, quantity] = finite[-1].item() if len(finite) else math.nan
         self.publisher.restore(trainer, last, torch.empty(0, dtype=dtype, device=device))
-        self.publisher.publish(trainer, None, self.watch.scalars())
+        self.publisher.write_scalars(trainer, None, self.watch.scalars())
 
     def post(self, trainer: pl.Trainer, step: int, x: int | None, vector: Tensor) -> None:
         """Takes a record: whether there is one, 1 or NaN, and what there is, as ``layout`` says.
@@ -93,13 +93,13 @@ class RecordLog:
         ``callback_metrics`` hold its values at once, still on the device: a callback that scores the weights of this
         step must not score them by the record before.
         """
-        self._mailbox.post(step, x, vector)
+        self._mailbox.start_copy(step, x, vector)
         keys = self.layout.keys
-        self.publisher.anticipate(trainer, keys, vector[1 : 1 + len(keys)])
+        self.publisher.replace_metrics(trainer, keys, vector[1 : 1 + len(keys)])
 
     def receive(self) -> None:
         """Moves what was posted into the trajectories."""
-        for step, x, (recorded, *values) in self._mailbox.collect():
+        for step, x, (recorded, *values) in self._mailbox.finish():
             if recorded != recorded:
                 self.failed = True
                 continue
@@ -123,9 +123,9 @@ class RecordLog:
             scalars: dict[tuple[str, ...], float] = {
                 (name, key): value for name, row in entry.rows.items() for key, value in row.items()
             }
-            self.publisher.publish(trainer, entry.x, {**scalars, **entry.markers})
+            self.publisher.write_scalars(trainer, entry.x, {**scalars, **entry.markers})
             if entry.events:
-                self.publisher.publish_text(trainer, "events", event_list(self.watch.events), entry.x)
+                self.publisher.write_text(trainer, "events", event_list(self.watch.events), entry.x)
             events += entry.events
             lost = sorted(name for name, row in entry.rows.items() if row["length"] != row["length"])
             if lost:
@@ -139,7 +139,7 @@ class RecordLog:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off, without what has been recorded since."""
-        self._mailbox.collect()
+        self._mailbox.finish()
         self.trajectories = {name: Trajectory.from_state_dict(saved) for name, saved in state.items()}
 
     def undelivered(self) -> list[list[Any]]:

@@ -113,14 +113,14 @@ class RunArchive(Portable, left_behind={"_background": None, "_mail": {}, "_arri
         if self.settings is not None and self.active:
             dtype = torch.float16 if self.settings.dtype == "float16" else torch.float32
             for name, values in amplitudes.items():
-                self._mail.setdefault(name, HostCopies()).post(step, None, values.to(dtype))
+                self._mail.setdefault(name, HostCopies()).start_copy(step, None, values.to(dtype))
 
     def take(self, step: int, rows: Mapping[str, Mapping[str, float]], events: Sequence[Event]) -> None:
         """Queues a record that has reached the host, with the events known by it."""
         if self._background is None:
             return
         for name, mailbox in self._mail.items():
-            self._arrived.update({(name, at): values.numpy() for at, _, values in mailbox.arrived()})
+            self._arrived.update({(name, at): values.numpy() for at, _, values in mailbox.finished()})
         entry = {name: Row(list(row.values()), self._arrived.pop((name, step), None)) for name, row in rows.items()}
         entry.update({_room(layer): Row([], vectors) for layer, vectors in self._neurons.taken(step).items()})
         told = [event._asdict() for event in events] if len(events) != len(self._events) else None
@@ -149,7 +149,7 @@ class RunArchive(Portable, left_behind={"_background": None, "_mail": {}, "_arri
     def cut_back(self, step: int, events: Sequence[Event]) -> None:
         """Goes on from a step, with the events known by it, without what came after."""
         for mailbox in self._mail.values():
-            mailbox.collect()
+            mailbox.finish()
         self._arrived.clear()
         self._events = list(events)
         self._attempt(lambda background: background.truncate(step))
