@@ -1,4 +1,4 @@
-"""What ``compare --out`` leaves in a folder: tables, one JSON document with everything, and pictures."""
+"""The files that ``compare --out`` writes: tables, one JSON document with everything, and figures."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from lightning_infogeo.comparison import Comparison, leaf_order
 from lightning_infogeo.html_report.html_tables import titled
 
 FILES = ("summary.csv", "runs.csv", "distances.csv", "comparison.json", "joint.png", "distances.png", "speed.png")
-"""Written by ``write``, in this order."""
+"""Files that ``write`` writes, in this order."""
 
 
 def folder_for(out: str) -> Path:
-    """Returns the folder, made where it was not there.
+    """Returns the folder, created if it does not exist.
 
     Raises:
         Failure: where nothing can be written to it.
@@ -39,7 +39,7 @@ def write(folder: Path, comparison: Comparison, paths: Sequence[str], probe: str
     """Writes all ``FILES``.
 
     Args:
-        folder: that is there.
+        folder: from ``folder_for``.
         comparison: of the runs.
         paths: of their archives.
         probe: on which they were compared.
@@ -89,7 +89,7 @@ def _document(comparison: Comparison, paths: Sequence[str], probe: str, notes: S
 
 
 def _plain(value: Any) -> Any:
-    """Returns what JSON can say of a value; null for NaN and ∞, which it has no word for."""
+    """Returns a value as JSON has it; None for NaN and ∞, which JSON lacks."""
     if isinstance(value, Tensor):
         value = value.tolist()
     if isinstance(value, float):

@@ -92,7 +92,9 @@ def _dimensions_table(dimensions: Mapping[str, ProbeSpectrum]) -> Table:
     for heading in ("probe", "c", "R²", "predicted", "measured"):
         table.add_column(heading, justify="left" if heading == "probe" else "right", overflow="fold")
     for name, spectrum in dimensions.items():
-        slope = ("–", "–") if spectrum.slope is None else (f"{spectrum.slope.value:.3g}", f"{spectrum.slope.r_squared:.2f}")
+        slope = (
+            ("–", "–") if spectrum.slope is None else (f"{spectrum.slope.value:.3g}", f"{spectrum.slope.r_squared:.2f}")
+        )
         table.add_row(Text(name), *slope, str(spectrum.predicted_dimensions), str(spectrum.measured_dimensions))
     return table
 

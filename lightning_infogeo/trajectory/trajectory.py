@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_infogeo.archive import Amplitudes, Archive, Recorded
+from lightning_infogeo.archive import Amplitudes, Archive, ArchivedTrajectory
 from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.state import LABELLED_QUANTITIES
 
@@ -52,7 +52,7 @@ class Trajectory:
         self._steps = array("q")
         self._values = array("d")
         self._kept: Callable[[], History] | None = None
-        self.recorded: Recorded | None = None
+        self.recorded: ArchivedTrajectory | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], probe: str | None = None) -> Trajectory:
@@ -145,7 +145,7 @@ class Trajectory:
         """What the markers saw on any probe of the run; of an archive only."""
         return self._opened("events").archive.events
 
-    def _opened(self, what: str) -> Recorded:
+    def _opened(self, what: str) -> ArchivedTrajectory:
         if self.recorded is None:
             raise RuntimeError(
                 f'`Trajectory.{what}`: is kept in archives only; record with InfoGeometryMonitor(archive="auto") and '

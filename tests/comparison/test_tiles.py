@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+import lightning_infogeo.comparison.exact_distances as tiles
 from lightning_infogeo import pairwise_bhattacharyya
-from lightning_infogeo.comparison import Work, tiles
+from lightning_infogeo.comparison import Work
 from lightning_infogeo.comparison.checkpoints import Checkpoints, digest
 from lightning_infogeo.comparison.exact_distances import exact_distances
 from tests.comparison.families import Spy, training
@@ -31,7 +32,9 @@ def computed(monkeypatch):
         return real(*arguments)
 
     monkeypatch.setattr(tiles, "pairwise_bhattacharyya", counted)
-    monkeypatch.setattr("lightning_infogeo.comparison.checkpoints.Cut.parts", lambda cut, count: [slice(0, count)])
+    monkeypatch.setattr(
+        "lightning_infogeo.comparison.checkpoints.BlockSize.parts", lambda cut, count: [slice(0, count)]
+    )
     return calls
 
 

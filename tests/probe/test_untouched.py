@@ -290,7 +290,7 @@ def test_the_bound_is_reported(monkeypatch):
     with untouched(owner) as trace:
         pass
     assert not trace.cut
-    monkeypatch.setattr(walk, "VISITED", 100)
+    monkeypatch.setattr(walk, "MAX_OBJECTS", 100)
     with untouched(owner) as trace:
         pass
     assert trace.cut
@@ -308,7 +308,7 @@ def test_long_tables_of_plain_values_are_not_visited_and_of_records_last(monkeyp
         deep.one.two.rng.random()
     assert (len(names), records[4321]) == (5000, {"id": 4321, "box": [1, 2]})
     assert trace.unseen == []
-    monkeypatch.setattr(walk, "VISITED", 100)
+    monkeypatch.setattr(walk, "MAX_OBJECTS", 100)
     with untouched(owner) as trace:
         names.pop()
         deep.one.two.rng.random()

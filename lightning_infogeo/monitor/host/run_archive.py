@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
-from lightning_infogeo.archive import ArchiveError, ArchiveInUse, ArchiveWriter, Background, Folder, Row, to_arrays
+from lightning_infogeo.archive import (
+    ArchiveError,
+    ArchiveInUse,
+    ArchiveWriter,
+    BackgroundWriter,
+    Folder,
+    Row,
+    to_arrays,
+)
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
@@ -46,7 +54,7 @@ class RunArchive(Portable, left_behind={"_background": None, "_mail": {}, "_arri
         self._prefix = prefix
         self._strict = strict
         self._place = ArchiveLocation("", "")
-        self._background: Background | None = None
+        self._background: BackgroundWriter | None = None
         self._neurons = neurons
         self._mail: dict[str, HostCopies] = {}
         self._arrived: dict[tuple[str, int], np.ndarray[Any, Any]] = {}
@@ -101,7 +109,7 @@ class RunArchive(Portable, left_behind={"_background": None, "_mail": {}, "_arri
             return  # which leaves no logs and no checkpoints either, and no path taken for the run it is a test of
         recorded = max((int(t.steps[-1]) for t in trajectories.values() if len(t)), default=-1)
         try:
-            self._background = Background(self._opened(metadata_of(trainer, module, self.settings), recorded))
+            self._background = BackgroundWriter(self._opened(metadata_of(trainer, module, self.settings), recorded))
             self._add_all(self._background.writer, trajectories, probes, samples, exact)
             self._neurons.archived = True
         except (ArchiveError, OSError) as error:
