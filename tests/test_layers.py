@@ -1,6 +1,7 @@
 """Data flows one way: a module imports only from modules to its left, and few know a framework."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,9 @@ def test_every_room_has_a_rank_and_every_file_is_small():
     lines = sorted(len(path.read_text().splitlines()) for path in FILES)
     assert lines[-1] <= 400
     assert lines[len(lines) // 2] <= 200
+
+
+def test_no_two_classes_have_one_name():
+    trees = [ast.parse(path.read_text()) for path in FILES]
+    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -195,7 +195,7 @@ class InfoGeometryMonitor(Hooks):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        self._training.lend()
+        self._training.state_saved()
         if self._planner.recorded < 0 or self._training.lost:
             return {}
         self._journal.receive()
@@ -215,7 +215,7 @@ class InfoGeometryMonitor(Hooks):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if not self._training.receive():
+        if not self._training.accept_state():
             return
         if self._training.running and state_dict.get("run", self._run) != self._run:
             self._lose_track("a checkpoint of another training was restored in the middle of the fit")
@@ -234,8 +234,8 @@ class InfoGeometryMonitor(Hooks):
             self._album.load_state_dict(state_dict["album"])
             self._archivist.load_state_dict(state_dict.get("archive", {}))
             self._neurons.load_state_dict(state_dict.get("neurons", {}))
-            if self._training.now is not None:
-                self._take_over(*self._training.now, state_dict["recorder"])
+            if self._training.current is not None:
+                self._take_over(*self._training.current, state_dict["recorder"])
 
     @override
     def _packed(self) -> dict[str, Any]:

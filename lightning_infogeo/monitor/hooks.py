@@ -41,7 +41,7 @@ class Hooks(Beginning, pl.Callback):
         if stage == "fit":
             check_packages(trainer, pl_module)
             check_strategy(trainer, self.distributed, parameters=self.parameters, neurons=self.neurons)
-            self._training.approach()
+            self._training.set_up()
             self._catch_up()
 
     @override
@@ -49,7 +49,7 @@ class Hooks(Beginning, pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         known = bool((checkpoint.get("callbacks") or {}).get(self.state_key))
-        self._training.announce(trainer.state.fn == "fit", known)
+        self._training.checkpoint_loaded(trainer.state.fn == "fit", known)
         if self._training.running and self._training.foreign:
             self._lose_track(
                 "a checkpoint without this monitor's state was restored in the middle of the fit, so that what follows "
@@ -61,8 +61,8 @@ class Hooks(Beginning, pl.Callback):
         with resumable(self.state_key, self._training.loaded):
             self._begin(trainer, pl_module)
         self._training.begin(trainer, pl_module)
-        if self._parcel.away:
-            self._parcel.at_the_end(partial(self._send_home, trainer))
+        if self._parcel.in_child:
+            self._parcel.call_at_exit(partial(self._send_home, trainer))
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -77,7 +77,7 @@ class Hooks(Beginning, pl.Callback):
         if self._album.waiting:
             self._album.attempt(lambda: self._album.deliver(trainer, self.events))
         self._neurons.show(trainer, self._planner.recorded, trainer.fit_loop.epoch_loop._batches_that_stepped - 1)
-        self._steps.batch(trainer, pl_module)
+        self._steps.batch_ended(trainer, pl_module)
         step = self._steps.at(trainer)
         if self._journal.failed or (step < self._planner.wake and not trainer.is_last_batch):
             self._planner.pass_by(step)
@@ -215,7 +215,7 @@ class Hooks(Beginning, pl.Callback):
 
     def _send_home(self, trainer: pl.Trainer) -> None:
         """Leaves what was recorded to the process that has started this one; it is the same in all of them."""
-        if not (self._parcel.away and trainer.local_rank == 0 and self._training.running):
+        if not (self._parcel.in_child and trainer.local_rank == 0 and self._training.running):
             return
         try:
             self._parcel.send(self._packed())

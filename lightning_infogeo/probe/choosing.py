@@ -121,8 +121,8 @@ def warn_of_changes(trace: Trace, what: str) -> None:
     if trace.truncated:
         rank_zero_warn(
             f"`InfoGeometryMonitor`: {what} for a probe involves more objects than are checked ({MAX_OBJECTS:,}). "
-            "If the others draw random numbers or count, training may differ from training without the monitor; to rule "
-            "that out, give the samples yourself: probes=Probe(inputs, labels)."
+            "If the others draw random numbers or count, training may differ from training without the monitor; to "
+            "rule that out, give the samples yourself: probes=Probe(inputs, labels)."
         )
     if trace.changed:
         rank_zero_warn(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import Categorical, Distribution, Selection
-from lightning_infogeo.distributions.chunks import pieces
+from lightning_infogeo.distributions.chunks import sample_chunks
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info
 from lightning_infogeo.probe.calling import call
@@ -194,7 +194,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 def are_probabilities(logits: Tensor) -> bool:
     """Returns whether every row, shape (N, C), lies in [0, 1] and sums to 1; reads from the device."""
-    for rows in pieces(*logits.shape):
+    for rows in sample_chunks(*logits.shape):
         values = logits[rows].double() if logits.device.type != "mps" else logits[rows].float()
         if not ((values >= 0) & (values <= 1)).all() or not (values.sum(-1) - 1).abs().max() < 1e-2:
             return False
