@@ -1,6 +1,7 @@
 """Data flows one way: a module imports only from modules to its left, and few know a framework; tests lie likewise."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,9 @@ def checks(node, functions):
     called = [func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls]
     asserts = any(isinstance(each, ast.Assert) for each in ast.walk(node))
     return asserts or any(name.startswith(CHECKS) or functions.get(name, False) for name in called)
+
+
+def test_no_two_classes_have_one_name():
+    trees = [ast.parse(path.read_text()) for path in FILES]
+    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -1,4 +1,4 @@
-"""What a model's output means: categorical, Bernoulli or tokens; and logits to the square roots of probabilities."""
+"""The meaning of a model's outputs (categorical, Bernoulli, tokens), and amplitudes: square roots of probabilities."""
 
 from lightning_infogeo.distributions.bernoulli import Bernoulli as Bernoulli
 from lightning_infogeo.distributions.categorical import Categorical as Categorical

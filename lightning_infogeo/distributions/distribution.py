@@ -1,4 +1,4 @@
-"""What every kind of output can do: say how raw outputs become logits of samples, one distribution each."""
+"""The interface of a distribution: how a model's outputs become logits of samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from lightning_infogeo.distributions.suspicion import SOFTMAX, Suspicion
 
 IGNORED = -100
-"""The label that PyTorch's losses leave out unless they are told another one; never a class."""
+"""The label that PyTorch's losses ignore by default; it is never a class."""
 
 
 class Distribution(ABC):
@@ -76,19 +76,19 @@ class Distribution(ABC):
         )
 
     def indices(self, labels: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """Returns class indices for labels in another form, for outputs of this shape; others as they are."""
+        """Returns class indices for labels in another form, given the shape of the outputs; others as they are."""
         return labels
 
     @abstractmethod
     def expected(self, inputs: int) -> str:
-        """Returns in words what the outputs for so many inputs must be."""
+        """Returns a description of the outputs expected for ``inputs`` samples."""
 
     @abstractmethod
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Returns whether outputs of this shape, inputs first, can be understood."""
+        """Returns whether outputs of this shape, inputs first, are supported."""
 
     def hint(self, shape: tuple[int, ...]) -> str:
-        """Returns what outputs of a shape that does not fit may be, as a sentence with a blank before it, or ""."""
+        """Returns advice for outputs of a shape that does not fit, as a sentence after a blank, or ""."""
         return ""
 
     @abstractmethod
@@ -108,8 +108,8 @@ class Distribution(ABC):
         return rows
 
 
-def positive(made: object, **values: int | None) -> None:
+def positive(distribution: object, **values: int | None) -> None:
     """Raises ``ValueError`` for a value of a distribution that is neither None nor a positive int."""
     for name, value in values.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise ValueError(f"`{type(made).__name__}({name}={value!r})`: must be a positive int, or None.")
+            raise ValueError(f"`{type(distribution).__name__}({name}={value!r})`: must be a positive int, or None.")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from lightning_infogeo.distributions.chunks import pieces
+from lightning_infogeo.distributions.chunks import sample_chunks
 
 
 class Suspicion(NamedTuple):
@@ -29,7 +29,7 @@ class Suspicion(NamedTuple):
 
 def are_probabilities(logits: Tensor) -> bool:
     """Returns whether every row, shape (N, C), lies in [0, 1] and sums to 1; reads from the device."""
-    for rows in pieces(*logits.shape):
+    for rows in sample_chunks(*logits.shape):
         values = logits[rows].double() if logits.device.type != "mps" else logits[rows].float()
         if not ((values >= 0) & (values <= 1)).all() or not (values.sum(-1) - 1).abs().max() < 1e-2:
             return False

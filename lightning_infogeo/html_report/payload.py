@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.archive import Archive, Recorded
+from lightning_infogeo.archive import Archive, ArchivedTrajectory
 from lightning_infogeo.comparison import Comparison, JointEmbedding, leaf_order
 from lightning_infogeo.comparison.grouping import factors, flat, grouping
 from lightning_infogeo.figures import COLOURS
@@ -134,7 +134,7 @@ def _series(runs: Sequence[ReportRun]) -> list[dict[str, Any]]:
     return result
 
 
-def _curve(k: int, recorded: Recorded, total: int) -> dict[str, Any]:
+def _curve(k: int, recorded: ArchivedTrajectory, total: int) -> dict[str, Any]:
     shown = _thinned(len(recorded), total)
     columns = recorded.quantities[shown].mT
     return {

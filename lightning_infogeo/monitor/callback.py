@@ -259,7 +259,7 @@ class InfoGeometryMonitor(pl.Callback):
         if stage == "fit":
             check_packages(trainer, pl_module)
             check_strategy(trainer, self.distributed, parameters=self.parameters, neurons=self.neurons)
-            self._identity.approach()
+            self._identity.set_up()
             self._catch_up()
 
     @override
@@ -269,8 +269,8 @@ class InfoGeometryMonitor(pl.Callback):
             self._state = {}
             self._session.begin(trainer, pl_module)
         self._identity.begin(trainer, pl_module)
-        if self._spawned.away:
-            self._spawned.at_the_end(partial(self._send_home, trainer))
+        if self._spawned.in_child:
+            self._spawned.call_at_exit(partial(self._send_home, trainer))
 
     @override
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -328,14 +328,14 @@ class InfoGeometryMonitor(pl.Callback):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        self._identity.lend()
+        self._identity.state_saved()
         if self._recorded < 0 or self._identity.lost:
             return {}
         return dict(self._state) if self._session is None else self._session.state_dict()
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if not self._identity.receive():
+        if not self._identity.accept_state():
             return
         run = None if self._session is None else self._session.run
         if self._identity.running and state_dict.get("run", run) != run:
@@ -348,7 +348,7 @@ class InfoGeometryMonitor(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         known = bool((checkpoint.get("callbacks") or {}).get(self.state_key))
-        self._identity.announce(trainer.state.fn == "fit", known)
+        self._identity.checkpoint_loaded(trainer.state.fn == "fit", known)
         if self._identity.running and self._identity.foreign:
             self._lose_track(
                 "a checkpoint without this monitor's state was restored in the middle of the fit, so that what follows "
@@ -406,8 +406,8 @@ class InfoGeometryMonitor(pl.Callback):
         with resume.resumable(self.state_key):
             log = self._new_log(state)
             self._check(state)
-            if self._session is not None and self._identity.now is not None:
-                trainer, module = self._identity.now
+            if self._session is not None and self._identity.current is not None:
+                trainer, module = self._identity.current
                 self._session, self._log = reopen_session(self._session, trainer, module, state, log), log
                 return
             self._tell_of_another(state.get("run"))
@@ -444,7 +444,7 @@ class InfoGeometryMonitor(pl.Callback):
 
     def _send_home(self, trainer: pl.Trainer) -> None:
         """Leaves what was recorded to the process that has started this one; it is the same in all of them."""
-        if not (self._spawned.away and trainer.local_rank == 0 and self._identity.running):
+        if not (self._spawned.in_child and trainer.local_rank == 0 and self._identity.running):
             return
         try:
             kept = {name: each.history for name, each in self.trajectories.items() if each.kept}

@@ -134,7 +134,7 @@ class Session(Portable, left_behind={"_closed": True}):
             self.receive()
             x = logging_step(trainer) - 1
             self.neuron_plots.show(trainer, self.planner.recorded, x, self.neurons.trajectories)
-        self.steps.batch(trainer, module)
+        self.steps.batch_ended(trainer, module)
         step = self.steps.at(trainer)
         if self.failed or (step < self.planner.wake and not trainer.is_last_batch):
             self.planner.pass_by(step)

@@ -1,4 +1,4 @@
-"""The probe: a few fixed inputs, how they are chosen, and how a model is evaluated on them without a trace."""
+"""The probe: a few fixed inputs, how they are chosen, and how a model is evaluated on them without side effects."""
 
 from lightning_infogeo.probe.choosing import Chosen as Chosen
 from lightning_infogeo.probe.discovery import discover as discover

@@ -1,4 +1,4 @@
-"""The finished runs that a monitor measures the running one by: opened, checked, and asked at every record."""
+"""The finished runs with which a monitor compares the running one at every record."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class References(Portable):
             probes: those that the user has given, which have to be those of the archives; None to take these.
 
         Raises:
-            ConfigurationError: where an archive cannot be read, or is of other probes.
+            ConfigurationError: where an archive cannot be read, or has other probes.
         """
         try:
             archives = [Archive(path) for path in paths]
@@ -69,62 +69,65 @@ class References(Portable):
 
     @property
     def nbytes(self) -> int:
-        """What they take on the device."""
+        """Bytes that they take on the device."""
         tables = sum(table.tables.nbytes for table in self._tables.values())
-        return tables + sum(made.points.nbytes for made in self._charts.values())
+        return tables + sum(embedded.points.nbytes for embedded in self._charts.values())
 
     def quantities(self, probe: str) -> tuple[str, ...]:
-        """What a record of this probe holds beyond its own quantities."""
+        """Returns the further quantities of a record of this probe."""
         return QUANTITIES if probe in self._tables else ()
 
     def check_shape(self, probe: str, shape: tuple[int, int]) -> None:
-        """Raises ``ConfigurationError`` unless predictions of this shape (N, C) can be measured by the references."""
+        """Raises ``ConfigurationError`` unless predictions of shape (N, C) can be compared with the references."""
         known = tuple(self._tables[probe].tables.shape[2:]) if probe in self._tables else shape
         if known != shape:
             raise ConfigurationError(
-                f"`InfoGeometryMonitor(reference=...)`: on probe {probe!r} the references hold predictions of shape "
-                f"{known} (samples, classes), this model makes {shape}."
+                f"`InfoGeometryMonitor(reference=...)`: on probe {probe!r} the references have predictions of shape "
+                f"{known} (samples, classes), this model has {shape}."
             )
 
     def to(self, device: torch.device) -> None:
         """Brings everything to a device."""
         self._tables = {name: Reference(*(t.to(device) for t in table)) for name, table in self._tables.items()}
-        self._charts = {name: made._replace(points=made.points.to(device)) for name, made in self._charts.items()}
+        self._charts = {
+            name: embedded._replace(points=embedded.points.to(device)) for name, embedded in self._charts.items()
+        }
 
     def compared(self, probe: str, step: int, logits: Tensor, progress: Tensor) -> Tensor:
         """Returns ``quantities`` of a record, given its logits and its progress; reads nothing back from the device."""
         return against(self._tables[probe], step, amplitudes(logits), progress)
 
-    def snapshot(self, probe: str, kept: HistoryState, used: int) -> Tensor | None:
-        """Returns all that a picture on the references' axes needs, a row a slot; reads nothing back from the device.
+    def snapshot(self, probe: str, history: HistoryState, used: int) -> Tensor | None:
+        """Returns the data of an embedding on the references' axes, with a row for each slot of the history.
 
-        Columns: distances to the records of the references; weight; step, as two digits. None without references.
+        Columns: distances to the records of the references; weight; step, as two digits. None without references;
+        reads nothing back from the device.
         """
         if probe not in self._charts:
             return None
         points = self._charts[probe].points
-        distances = kept.gaps.new_zeros(len(kept.steps), len(points))
-        distances[:used] = pairwise_bhattacharyya(kept.amplitudes[:used], points).to(distances)
-        return torch.cat([distances, kept.weights[:, None], digits(kept.steps)], dim=1)
+        distances = history.gaps.new_zeros(len(history.steps), len(points))
+        distances[:used] = pairwise_bhattacharyya(history.amplitudes[:used], points).to(distances)
+        return torch.cat([distances, history.weights[:, None], digits(history.steps)], dim=1)
 
     def placed(self, probe: str, matrix: Tensor) -> EmbeddedPath | None:
         """Returns the running trajectory placed on the references' axes, which never move; None without records."""
-        made = self._charts[probe]
-        count = len(made.member)
+        embedded = self._charts[probe]
+        count = len(embedded.member)
         matrix = matrix[matrix[:, count] > 0]
         if not len(matrix):
             return None
         steps = steps_of(matrix[:, count + 1 :])
         order = steps.argsort()
-        placed = made.embedding.transform(matrix[order, :count])
+        placed = embedded.embedding.transform(matrix[order, :count])
         names = [run.name for run in self._runs[probe]]
-        paths = tuple((name, made.embedding.coordinates[made.member == k]) for k, name in enumerate(names))
+        paths = tuple((name, embedded.embedding.coordinates[embedded.member == k]) for k, name in enumerate(names))
         return EmbeddedPath(
             probes=(probe,),
             member=torch.zeros(len(order), dtype=torch.int64),
             steps=steps[order],
-            embedding=made.embedding._replace(coordinates=placed, weights=matrix[order, count].double()),
-            milestones=made.milestones,
+            embedding=embedded.embedding._replace(coordinates=placed, weights=matrix[order, count].double()),
+            milestones=embedded.milestones,
             dropped=placed[:0],
             references=paths,
         )
@@ -144,5 +147,5 @@ def _probe_of(archive: Archive, name: str) -> Probe:
     recorded = archive[name]
     probe = Probe(recorded.inputs(), recorded.targets)
     if probe.fingerprint != recorded.attributes.get("fingerprint"):
-        raise ArchiveError(f"archive {archive.path!r}: the inputs of {name!r} do not fit their fingerprint.")
+        raise ArchiveError(f"archive {archive.path!r}: the inputs of {name!r} do not match their fingerprint.")
     return probe

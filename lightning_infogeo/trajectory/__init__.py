@@ -1,4 +1,4 @@
-"""The path of one probe's predictions: running quantities on the device, and what was recorded of it."""
+"""The path of one probe's predictions: running quantities on the device, and the recorded trajectory."""
 
 from lightning_infogeo.trajectory.series import Kind as Kind
 from lightning_infogeo.trajectory.series import Series as Series

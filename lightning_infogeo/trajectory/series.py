@@ -1,4 +1,4 @@
-"""What is recorded over a training of one thing: a probe, the weights, or a group of them."""
+"""Series of records: of a probe, of all weights, or of a group of weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor
 
 Kind = Literal["probe", "weights", "weight_group"]
-"""What a series is of: predictions on a probe, the distribution of all weights, or that of a group of them."""
+"""A series is of predictions on a probe, of the distribution of all weights, or of that of a group of weights."""
 
 _WEIGHTS = "parameters/"
 """What the keys of the weights' series begin with, in loggers, archives and checkpoints; no probe's name has a "/"."""
@@ -21,9 +21,9 @@ class Series(NamedTuple):
 
     Attributes:
         name: as in logged keys, ``{prefix}/{name}/{quantity}``.
-        kind: what it is of.
-        quantities: their names, in order.
-        trained: of a probe, whether the model is trained on its samples.
+        kind: of the series.
+        quantities: names of the quantities, in order.
+        trained: for a probe, whether the model is trained on its samples.
     """
 
     name: str

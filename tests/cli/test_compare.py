@@ -130,7 +130,7 @@ def test_an_interrupted_command_says_what_is_kept_and_goes_on_from_it(command, f
     code, shown, said = command("compare", folder, "--out", tmp_path)
     assert code == 130
     assert shown == ""
-    assert f"finished pieces are in {tmp_path / 'pieces'}" in said
+    assert f"finished parts are in {tmp_path / 'pieces'}" in said
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("pieces/*/*.npy")}
     assert len({path.parent for path in before}) >= 3
     monkeypatch.undo()

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lightning_infogeo.comparison import Recording, compare, joint_embedding
-from lightning_infogeo.comparison.compatibility import distinct
+from lightning_infogeo.comparison.compatibility import unique_names
 from tests.helpers.synthetic_runs import training
 
 RUN = training(0)
@@ -82,7 +82,7 @@ def test_unlabelled_runs_can_be_embedded():
 
 
 def test_names_are_told_apart():
-    assert distinct(["a", "b", "a", "a"]) == ("a", "b", "a (2)", "a (3)")
+    assert unique_names(["a", "b", "a", "a"]) == ("a", "b", "a (2)", "a (3)")
 
 
 def test_a_recording_of_arrays_needs_no_more_than_name_steps_and_amplitudes():

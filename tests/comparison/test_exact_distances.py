@@ -32,7 +32,9 @@ def computed(monkeypatch):
         return real(*arguments)
 
     monkeypatch.setattr(tiles, "pairwise_bhattacharyya", counted)
-    monkeypatch.setattr("lightning_infogeo.comparison.checkpoints.Cut.parts", lambda cut, count: [slice(0, count)])
+    monkeypatch.setattr(
+        "lightning_infogeo.comparison.checkpoints.BlockSize.parts", lambda cut, count: [slice(0, count)]
+    )
     return calls
 
 

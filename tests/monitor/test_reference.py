@@ -168,7 +168,7 @@ def test_impossible_references_are_refused_at_once(reference):
 
 
 def test_a_missing_archive_is_named_at_once(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"nothing.zarr.*there is none"):
+    with pytest.raises(ConfigurationError, match=r"nothing.zarr.*there is no archive"):
         InfoGeometryMonitor(reference=tmp_path / "nothing.zarr")
 
 

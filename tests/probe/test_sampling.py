@@ -375,10 +375,10 @@ class Many(Noisy):
 
 
 def test_more_objects_than_are_looked_at_are_told_of_and_transforms_come_first(monkeypatch):
-    monkeypatch.setattr(walk, "VISITED", 3000)
+    monkeypatch.setattr(walk, "MAX_OBJECTS", 3000)
     data = Many(5000)
     before = data.generator.bit_generator.state
-    with pytest.warns(UserWarning, match="more objects than are looked at"):
+    with pytest.warns(UserWarning, match="more objects than are checked"):
         choose(DataLoader(data, batch_size=4), 4)
     assert data.generator.bit_generator.state == before
     choose(DataLoader(Many(1000), batch_size=4), 4)  # without a word

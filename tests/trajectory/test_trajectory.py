@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.optimize import minimize_scalar
 
-from lightning_infogeo.trajectory import QUANTITIES, Trajectory, extend, start
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Trajectory, extend, start
 from tests.helpers import oracles
 from tests.helpers.contracts import random_logits
 from tests.helpers.logit_paths import arc_to_geodesic, path, record

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.distributions import Distribution, Selection
-from lightning_infogeo.distributions.chunks import size
+from lightning_infogeo.distributions.chunks import chunk_size
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
 
@@ -56,7 +56,7 @@ class FirstEvaluation:
             raise ConfigurationError(f"`Probe(labels=...)` of {self._name!r}: {error}.") from None
         self.dtype, self.shape = outputs.dtype, tuple(outputs.shape[1:])
         self.classes = self._selection.classes(outputs)
-        for _, logits in self._selection.parts(outputs, start, stop, size(self.classes)):
+        for _, logits in self._selection.parts(outputs, start, stop, chunk_size(self.classes)):
             self.suspected = self.suspected and self._suspicion is not None and self._suspicion.recognises(logits)
 
     def check(self) -> None:

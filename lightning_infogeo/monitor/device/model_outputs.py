@@ -13,7 +13,7 @@ from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.distributions import Selection, amplitudes
-from lightning_infogeo.distributions.chunks import size
+from lightning_infogeo.distributions.chunks import chunk_size
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
 from lightning_infogeo.monitor.device.first_evaluation import FirstEvaluation
@@ -21,7 +21,7 @@ from lightning_infogeo.monitor.device.memory_budget import MemoryBudget, allotte
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
 from lightning_infogeo.probe import ADVICE, Chosen, Evaluator, Inputs, check_labels, nbytes, out_of_memory
 from lightning_infogeo.probe.model_errors import explained
-from lightning_infogeo.trajectory.observation import Observation, blank, fill, of_piece
+from lightning_infogeo.trajectory.observation import Observation, empty_observation, fill, observe_chunk
 
 SHARE = 4
 """One part in so many of ``memory`` is for inputs that stay on an accelerator."""
@@ -149,15 +149,15 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
             self.evaluator.calls(trainer, module, inputs, collect)
             return found, None
         sketch = self._sketches[name]
-        points, seen = sketch.blank(like), blank(like, labels is not None)
+        points, seen = sketch.empty(like), empty_observation(like, labels is not None)
 
         def condense(outputs: Tensor, start: int, stop: int) -> None:
             with torch.autocast(outputs.device.type, enabled=False):
-                for rows, logits in selection.parts(outputs, first + start, first + stop, size(self._classes)):
+                for rows, logits in selection.parts(outputs, first + start, first + stop, chunk_size(self._classes)):
                     own = _shifted(rows, mine.start)
                     points[own] = sketch(amplitudes(logits), rows.start)
                     if whole:
-                        fill(seen, own, of_piece(logits, None if labels is None else labels[rows]))
+                        fill(seen, own, observe_chunk(logits, None if labels is None else labels[rows]))
 
         self.evaluator.calls(trainer, module, inputs, condense)
         return points, seen if whole else None

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_infogeo.archive import ArchiveWriter, Background, Row
+from lightning_infogeo.archive import ArchiveWriter, BackgroundWriter, Row
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import HostCopies
@@ -35,7 +35,7 @@ class RunArchive(Portable, left_behind={"_background": None, "_copies": {}, "_ar
 
     def __init__(self, writer: ArchiveWriter | None, known: Mapping[str, str], half: bool, strict: bool) -> None:
         self.owned = True
-        self._background = None if writer is None else Background(writer)
+        self._background = None if writer is None else BackgroundWriter(writer)
         self._known = dict(known) if writer is None else {"path": writer.folder.path, "run": writer.run}
         self._dtype = torch.float16 if half else torch.float32
         self._strict = strict
@@ -99,7 +99,7 @@ class RunArchive(Portable, left_behind={"_background": None, "_copies": {}, "_ar
         """Returns where the archive is and whose run it holds."""
         return dict(self._known)
 
-    def _attempt(self, action: Callable[[Background], None]) -> None:
+    def _attempt(self, action: Callable[[BackgroundWriter], None]) -> None:
         if self._background is None:
             return
         try:

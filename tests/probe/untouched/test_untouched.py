@@ -36,7 +36,7 @@ def test_a_read_leaves_no_trace(world):
         read()
         read()
     assert trace.changed == []
-    assert not trace.cut
+    assert not trace.truncated
     assert look() == before
 
 
@@ -289,11 +289,11 @@ def test_the_bound_is_reported(monkeypatch):
         owner.chain = [Holder(below=owner.chain)]
     with untouched(owner) as trace:
         pass
-    assert not trace.cut
-    monkeypatch.setattr(walk, "VISITED", 100)
+    assert not trace.truncated
+    monkeypatch.setattr(walk, "MAX_OBJECTS", 100)
     with untouched(owner) as trace:
         pass
-    assert trace.cut
+    assert trace.truncated
 
 
 def test_long_tables_of_plain_values_are_not_visited_and_of_records_last(monkeypatch):
@@ -308,14 +308,14 @@ def test_long_tables_of_plain_values_are_not_visited_and_of_records_last(monkeyp
         deep.one.two.rng.random()
     assert (len(names), records[4321]) == (5000, {"id": 4321, "box": [1, 2]})
     assert trace.unseen == []
-    monkeypatch.setattr(walk, "VISITED", 100)
+    monkeypatch.setattr(walk, "MAX_OBJECTS", 100)
     with untouched(owner) as trace:
         names.pop()
         deep.one.two.rng.random()
     assert len(names) == 5000
     assert deep.one.two.rng.getstate() == before
     assert trace.unseen == ["records (list): 5,000 records"]
-    assert not trace.cut
+    assert not trace.truncated
 
 
 def test_one_generator_among_many_plain_values_is_found():

@@ -1,4 +1,4 @@
-"""What every sort of state has in common: it can be read, compared, and put back in the object that holds it."""
+"""The interface of a kind of state: it can be read, compared, and put back into the object that has it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 Parts = tuple[Iterable[Any], Collection[Any]]
-"""What hangs on an object: keys and, in the same order, values."""
+"""The objects that an object leads to: keys and, in the same order, values."""
 
 NO_PARTS: Parts = ((), ())
 MISSING: Any = object()
 UNREADABLE: Any = object()
-"""Read where a state cannot be remembered."""
+"""Returned by ``read`` where a state cannot be copied."""
 
 PLAIN = frozenset(
     {int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range, slice, object}
@@ -34,24 +34,24 @@ PLAIN = frozenset(
     | {torch.dtype, torch.device, torch.layout, torch.Size}
     | {kind for kind in np.sctypeDict.values() if not issubclass(kind, (np.void, np.object_))}
 )
-"""Types whose objects never change and lead nowhere."""
+"""Types whose objects never change and lead to no others."""
 
 _DEPTH = 3
 
 
 class Absolute(str):
-    """A label with which a name begins anew: what belongs to a module or class, not to an object."""
+    """A label at which a name begins: it belongs to a module or class, not to an object."""
 
 
-class Sort:
-    """How one sort of state is read, compared and put back; one object serves every owner of the type.
+class StateKind:
+    """How one kind of state is read, compared and put back; one object serves all owners of a type.
 
-    Nothing here calls code of the owner's class: methods are taken from the built-in type, and values are compared by
-    identity, unless their type is known.
+    No code of the owner's class is called: methods are those of the built-in type, and values are compared by identity
+    unless their type is known.
     """
 
     def size(self, owner: Any) -> int:
-        """Returns the bytes that ``read`` copies; 0 for what holds references alone."""
+        """Returns the bytes that ``read`` copies; 0 where there are only references."""
         return 0
 
     def shared(self, owner: Any) -> bool:
@@ -75,11 +75,11 @@ class Sort:
         raise TypeError
 
     def parts(self, owner: Any, before: Any) -> Parts:
-        """Returns what else is to be visited."""
+        """Returns the objects to be visited next."""
         return NO_PARTS
 
     def label(self, key: Any) -> str:
-        """Returns how a part is written behind the owner's name."""
+        """Returns how a part is written after the owner's name."""
         return ""
 
     def replace(self, owner: Any, key: Any, value: Any) -> None:
@@ -103,7 +103,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def only_plain(values: Collection[Any]) -> bool:
-    """Whether all values, and those inside tuples among them, are of plain types; looks at each, at the speed of C."""
+    """Whether all values, and those in tuples among them, are of plain types; checks each at the speed of C."""
     for _ in range(_DEPTH):
         kinds = set(map(type, values))
         if kinds <= PLAIN:
@@ -129,10 +129,10 @@ def module_of(kind: type) -> str:
 
 
 def qualname_of(kind: type) -> str:
-    """Returns the name of a class in its module, past any metaclass."""
+    """Returns the name of a class in its module, bypassing any metaclass."""
     return cast(str, type.__dict__["__qualname__"].__get__(kind))
 
 
 def mro_of(kind: type) -> tuple[type, ...]:
-    """Returns a class and its bases, past any metaclass."""
+    """Returns a class and its bases, bypassing any metaclass."""
     return cast(tuple[type, ...], type.__dict__["__mro__"].__get__(kind))

@@ -1,4 +1,4 @@
-"""Which sorts of state an object of a given type has."""
+"""Which kinds of state an object of a given type has."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lightning_infogeo.probe.untouched import code, containers, memory, proxies, streams
-from lightning_infogeo.probe.untouched.origin import CORE, origin, stops
-from lightning_infogeo.probe.untouched.sorts import MISSING, Parts, Sort, module_of, mro_of, qualname_of
+from lightning_infogeo.probe.untouched.origin import CORE, is_not_followed, origin
+from lightning_infogeo.probe.untouched.state_kind import MISSING, Parts, StateKind, module_of, mro_of, qualname_of
 
 GENERATORS = frozenset({torch.Generator, np.random.Generator, np.random.RandomState, random.Random})
-_LEAF = Sort()
-_KNOWN: dict[Any, Sort] = {
+_LEAF = StateKind()
+_KNOWN: dict[Any, StateKind] = {
     collections.OrderedDict: containers.Ordered(),
     dict: containers.Dict(),
     list: containers.List(),
@@ -41,26 +41,26 @@ _KNOWN: dict[Any, Sort] = {
     set: containers.Set(),
     frozenset: containers.FrozenSet(),
     collections.deque: containers.Deque(),
-    threading.local: containers.OfThisThread(),
+    threading.local: containers.ThreadLocal(),
     bytearray: memory.ByteArray(),
     array.array: memory.Array(),
-    memoryview: memory.View(),
+    memoryview: memory.BufferView(),
     ctypes._SimpleCData.__mro__[1]: memory.CType(),
     np.ndarray: memory.NdArray(),
     Tensor: memory.Tensors(),
     torch.Generator: streams.TorchGenerator(),
     np.random.Generator: streams.NumpyGenerator(),
     np.random.BitGenerator: streams.BitGenerator(),
-    np.random.SeedSequence: streams.Seeds(),
+    np.random.SeedSequence: streams.SeedSequence(),
     np.random.RandomState: streams.RandomState(),
     random.SystemRandom: _LEAF,
     random.Random: streams.PythonRandom(),
-    contextvars.ContextVar: streams.Variable(),
-    _io.BytesIO: streams.InMemory(),
-    _io.StringIO: streams.InMemory(),
-    mmap.mmap: streams.Mapped(),
+    contextvars.ContextVar: streams.ContextVariable(),
+    _io.BytesIO: streams.InMemoryFile(),
+    _io.StringIO: streams.InMemoryFile(),
+    mmap.mmap: streams.MappedFile(),
     multiprocessing.managers.BaseProxy: proxies.Proxy(),
-    types.CellType: code.Cell(),
+    types.CellType: code.ClosureCell(),
     types.FunctionType: code.Function(GENERATORS),
     functools._lru_cache_wrapper: code.Cache(),
     itertools.count: _LEAF,
@@ -77,50 +77,52 @@ FILES += [gzip.GzipFile, zipfile.ZipExtFile, tempfile.SpooledTemporaryFile]
 for _module, _kind in (("bz2", "BZ2File"), ("lzma", "LZMAFile")):
     with suppress(ImportError):  # a Python may be built without
         FILES.append(getattr(importlib.import_module(_module), _kind))
-_KNOWN |= {kind: streams.Position() for kind in FILES}
+_KNOWN |= {kind: streams.FilePosition() for kind in FILES}
 _CLASS = code.Class(GENERATORS)
-_KEEP_STATE = frozenset({"zlib", "bz2", "lzma", "_bz2", "_lzma", "_hashlib", "sqlite3", "_codecs", "_multibytecodec"})
+_STATEFUL_MODULES = frozenset(
+    {"zlib", "bz2", "lzma", "_bz2", "_lzma", "_hashlib", "sqlite3", "_codecs", "_multibytecodec"}
+)
 """Python's own extension modules whose objects change with use."""
 
 
-class Referents(Sort):
-    """What an object of an unknown built-in type refers to, as the garbage collector sees it."""
+class Referents(StateKind):
+    """The objects that one of an unknown built-in type refers to, according to the garbage collector."""
 
     def parts(self, owner: Any, before: Any) -> Parts:
-        found = gc.get_referents(owner)
-        return [""] * len(found), found
+        referents = gc.get_referents(owner)
+        return [""] * len(referents), referents
 
 
 _REFERENTS = Referents()
 
 
-def sorts_of(kind: type) -> tuple[Sort, ...]:
-    """Returns the sorts of state that objects of a type have; none where they are not to be followed."""
+def state_kinds_of(kind: type) -> tuple[StateKind, ...]:
+    """Returns the kinds of state of a type's objects; none where these are not followed."""
     mro = mro_of(kind)
     if type in mro:
         return (_CLASS,)
     known = next((_KNOWN[base] for base in mro if base in _KNOWN), None)
-    if known is _LEAF or (known is None and stops(kind)):
+    if known is _LEAF or (known is None and is_not_followed(kind)):
         return ()
-    found = [] if known is None else [known]
+    state_kinds = [] if known is None else [known]
     descriptor = _dict_descriptor(mro)
-    if descriptor is not None and not isinstance(known, (streams.Position, proxies.Proxy)):
+    if descriptor is not None and not isinstance(known, (streams.FilePosition, proxies.Proxy)):
         hidden = frozenset({"_iterator"} if is_loader(kind) else ())
-        found.append(containers.Attributes(descriptor, hidden))
+        state_kinds.append(containers.Attributes(descriptor, hidden))
     slots = _slots(mro)
     if slots:
-        found.append(containers.Slots(slots))
-    return tuple(found) or (_REFERENTS,)
+        state_kinds.append(containers.Slots(slots))
+    return tuple(state_kinds) or (_REFERENTS,)
 
 
-def is_opaque(kind: type, sorts: tuple[Sort, ...]) -> bool:
-    """Whether objects of a type may change in a way that is not seen."""
+def is_opaque(kind: type, state_kinds: tuple[StateKind, ...]) -> bool:
+    """Whether objects of a type may change in a way that cannot be seen."""
     module = module_of(kind)
-    return sorts == (_REFERENTS,) and (origin(module) != CORE or module.partition(".")[0] in _KEEP_STATE)
+    return state_kinds == (_REFERENTS,) and (origin(module) != CORE or module.partition(".")[0] in _STATEFUL_MODULES)
 
 
 def is_loader(kind: type) -> bool:
-    """Whether ``_iterator`` of an object is its own affair: of a DataLoader, and of Lightning's loader of loaders."""
+    """Whether a type is a DataLoader or Lightning's CombinedLoader, whose ``_iterator`` is not followed."""
     return any(base is DataLoader or qualname_of(base) == "CombinedLoader" for base in mro_of(kind))
 
 
@@ -133,13 +135,13 @@ def _dict_descriptor(mro: tuple[type, ...]) -> Any:
 
 
 def _slots(mro: tuple[type, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    descriptors: dict[str, Any] = {}
     for base in mro:
-        held = type.__dict__["__dict__"].__get__(base)
+        attributes = type.__dict__["__dict__"].__get__(base)
         if base is functools.partial:
-            found |= {name: held[name] for name in ("func", "args", "keywords")}
-        elif held.get("__slots__", MISSING) is not MISSING:
-            for name, value in held.items():
+            descriptors |= {name: attributes[name] for name in ("func", "args", "keywords")}
+        elif attributes.get("__slots__", MISSING) is not MISSING:
+            for name, value in attributes.items():
                 if type(value) is types.MemberDescriptorType:
-                    found.setdefault(name, value)
-    return found
+                    descriptors.setdefault(name, value)
+    return descriptors
