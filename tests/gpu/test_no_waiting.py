@@ -6,8 +6,9 @@ import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from lightning_infogeo import InfoGeometryMonitor, ParameterDensity, Trajectory
+from lightning_infogeo import ParameterDensity, Trajectory
 from tests.helpers.gpu_fits import Convolutional, Language, Net, fit, images, texts, watching
+from tests.helpers.wrapped_records import WrappedRecords
 
 pytestmark = pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 
@@ -25,7 +26,7 @@ def no_waiting(device):
         torch.cuda.set_sync_debug_mode(before)
 
 
-class Sentry(InfoGeometryMonitor):
+class Sentry(WrappedRecords):
     """Everything between a due record and the copy to the host is watched."""
 
     records = 0

@@ -6,7 +6,7 @@ from unittest.mock import patch
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lightning_infogeo import InfoGeometryMonitor
+from tests.helpers.wrapped_records import WrappedRecords
 
 READS = {
     torch.ops.aten._local_scalar_dense.default,
@@ -51,8 +51,8 @@ def audited():
                 p.stop()
 
 
-class Sentry(InfoGeometryMonitor):
-    """Everything between a due record and its place in the mailbox is audited."""
+class Sentry(WrappedRecords):
+    """Everything between a due record and the copy to the host is audited."""
 
     audits = 0
 

@@ -97,8 +97,8 @@ def pictures(folder):
     """More records than are kept, so that processes have to drop the same ones."""
     made = monitor(schedule=1, embedding=EmbeddingSettings(max_records=10))
     found = seen(made, train(made, folder, max_steps=40, max_epochs=-1))
-    groups = made._album.groups(made.followed)
-    found["landscapes"] = {n: m.nan_to_num(-1.0).tolist() for n, m in made._recorder.pictures(groups).items()}
+    snapshots = made._session.recorder.snapshots([(name,) for name in made.followed])
+    found["landscapes"] = {each.probes[0]: each.matrix.nan_to_num(-1.0).tolist() for each in snapshots}
     return found
 
 
@@ -245,13 +245,22 @@ def failures(folder):
         found[f"{model.__name__} warns"] = [str(w.message) for w in warned if "InfoGeometryMonitor" in str(w.message)]
     # After the one collective of the samples, in one process: it says so at the next record.
     made = monitor()
-    if rank() == 1:
-        made._references.extend = None
+    broken = [Broken(made)] if rank() == 1 else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         saving = saved(folder / "afterwards", every_n_train_steps=1)
-        found["afterwards"] = seen(made, train([made, saving], folder, enable_checkpointing=True))
+        found["afterwards"] = seen(made, train([made, saving, *broken], folder, enable_checkpointing=True))
     return found
+
+
+class Broken(pl.Callback):
+    """Has a recorder fail after the one collective of the samples."""
+
+    def __init__(self, made):
+        self.made = made
+
+    def on_train_batch_start(self, trainer, *args):
+        self.made._session.recorder._record = None
 
 
 class Preempted(pl.Callback):

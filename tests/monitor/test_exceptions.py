@@ -94,10 +94,10 @@ def test_a_training_that_failed_is_gone_on_with_by_the_same_monitor(tmp_path):
 
 
 def test_a_device_that_gives_nothing_back_does_not_hide_what_went_wrong(tmp_path, monkeypatch):
-    def release(self):
+    def to(self, device):
         raise RuntimeError("CUDA error: device-side assert triggered")
 
-    monkeypatch.setattr(Recorder, "release", release)
+    monkeypatch.setattr(Recorder, "to", to)
     made = InfoGeometryMonitor(**options(tmp_path))
     with (
         pytest.warns(UserWarning, match=r"RuntimeError while leaving the device: CUDA error"),

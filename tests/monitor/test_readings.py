@@ -18,11 +18,11 @@ class Reads(pl.Callback):
 
     def on_train_batch_end(self, trainer, *args):
         if trainer.global_step % 3 == 0:
-            before = plain(self.monitor.state_dict()), self.monitor._album._spent
+            before = plain(self.monitor.state_dict()), self.monitor._session.plots.budget.spent
             readings(self.monitor)
             self.monitor.to_csv(self.path)
             _ = self.monitor.verdicts, self.monitor.followed, self.monitor.dimensions()
-            self.changed.append(before != (plain(self.monitor.state_dict()), self.monitor._album._spent))
+            self.changed.append(before != (plain(self.monitor.state_dict()), self.monitor._session.plots.budget.spent))
 
 
 def images(folder):
@@ -53,7 +53,7 @@ def test_a_picture_after_the_training_leaves_the_state_as_it_is(tmp_path):
     made = InfoGeometryMonitor(schedule=2)
     fit(made, tmp_path)
     before = plain(made.state_dict())
-    assert made._album.places == {}  # nobody has seen a picture yet, to which this one would have to fit
+    assert made._session.plots.axes.places == {}  # nobody has seen a picture yet, to which this one would have to fit
     first, second = made.picture(), made.picture()
     assert plain(made.state_dict()) == before
     assert [axes.get_title() for axes in first.axes] == [axes.get_title() for axes in second.axes]

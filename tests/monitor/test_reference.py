@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightning_infogeo import ArchiveSettings, ConfigurationError, InfoGeometryMonitor, Probe, Trajectory
+from lightning_infogeo.reference import References
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit
 from tests.helpers.host_reads import Sentry
 from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
@@ -65,17 +66,17 @@ def test_the_monitor_says_so_to_tensorboard_and_callback_metrics(tmp_path):
     assert len(read.Images("infogeo/reference")) == len(read.Images("infogeo/embedding")) >= 2
 
 
-def test_the_axes_of_the_references_never_move(tmp_path):
+def test_the_axes_of_the_references_never_move(tmp_path, monkeypatch):
     first, second = finished(tmp_path), finished(tmp_path, "other", model=lambda: ByStep(lr=3e-3))
     monitor = following([first, second], schedule=1)
     pictures = []
-    compose = monitor._references.compose
+    placed = References.placed
 
-    def composed(probe, matrix):
-        pictures.append(compose(probe, matrix))
+    def noted(self, probe, matrix):
+        pictures.append(placed(self, probe, matrix))
         return pictures[-1]
 
-    monitor._album._on_charts = composed
+    monkeypatch.setattr(References, "placed", noted)
     fit(monitor, tmp_path / "again", ByStep, max_steps=40, logger=TensorBoardLogger(tmp_path))
     assert len(pictures) >= 2
     assert [name for name, _ in pictures[-1].references] == ["best", "other"]
@@ -91,8 +92,9 @@ def test_the_axes_of_the_references_never_move(tmp_path):
 def test_where_it_is_on_the_chart_is_where_its_reference_was(tmp_path):
     monitor = following(finished(tmp_path))
     fit(monitor, tmp_path / "again", ByStep, max_steps=40, logger=TensorBoardLogger(tmp_path))
-    matrix = monitor._recorder.pictures({"val": ("val",)})["val against references"].cpu()
-    picture = monitor._references.compose("val", matrix)
+    recorder = monitor._session.recorder
+    (snapshot,) = (each for each in recorder.snapshots([("val",)]) if each.referred)
+    picture = recorder.references.placed("val", snapshot.matrix.cpu())
     ((_, path),) = picture.references
     torch.testing.assert_close(picture.embedding.coordinates, path, atol=1e-3, rtol=0)
 

@@ -18,6 +18,7 @@ from lightning_infogeo import (
     amplitudes,
     pairwise_bhattacharyya,
 )
+from lightning_infogeo.embedding.live_axes import LiveAxes
 from lightning_infogeo.monitor.settings import bytes_of
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit
 from tests.helpers.loggers import Minimal
@@ -84,7 +85,9 @@ def test_a_capped_history_is_kept_within_its_memory(tmp_path):
     history = monitor.trajectories["probe"].history
     assert len(history.steps) == 40_000 // 2_000 - 4
     assert history.weights.sum() == 61
-    assert set(monitor._album.places["probe"]) > set(history.steps.tolist())  # dropped records keep a place
+    assert set(monitor._session.plots.axes.places["probe"]) > set(
+        history.steps.tolist()
+    )  # dropped records keep a place
     with pytest.raises(ConfigurationError, match=r"memory=20000\)`: holds 6 records of 2000 bytes"):
         fit(InfoGeometryMonitor(probe, memory="20kB"), tmp_path, max_steps=1)
 
@@ -110,7 +113,7 @@ def test_a_resumed_run_keeps_and_draws_what_an_unbroken_one_does(at, tmp_path):
     fit(resumed, tmp_path, ByStep, logger=TensorBoardLogger(tmp_path), ckpt_path=path, seed=99, max_steps=60)
     a, b = whole.trajectories["probe"].history, resumed.trajectories["probe"].history
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
-    assert whole._album.places == resumed._album.places
+    assert whole._session.plots.axes.places == resumed._session.plots.axes.places
 
 
 def test_the_checkpoint_with_a_history_loads_with_weights_only(tmp_path):
@@ -149,10 +152,11 @@ def test_a_picture_can_be_had_at_any_time(tmp_path):
 def test_axes_do_not_flip_between_pictures(tmp_path):
     monitor = InfoGeometryMonitor(schedule=1)
     fit(monitor, tmp_path, max_steps=25)
-    snapshot = monitor._recorder.pictures({"val": ("val",)})["val"]
-    first = monitor._album.compose(("val",), snapshot)
-    monitor._album.places["val"] = {step: [-x for x in place] for step, place in monitor._album.places["val"].items()}
-    flipped = monitor._album.compose(("val",), snapshot)
+    (snapshot,) = monitor._session.recorder.snapshots([("val",)])
+    axes = LiveAxes({})
+    first = axes.follow(("val",), snapshot.matrix)
+    axes.places["val"] = {step: [-x for x in place] for step, place in axes.places["val"].items()}
+    flipped = axes.follow(("val",), snapshot.matrix)
     torch.testing.assert_close(flipped.embedding.coordinates, -first.embedding.coordinates)
 
 
@@ -226,9 +230,11 @@ def test_probes_of_the_same_samples_share_a_picture(tmp_path):
     settings = EmbeddingSettings(joint=["clean", "blurred"], max_records=16)
     monitor = InfoGeometryMonitor(twins(), schedule=1, embedding=settings)
     fit(monitor, tmp_path, max_steps=30)
-    groups = monitor._album.groups(monitor.followed)
+    groups = settings.groups(monitor.followed)
     assert groups == {"clean, blurred": ("clean", "blurred"), "other": ("other",)}
-    picture = monitor._album.compose(groups["clean, blurred"], monitor._recorder.pictures(groups)["clean, blurred"])
+    joint, other = monitor._session.recorder.snapshots(groups.values())
+    assert (joint.probes, other.probes) == (("clean", "blurred"), ("other",))
+    picture = LiveAxes({}).follow(joint.probes, joint.matrix)
     clean, blurred = (monitor.trajectories[name].history for name in ("clean", "blurred"))
     assert picture.steps.tolist() == [*clean.steps.tolist(), *blurred.steps.tolist()]
     assert picture.member.tolist() == [0] * 16 + [1] * 16
@@ -254,8 +260,8 @@ def test_a_joint_picture_goes_on_after_a_resume(tmp_path):
     fit([whole, saved(tmp_path, every_n_train_steps=20)], tmp_path, ByStep, **options)
     path = tmp_path / "step=20.ckpt"
     fit(resumed, tmp_path, ByStep, logger=TensorBoardLogger(tmp_path), ckpt_path=path, seed=99, max_steps=40)
-    assert whole._album.places == resumed._album.places
-    assert len(whole._album.places["blurred"]) > 16
+    assert whole._session.plots.axes.places == resumed._session.plots.axes.places
+    assert len(whole._session.plots.axes.places["blurred"]) > 16
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import re
 import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning_infogeo.monitor.host.neuron_recorder import foreseen
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from lightning_infogeo import Archive, AtSteps, ConfigurationError, EveryNEpochs, InfoGeometryMonitor, LogSpaced
+from lightning_infogeo.monitor.host.neuron_log import NeuronLog, foreseen
 from lightning_infogeo.schedules import Clock, EveryNSteps
 from lightning_infogeo.topology import NeuronSettings
 from tests.helpers.classifiers import Classifier, digest, fit, random_streams
@@ -65,15 +65,14 @@ def test_training_is_unchanged_and_no_record_reads_back(tmp_path):
 def test_more_records_than_were_foreseen_are_thinned_out(tmp_path):
     monitor = InfoGeometryMonitor(schedule=1, neurons=NeuronSettings(["net.2"], memory=4 * 160 * 20))
     fit(monitor, tmp_path, max_steps=6)
-    settings = monitor._neurons._settings
-    object.__setattr__(settings, "memory", 4 * 160 * 5)
-    monitor._neurons._recorder = settings.start(Classifier(), 5)
-    monitor._neurons.receive()
-    steps = monitor.neuron_trajectories["net.2"].steps.tolist()
+    settings = NeuronSettings(["net.2"], memory=4 * 160 * 5)
+    log = NeuronLog.start(settings, Classifier(), 5, monitor.state_dict()["neurons"])
+    log.receive()
+    steps = log.trajectories["net.2"].steps.tolist()
     assert steps[0] == 0
     assert steps[-1] == 6
     assert len(steps) <= 5
-    assert not monitor._neurons._fresh  # nothing waits for an archive that there is none of
+    assert not monitor._session._vectors  # nothing waits for an archive that there is none of
 
 
 @pytest.mark.parametrize("at", [7, 9])
