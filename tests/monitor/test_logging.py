@@ -13,10 +13,12 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightning_infogeo import AtSteps, EveryNEpochs, InfoGeometryMonitor, Probe
+from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from tests import oracles
 from tests.classifiers import IMAGES, LABELS, Classifier, TwoOptimizers, fit, val_loader
 
 KEYS = ["velocity", "length", "displacement", "straightness", "roughness", "entropy", "distance_to_truth", "progress"]
+LOGGED = names(PROBE_QUANTITIES)
 
 
 def scalars(directory):
@@ -96,7 +98,7 @@ def test_every_logger_of_the_trainer_gets_the_same_keys_at_every_record(tmp_path
     for logger, separator in zip(loggers, "/.", strict=True):
         steps, keys = records(logger, separator)
         assert steps == [1, 3, 5, 6]
-        expected = {separator.join(("infogeo", probe, key)) for probe in ("train", "val") for key in KEYS}
+        expected = {separator.join(("infogeo", probe, key)) for probe in ("train", "val") for key in LOGGED}
         expected |= {separator.join(("infogeo", key)) for key in ("markers", "overfitting", "overfitting_onset")}
         assert all(found == expected for found in keys)
 
