@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test tables benchmarks gpu clean
+.PHONY: demo test hooks tables benchmarks gpu clean
 
 demo: .venv/installed
 	$(BIN)/lightning-infogeo demo $(ARGS)
@@ -12,6 +12,11 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q --numprocesses=2 --dist=worksteal $(ARGS)
+
+# Before every commit, what `test` checks before the tests (.pre-commit-config.yaml).
+hooks: .venv/installed
+	$(BIN)/python -m pip install --quiet 'pre-commit>=4'
+	$(BIN)/pre-commit install
 
 # Of quantities, in README.md and docs/, from lightning_infogeo/quantities.py; a test says where one is out of date.
 tables: .venv/installed

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from table import report
 
-from lightning_infogeo.archive import ArchiveWriter, Background, Folder, Row
+from lightning_infogeo.archive import ArchiveWriter, BackgroundWriter, Folder, Row
 
 QUANTITIES = [f"q{k}" for k in range(8)]
 
@@ -36,7 +36,7 @@ def measured(records: int, compression: bool, dtype: str, pause: float) -> dict[
     writer = ArchiveWriter(Folder(folder / "run.zarr"), {}, compression)
     for name in ("train", "val"):
         writer.add(name, QUANTITIES, {}, (512, 10), dtype)
-    background = Background(writer)
+    background = BackgroundWriter(writer)
     handed, began = [], time.perf_counter()
     for step in range(records):
         row = Row([0.0] * len(QUANTITIES), values[step].astype(dtype))

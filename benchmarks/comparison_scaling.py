@@ -30,7 +30,7 @@ from lightning_infogeo.comparison.course import courses
 from lightning_infogeo.comparison.exact_distances import exact_distances
 from lightning_infogeo.comparison.landmarks import farthest_points, landmark_inpca
 from lightning_infogeo.comparison.nulls import shuffle_null
-from lightning_infogeo.comparison.reindexed import Reindexed, at_equal_progress
+from lightning_infogeo.comparison.reindexed import ReindexedRun, at_equal_progress
 
 CLASSES = 10
 
@@ -111,7 +111,7 @@ def rates(samples: int, memory: int) -> dict[str, float]:
 
         timed("reading and fingerprint, a number", numbers, lambda: digest(points, work))
         followed = timed("progress and lengths, a number", numbers, lambda: courses(points, labels, "arc", work, ""))
-        lazy = [Reindexed(run, course.progress, n) for run, course in zip(given, followed, strict=True)]
+        lazy = [ReindexedRun(run, course.progress, n) for run, course in zip(given, followed, strict=True)]
         units = len(given) * n * samples * CLASSES * (draws + 1)
         timed("null and re-indexed length, a number", units, lambda: shuffle_null(lazy, labels, n, draws, 0, work))
         units = len(given) ** 2 // 2 * n * samples

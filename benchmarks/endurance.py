@@ -28,7 +28,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import InfoGeometryMonitor, Trajectory
-from lightning_infogeo.probe.sampling import choose
+from lightning_infogeo.probe.choosing import choose
 
 MARKS = (100, 1_000, 3_000, 10_000, 20_000, 30_000, 50_000, 70_000, 100_000)
 WINDOW = 100

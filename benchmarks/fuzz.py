@@ -2,8 +2,8 @@
 
     python benchmarks/fuzz.py [--examples 10000] [--seed 0] [--kind archives]
 
-What is drawn and what is promised is in tests/fuzzing.py and SECURITY.md. Memory is limited to 4 GiB above what is in
-use at the start, and an example to 60 seconds. The first failure of each kind is shown, made small.
+What is drawn and what is promised is in tests/helpers/fuzzing.py and SECURITY.md. Memory is limited to 4 GiB above what
+is in use at the start, and an example to 60 seconds. The first failure of each kind is shown, made small.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from table import report
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fuzzing import KINDS, Originals
+from tests.helpers.fuzzing import KINDS, Originals
 
 SHARES = {"archives": 0.7, "states": 0.15, "command lines": 0.15}
 ROOM = 2**32

@@ -55,7 +55,7 @@ def tests(device: str, quick: bool) -> Iterator[Entry]:
     """Runs the tests marked gpu, one line each as they end; the rows are counts, and what did not pass."""
     paths = ["tests/gpu/test_density.py"] if quick else ["tests/gpu"]
     if not quick and importlib.util.find_spec("sklearn"):
-        paths.append("tests/monitor/test_everywhere.py")
+        paths.append("tests/monitor/test_compatibility.py")
     # Warnings of other versions of libraries are not what is tested here; the package's own are.
     relief = ["-W", "default", "-W", "error:`InfoGeometryMonitor"]
     marked = ["-m", "gpu" if device == "cuda" else "not gpu"]

@@ -82,7 +82,7 @@ def memorisation(run: Run, kept: list[int]) -> Found:
     marker = MemorisationOnset()
     state = marker.start(torch.zeros((), dtype=torch.float64))
     for k in kept:
-        state = marker.extend(state, int(run.steps[k]), run.velocities[k])
+        state = marker.extend(state, int(run.steps[k]), run.velocities[k, :1], run.velocities[k, 1:])
         if state.firing.times > 0:
             return int(state.firing.detected_at), int(state.firing.step)
     return None
@@ -288,8 +288,8 @@ def late(jobs: list[tuple[Setting, int]]) -> None:
             run, marker = load(setting, seed), LateGeneralisation()
             state = marker.start(torch.zeros((), dtype=torch.float64))
             for k in spaced(run.steps, spacing):
-                means = torch.stack([run.held_out[k].mean(), run.trained[k].mean()])
-                state = marker.extend(state, int(run.steps[k]), means)
+                means = (run.held_out[k].mean()[None], run.trained[k].mean()[None])
+                state = marker.extend(state, int(run.steps[k]), *means)
             events += int(state.firing.times)
         rows.append({"spacing": spacing, "runs": len(jobs), "events": events})
     report("onset_late", "Late generalisation", rows)

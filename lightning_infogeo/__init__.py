@@ -33,12 +33,15 @@ from lightning_infogeo.geodesics import geodesic as geodesic
 from lightning_infogeo.geodesics import progress as progress
 from lightning_infogeo.geodesics import reindex as reindex
 from lightning_infogeo.markers import Event as Event
+from lightning_infogeo.markers import Firing as Firing
 from lightning_infogeo.markers import LateGeneralisation as LateGeneralisation
 from lightning_infogeo.markers import LogLogKnee as LogLogKnee
+from lightning_infogeo.markers import Marker as Marker
 from lightning_infogeo.markers import MemorisationOnset as MemorisationOnset
 from lightning_infogeo.markers import OverfittingOnset as OverfittingOnset
 from lightning_infogeo.markers import VelocityChange as VelocityChange
 from lightning_infogeo.markers import Verdict as Verdict
+from lightning_infogeo.markers import state_where as state_where
 from lightning_infogeo.metrics import BhattacharyyaDistance as BhattacharyyaDistance
 from lightning_infogeo.metrics import FisherRaoDistance as FisherRaoDistance
 from lightning_infogeo.metrics import HellingerDistance as HellingerDistance

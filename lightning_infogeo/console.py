@@ -1,4 +1,4 @@
-"""Lines on the console that are not warnings: what is followed, before the first step."""
+"""Lines on the console that are not warnings, such as which probes are followed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lightning_utilities.core import rank_zero
 
 @rank_zero.rank_zero_only
 def say(message: str) -> None:
-    """Writes a line to what ``sys.stderr`` is at the time, in the first process, where Lightning's log is not quiet.
+    """Writes a line to the current ``sys.stderr``, in the first process, unless Lightning's log level hides it.
 
-    Not through that log, whose handler keeps the stream that it found when it was imported: notebooks and whoever
-    redirects the stream would not see the line.
+    Lightning's logger itself is not used: its handler keeps the stream of the time of its import, so the line would be
+    lost in notebooks and where the stream is redirected.
     """
     if rank_zero.log.isEnabledFor(logging.INFO):
         print(f"[infogeo] {message}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What a copy or a pickle of something at work holds: its values on the host, and none of its live handles."""
+"""Copies and pickles of objects in use: their values on the host, without live handles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Portable:
-    """Something of which copies and pickles can be made at any time; that waits for the device.
+    """A class whose objects can be copied and pickled at any time; doing so waits for the device.
 
     Args:
         left_behind: of a class, attributes that a copy has not from the original, and what it has instead.
@@ -33,22 +33,22 @@ class Portable:
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns the attributes of a copy."""
-        kept = {name: on_host(value) for name, value in vars(self).items() if name not in self._left_behind}
-        return {**kept, **copy.deepcopy(dict(self._left_behind))}
+        state = {name: on_host(value) for name, value in vars(self).items() if name not in self._left_behind}
+        return {**state, **copy.deepcopy(dict(self._left_behind))}
 
 
 def on_host(value: Any) -> Any:
-    """Returns a value with the tensors in its dicts, lists and tuples on the host; itself where they are."""
+    """Returns a value with the tensors in its dicts, lists and tuples on the host; the value itself if they are."""
     if isinstance(value, Tensor):
         return value if value.device.type == "cpu" else value.cpu()
     if isinstance(value, dict):
         moved: Any = {key: on_host(item) for key, item in value.items()}
-        same = all(moved[key] is item for key, item in value.items())
+        unchanged = all(moved[key] is item for key, item in value.items())
     elif isinstance(value, (list, tuple)):
         moved = [on_host(item) for item in value]
-        same = all(a is b for a, b in zip(moved, value, strict=True))
+        unchanged = all(a is b for a, b in zip(moved, value, strict=True))
         if isinstance(value, tuple):
             moved = value._make(moved) if hasattr(value, "_make") else tuple(moved)
     else:
         return value
-    return value if same else moved
+    return value if unchanged else moved

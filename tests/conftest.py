@@ -3,10 +3,12 @@ import logging
 import pytest
 import torch
 
+from tests.helpers.skipped import pytest_terminal_summary as pytest_terminal_summary
+
 
 def pytest_runtest_setup(item):
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
-        pytest.skip("needs CUDA")
+        pytest.skip("needs CUDA: make gpu, on a machine that has it")
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +28,21 @@ def lines_are_written():
     log.setLevel(logging.INFO)
     yield
     log.setLevel(before)
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs a command and returns (exit code, standard output, standard error)."""
+    from lightning_infogeo.cli import main
+
+    def run(*arguments):
+        torch.set_num_threads(1)
+        code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as stopped:
+            code = stopped.code
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run

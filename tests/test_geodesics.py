@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 
 from lightning_infogeo import amplitudes, arc, fisher_rao, geodesic, progress, reindex
 from lightning_infogeo.geodesics import ignorance, truth
-from tests.contracts import random_logits
+from tests.helpers.contracts import random_logits
 
 TS = torch.tensor([0.0, 1e-3, 0.25, 0.5, 0.77, 1.0], dtype=torch.float64)
 

@@ -1,6 +1,7 @@
-"""Data flows one way: a module imports only from modules to its left, and few know a framework."""
+"""Data flows one way: a module imports only from modules to its left, and few know a framework; tests lie likewise."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ ORDER = [
     ["console", "copies", "json_values", "lightnings", "quantities", "schedules"],
     ["errors", "distributions", "archive"],
     ["distances", "geodesics", "parameters", "scaling"],
-    ["probe", "markers", "metrics"],
+    ["probe", "metrics"],
     ["trainer", "trajectory"],
-    ["embedding", "theory"],
+    ["embedding", "markers", "theory"],
     ["comparison", "loggers", "reference", "topology"],
     ["figures"],
     ["html_report", "monitor"],
@@ -35,6 +36,9 @@ KNOW = {
 }
 LAZY = {"matplotlib", "mpl_toolkits", "pandas", "sklearn", "scipy", "kmapper", "networkx", "zarr", "fsspec", "plotly"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
+TESTS = Path(__file__).parent
+BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser"}
+CHECKS = ("assert", "raises", "warns", "fail")
 
 
 def room(path):
@@ -48,7 +52,9 @@ def imports(path):
     checking = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            names = [alias.name for alias in node.names]
+            if isinstance(node, ast.ImportFrom):  # of the package itself, rooms and what they hold
+                names = [f"{node.module}.{n}" for n in names] if node.module == PACKAGE.name else [node.module]
             typing_only = any(node in block.body for block in checking)
             for name in names:
                 yield name, node in tree.body, typing_only
@@ -98,3 +104,43 @@ def test_every_room_has_a_rank_and_every_file_is_small():
     lines = sorted(len(path.read_text().splitlines()) for path in FILES)
     assert lines[-1] <= 400
     assert lines[len(lines) // 2] <= 200
+
+
+def test_tests_lie_in_the_rooms_of_what_they_test():
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")}
+    assert {folder.parts[0] for folder in folders if folder.parts} >= {"distances", "monitor"}
+    for folder in folders:
+        assert (PACKAGE / folder).is_dir() or folder.parts[0] in BESIDE_THE_PACKAGE, folder
+
+
+def test_no_test_takes_anything_from_another():
+    for path in TESTS.rglob("*.py"):
+        for name, _, _ in imports(path):
+            assert not (name or "").rpartition(".")[2].startswith("test_"), f"{path.name} imports {name}"
+
+
+def test_every_test_can_fail_by_a_check_of_its_own():
+    """By ``assert`` or what is named like it, in the test or in a function that it calls."""
+    functions, tests = {}, []
+    for path in TESTS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                functions[node.name] = functions.get(node.name, False) or checks(node, {})
+                tests += [(path.name, node)] if node.name.startswith("test_") and path.name.startswith("test_") else []
+    assert len(tests) > 1000
+    assert [(name, test.name) for name, test in tests if not checks(test, functions)] == []
+    assert not checks(ast.parse("def test_draws():\n    figure().savefig('a.png')"), functions)
+
+
+def checks(node, functions):
+    """Whether something is asserted in the code, or by a function that it calls."""
+    calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+    called = [func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls]
+    asserts = any(isinstance(each, ast.Assert) for each in ast.walk(node))
+    return asserts or any(name.startswith(CHECKS) or functions.get(name, False) for name in called)
+
+
+def test_no_two_classes_have_one_name():
+    trees = [ast.parse(path.read_text()) for path in FILES]
+    names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -5,7 +5,7 @@ import torchmetrics
 
 from lightning_infogeo import amplitudes, bhattacharyya, fisher_rao, hellinger
 from lightning_infogeo.metrics import BhattacharyyaDistance, FisherRaoDistance, HellingerDistance
-from tests.contracts import random_logits
+from tests.helpers.contracts import random_logits
 
 TWINS = {BhattacharyyaDistance: bhattacharyya, HellingerDistance: hellinger, FisherRaoDistance: fisher_rao}
 

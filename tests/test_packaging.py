@@ -70,7 +70,7 @@ def test_the_sdist_holds_tests_and_documents_and_builds_the_same_wheel(built, tm
     ):
         assert needed in names
     assert modules() <= names
-    assert "tests/oracles.py" in names
+    assert "tests/helpers/oracles.py" in names
     assert "docs/guide.md" in names
     assert not [name for name in names if name.startswith(("shared", ".venv")) or "__pycache__" in name]
     (root,) = tmp_path.iterdir()

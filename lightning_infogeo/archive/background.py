@@ -1,4 +1,4 @@
-"""Writing off the training thread, with bounded memory: what arrives while the writer is busy is written together."""
+"""Writing in a thread of its own, with bounded memory: records queued while the writer is busy are written together."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from lightning_infogeo.archive.writer import ArchiveWriter, Row
 
-FEWEST = 2
-"""Records that may wait, of whatever size; a further one waits for them."""
+MIN_QUEUED = 2
+"""Records that may be queued whatever their size; ``append`` waits before it queues a further one."""
 
-MOST = 16
-"""Records that may wait where they are small."""
+MAX_QUEUED = 16
+"""Records that may be queued where they are small."""
 
-ROOM = 2**24
-"""Bytes up to which records count as small, all that wait together."""
+SMALL_BYTES = 2**24
+"""Bytes that all queued records may take to count as small."""
 
 Record = tuple[int, Mapping[str, Row], Sequence[Mapping[str, Any]] | None]
 
 
-class Background:
+class BackgroundWriter:
     """Hands records to a writer in a thread of its own.
 
     Args:
@@ -34,7 +34,7 @@ class Background:
     def __init__(self, writer: ArchiveWriter) -> None:
         self.writer = writer
         self._changed = threading.Condition()
-        self._waiting: list[Record] = []
+        self._queue: list[Record] = []
         self._writing = False
         self._ending = False
         self._error: BaseException | None = None
@@ -48,12 +48,12 @@ class Background:
         Raises:
             Exception: what an earlier record failed with, once. Nothing is written after that.
         """
-        self._raise()
+        self._raise_error()
         size = sum(row.values.nbytes for row in rows.values() if row.values is not None)
-        room = max(FEWEST, min(MOST, ROOM // max(size, 1)))
+        room = max(MIN_QUEUED, min(MAX_QUEUED, SMALL_BYTES // max(size, 1)))
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < room or not self._thread.is_alive())
-            self._waiting.append((step, rows, events))
+            self._changed.wait_for(lambda: len(self._queue) < room or not self._thread.is_alive())
+            self._queue.append((step, rows, events))
             self._changed.notify_all()
 
     def flush(self) -> None:
@@ -63,8 +63,8 @@ class Background:
             Exception: what a record failed with, once.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not (self._waiting or self._writing) or not self._thread.is_alive())
-        self._raise()
+            self._changed.wait_for(lambda: not (self._queue or self._writing) or not self._thread.is_alive())
+        self._raise_error()
 
     def truncate(self, step: int) -> None:
         """Writes what is queued, and drops all records after a step.
@@ -77,7 +77,7 @@ class Background:
             self.writer.truncate(step)
 
     def close(self) -> None:
-        """Writes what is queued, ends the thread and lets others write.
+        """Writes what is queued, ends the thread and releases the archive.
 
         Raises:
             Exception: what a record failed with, once.
@@ -87,12 +87,12 @@ class Background:
             self._changed.notify_all()
         self._thread.join()
         try:
-            self._raise()
+            self._raise_error()
         finally:
             self.writer.close()
 
     def abandon(self) -> None:
-        """Lets others write, whatever state the archive is in."""
+        """Closes without raising: what is queued is dropped, and others may write to the archive."""
         self._failed = True
         with contextlib.suppress(Exception):
             self.close()
@@ -106,12 +106,12 @@ class Background:
                 self._error, self._failed = error, True
 
     def _next(self) -> list[Record]:
-        """Returns all that waits, once there is something; nothing when it is over."""
+        """Returns all queued records once there are any; an empty list after ``close``."""
         with self._changed:
             self._writing = False
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._waiting or self._ending)
-            records, self._waiting = self._waiting, []
+            self._changed.wait_for(lambda: self._queue or self._ending)
+            records, self._queue = self._queue, []
             self._writing = bool(records)
             self._changed.notify_all()
             return records
@@ -123,7 +123,7 @@ class Background:
         finally:  # those before one that fails are whole
             self.writer.commit()
 
-    def _raise(self) -> None:
+    def _raise_error(self) -> None:
         error, self._error = self._error, None
         if error is not None:
             raise error

@@ -1,4 +1,4 @@
-"""Archives in a folder: those of many runs, wherever their loggers put them."""
+"""Finding the archives of many runs in a folder, at whatever depth their loggers put them."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ def find_archives(path: str | os.PathLike[str]) -> list[str]:
     wrong with it; Zarr groups of other programs are not, unless the path itself is one.
 
     Args:
-        path: of an archive or of a folder, local or a URL; may hold ``*``, and no other character stands for others.
+        path: of an archive or of a folder, local or a URL; ``*`` is the one wildcard.
 
     Raises:
         FileNotFoundError: where there is nothing at this path.
         ArchiveError: for a URL of an unknown kind.
     """
-    given = Folder(path)
-    if "*" in given.path and not given.exists(""):
-        pattern = re.sub(r"[?[]", r"[\g<0>]", given._root)
-        places = [_named(given, place) for place in sorted(given._files.glob(pattern), key=_natural)]
-        if not places:
-            raise FileNotFoundError(given.path)
-        return [found for place in places if given._files.isdir(place) for found in find_archives(place)]
-    if given.exists():
-        return [given.path]
-    if not given._files.exists(given._root):
-        raise FileNotFoundError(given.path)
-    if given.path.endswith(".zarr"):
-        return [given.path]
-    return sorted((_named(given, place) for place in _below(given)), key=_natural)
+    folder = Folder(path)
+    if "*" in folder.path and not folder.exists(""):
+        pattern = re.sub(r"[?[]", r"[\g<0>]", folder._root)
+        matches = [_path_of(folder, match) for match in sorted(folder._files.glob(pattern), key=_natural)]
+        if not matches:
+            raise FileNotFoundError(folder.path)
+        return [archive for match in matches if folder._files.isdir(match) for archive in find_archives(match)]
+    if folder.exists():
+        return [folder.path]
+    if not folder._files.exists(folder._root):
+        raise FileNotFoundError(folder.path)
+    if folder.path.endswith(".zarr"):
+        return [folder.path]
+    return sorted((_path_of(folder, match) for match in _archives_below(folder)), key=_natural)
 
 
-def _below(folder: Folder) -> Iterator[str]:
+def _archives_below(folder: Folder) -> Iterator[str]:
     # The local walk does not follow links, which may lead in circles.
     walk: Any = os.walk(folder._root) if folder.local else folder._files.walk(folder._root)
-    for place, folders, files in walk:
+    for directory, subfolders, files in walk:
         if "zarr.json" in files:
-            folders.clear()
-            if _ours(Folder(_named(folder, place))):
-                yield place
-        elif place.endswith(".zarr"):
-            folders.clear()
-            yield place
+            subfolders.clear()
+            if _is_archive(Folder(_path_of(folder, directory))):
+                yield directory
+        elif directory.endswith(".zarr"):
+            subfolders.clear()
+            yield directory
 
 
-def _ours(folder: Folder) -> bool:
+def _is_archive(folder: Folder) -> bool:
     try:
         attributes = folder.document("zarr.json").get("attributes")
     except ArchiveError:
@@ -61,8 +61,8 @@ def _ours(folder: Folder) -> bool:
     return isinstance(attributes, dict) and KEY in attributes
 
 
-def _named(folder: Folder, place: str) -> str:
-    return place if folder.local else str(folder._files.unstrip_protocol(place))
+def _path_of(folder: Folder, path: str) -> str:
+    return path if folder.local else str(folder._files.unstrip_protocol(path))
 
 
 def _natural(text: str) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""Where an archive lies: a folder of a file system, or of anything that fsspec has a name for."""
+"""The folder of an archive, in a file system or behind any URL that fsspec knows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 LONGEST_DOCUMENT = 2**26
-"""Bytes of one JSON document at most: a larger one is not read."""
+"""The most bytes of one JSON document: a larger one is not read."""
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+://")
-"""A scheme, which may stand behind others that fsspec chains (``simplecache::s3://``); all else is a local path."""
+"""A URL: a scheme, which fsspec may chain to others (``simplecache::s3://``). Everything else is a local path."""
 
 
 class ArchiveError(ValueError):
@@ -27,7 +27,7 @@ class ArchiveInUse(ArchiveError):
 
 
 class Folder:
-    """A folder in which small documents are replaced as a whole: a reader sees the old or the new one, never a part.
+    """A folder whose small documents are replaced atomically: a reader sees the old or the new one, never a part.
 
     Args:
         path: of a local folder, whatever characters are in it (``~`` at its beginning is the user's home); or a URL
@@ -60,7 +60,7 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """The last part of the path without its ending; of ``runs/a/infogeo.zarr`` it is "a"."""
+        """The last part of the path without its ending; "a" for ``runs/a/infogeo.zarr``."""
         parts = [part for part in re.split(r"[/\\]", self.path) if part]
         last = parts[-1].removesuffix(".zarr")
         return parts[-2] if last == "infogeo" and len(parts) > 1 else last
@@ -110,7 +110,7 @@ class Folder:
         return parsed
 
     def replace(self, name: str, document: dict[str, Any]) -> None:
-        """Writes a JSON object in the place of the one there."""
+        """Writes a JSON object, in place of the one that is there."""
         path, contents = self.within(name), json.dumps(document, allow_nan=False).encode()
         if not self.local:
             self._files.pipe_file(path, contents)  # object stores replace whole objects

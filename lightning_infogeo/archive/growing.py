@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 
-class Growing:
-    """Keeps the records of the unfinished chunk, so that nothing is read back to add one.
+class GrowingArray:
+    """An array to which records are added; its unfinished chunk is kept, so that nothing is read back to add one.
 
     Args:
         array: to be written by nobody else.
-        document: its ``zarr.json`` as readers are to be told; ``records`` keeps the shape in it.
+        document: its ``zarr.json`` as readers will see it, with the number of records in its shape.
 
     Attributes:
         document: as given.
@@ -32,7 +32,7 @@ class Growing:
 
     @property
     def records(self) -> int:
-        """Readers are told of after the next commit."""
+        """Number of records that readers see after the next commit."""
         shape: list[int] = self.document["shape"]
         return shape[0]
 
@@ -49,16 +49,16 @@ class Growing:
                 if row is not None:
                     self._array[index] = row
         else:
-            started = before - before % self._chunk
+            first_in_chunk = before - before % self._chunk
             if self._tail is None:
-                self._tail = np.asarray(self._array[started:before])
-            block = self._blank(started, count)
-            block[: before - started] = self._tail
-            for index, row in enumerate(rows, start=before - started):
+                self._tail = np.asarray(self._array[first_in_chunk:before])
+            block = self._blank(first_in_chunk, count)
+            block[: before - first_in_chunk] = self._tail
+            for index, row in enumerate(rows, start=before - first_in_chunk):
                 if row is not None:
                     block[index] = row
-            self._array[started : started + len(block)] = block
-            self._tail = block[count - count % self._chunk - started : count - started].copy()
+            self._array[first_in_chunk : first_in_chunk + len(block)] = block
+            self._tail = block[count - count % self._chunk - first_in_chunk : count - first_in_chunk].copy()
         self.document["shape"][0] = count
 
     def truncate(self, records: int) -> None:
@@ -67,15 +67,15 @@ class Growing:
         self._tail = None
 
     def cut(self) -> None:
-        """Removes from the disk what readers are not told of."""
+        """Removes from the disk what readers do not see."""
         self._resize(self.records)
 
-    def _blank(self, started: int, count: int) -> Array:
-        whole = -(-(count - started) // self._chunk) * self._chunk
+    def _blank(self, first: int, count: int) -> Array:
+        whole = -(-(count - first) // self._chunk) * self._chunk
         return np.full((whole, *self._array.shape[1:]), self._array.fill_value, dtype=self._array.dtype)
 
     def _reserve(self, records: int) -> None:
-        # zarr looks at every chunk when a shape changes, so it changes rarely; readers are told the true shape.
+        # zarr visits every chunk when a shape changes, so it changes rarely; readers see the true shape.
         needed = -(-records // self._chunk) * self._chunk
         if self._array.shape[0] < needed:
             self._resize(max(64, 2 * needed))

@@ -1,4 +1,4 @@
-"""A store through which one array is read: no more is decoded than the array says, and nothing from outside."""
+"""A store through which one array is read safely: no chunk decodes to more than it should, no path leads outside."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store
 
 _HEADER = struct.Struct("<4BI")
-"""What begins a Blosc chunk: four bytes of versions and flags, then the number of bytes it decodes to."""
+"""The header of a Blosc chunk: four bytes of versions and flags, then the number of bytes it decodes to."""
 
 
-def guarded(folder: Folder, path: str, document: Mapping[str, Any]) -> Store:
+def guarded_store(folder: Folder, path: str, document: Mapping[str, Any]) -> Store:
     """Returns a read-only store of an archive in which the array at ``path`` has this document.
 
-    Its chunks are refused where they would decode to more or less than a chunk holds: a decoder trusts what a chunk
-    says of itself. The document is the one that the root holds, which is written last.
+    A chunk that would decode to more or fewer bytes than a chunk has is refused, since a decoder trusts the size that
+    the chunk itself states. The document is the root's copy, which is written last.
     """
     from zarr.abc.store import Store
     from zarr.core.buffer import default_buffer_prototype
@@ -29,22 +29,22 @@ def guarded(folder: Folder, path: str, document: Mapping[str, Any]) -> Store:
 
     expected = chunk_bytes(document)
     compressed = any(codec["name"] == "blosc" for codec in document["codecs"])
-    own = json.dumps(document).encode()
+    own_document = json.dumps(document).encode()
 
-    class Guarded(WrapperStore[Store]):
+    class GuardedStore(WrapperStore[Store]):
         async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
             prototype = prototype or default_buffer_prototype()
             if key == f"{path}/zarr.json":
-                return prototype.buffer.from_bytes(own)
+                return prototype.buffer.from_bytes(own_document)
             folder.within(key)
             value = await self._store.get(key, prototype, byte_range)
             if value is not None and "/c/" in f"/{key}":
                 length = len(value)
                 if compressed:
-                    head = value[: _HEADER.size].to_bytes()
-                    length = _HEADER.unpack(head)[4] if len(head) == _HEADER.size else -1
+                    header = value[: _HEADER.size].to_bytes()
+                    length = _HEADER.unpack(header)[4] if len(header) == _HEADER.size else -1
                 if length != expected or len(value) > 2 * expected + 1024:
                     raise ArchiveError(f"archive {folder.path!r}: {key} is damaged ({length} bytes for {expected}).")
             return value
 
-    return Guarded(folder.store(read_only=True))
+    return GuardedStore(folder.store(read_only=True))

@@ -1,4 +1,4 @@
-"""The inputs of a probe as arrays and a JSON tree that says how they hang together."""
+"""The inputs of a probe as arrays, and a JSON tree of their nesting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Tree = dict[str, Any]
 
 
 def to_arrays(inputs: Any) -> tuple[Tree, list[np.ndarray[Any, Any]]] | None:
-    """Returns tree and arrays, or None where inputs are anything but tensors and strings in lists, tuples and dicts.
+    """Returns tree and arrays; None unless inputs are tensors and plain values in lists, tuples and dicts.
 
     Example:
         >>> tree, arrays = to_arrays({"image": torch.zeros(2, 3), "text": ["a", "b"]})
@@ -24,7 +24,7 @@ def to_arrays(inputs: Any) -> tuple[Tree, list[np.ndarray[Any, Any]]] | None:
     """
     arrays: list[np.ndarray[Any, Any]] = []
     try:
-        return _grown(inputs, arrays), arrays
+        return _tree_of(inputs, arrays), arrays
     except TypeError:
         return None
 
@@ -36,7 +36,7 @@ def from_arrays(tree: Tree, arrays: list[np.ndarray[Any, Any]]) -> Any:
         ValueError: where the tree is not one that ``to_arrays`` makes.
     """
     if not isinstance(tree, Mapping) or len(tree) != 1:
-        raise ValueError(f"no tree of inputs: {tree!r}")
+        raise ValueError(f"not a tree of inputs: {tree!r}")
     ((kind, value),) = tree.items()
     if kind == "array" and type(value) is int and 0 <= value < len(arrays):
         return torch.from_numpy(arrays[value].copy())
@@ -48,10 +48,10 @@ def from_arrays(tree: Tree, arrays: list[np.ndarray[Any, Any]]) -> Any:
         return tuple(from_arrays(item, arrays) for item in value)
     if kind == "dict" and isinstance(value, Mapping):
         return {key: from_arrays(item, arrays) for key, item in value.items()}
-    raise ValueError(f"no tree of inputs: {kind!r}")
+    raise ValueError(f"not a tree of inputs: {kind!r}")
 
 
-def _grown(inputs: Any, arrays: list[np.ndarray[Any, Any]]) -> Tree:
+def _tree_of(inputs: Any, arrays: list[np.ndarray[Any, Any]]) -> Tree:
     if isinstance(inputs, Tensor):
         if str(inputs.dtype).removeprefix("torch.") not in TYPES or inputs.layout != torch.strided:
             raise TypeError
@@ -60,7 +60,7 @@ def _grown(inputs: Any, arrays: list[np.ndarray[Any, Any]]) -> Tree:
     if inputs is None or type(inputs) in (str, int, float, bool):
         return {"value": inputs}
     if type(inputs) in (list, tuple):
-        return {type(inputs).__name__: [_grown(item, arrays) for item in inputs]}
+        return {type(inputs).__name__: [_tree_of(item, arrays) for item in inputs]}
     if type(inputs) is dict and all(type(key) is str for key in inputs):
-        return {"dict": {key: _grown(item, arrays) for key, item in inputs.items()}}
+        return {"dict": {key: _tree_of(item, arrays) for key, item in inputs.items()}}
     raise TypeError

@@ -1,4 +1,4 @@
-"""How an archive is laid out: a Zarr v3 group a probe, and what may be in one.
+"""The layout of an archive: one Zarr v3 group for each probe, and which arrays may be in it.
 
     run.zarr/zarr.json               metadata of the run, events, and the shapes of all arrays
     run.zarr/val/zarr.json           of the probe: names of quantities, fingerprint, and the shapes of its arrays
@@ -23,16 +23,16 @@ from lightning_infogeo.archive.folder import ArchiveError
 
 FORMAT = 1
 KEY = "lightning_infogeo"
-"""Under which the attributes of the root say that this is an archive, and of which format."""
+"""The attribute of the root that marks an archive and holds its format."""
 
 ROWS = 512
 """Records in a chunk of steps and quantities."""
 
 SMALLEST_CHUNK = 2**16
-"""Bytes of a chunk that more than one record shares, at most: it is written again with each of them."""
+"""The most bytes of a chunk that several records share: it is written again with each of them."""
 
 LARGEST_CHUNK = 2**27
-"""Bytes of one chunk at most, decoded."""
+"""The most bytes of one decoded chunk."""
 
 TYPES = ("float32", "float16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64", "complex128")
 _NAME = re.compile(r"[^/\\\x00-\x1f]{1,200}")
@@ -43,7 +43,7 @@ def check_name(name: str) -> str:
     """Returns the name of a group, with "/" between its parts.
 
     Raises:
-        ArchiveError: where it is not one that every file system takes and no path leads out of the archive.
+        ArchiveError: where some file system would not take the name, or it leads out of the archive.
     """
     parts = name.split("/")
     if any(_NAME.fullmatch(part) is None or part.strip(". ") == "" or part == "zarr.json" for part in parts):
@@ -52,7 +52,7 @@ def check_name(name: str) -> str:
 
 
 def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Returns the chunk of amplitudes: records together to ``SMALLEST_CHUNK``, one cut along samples where it is large.
+    """Returns the chunk of amplitudes: several small records, up to ``SMALLEST_CHUNK``, or a part of a large one.
 
     Example:
         >>> chunk_shape((64, 5), 4), chunk_shape((512, 100), 4), chunk_shape((50_000, 1_000), 4)
@@ -66,7 +66,7 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
 
 
 def group_document(attributes: Mapping[str, Any], members: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Returns the ``zarr.json`` of a group that also says what is in it, so that one file read opens all."""
+    """Returns the ``zarr.json`` of a group with those of its members, so that reading one file opens all."""
     consolidated = {"kind": "inline", "must_understand": False, "metadata": dict(members)}
     return {
         "zarr_format": 3,
@@ -77,16 +77,16 @@ def group_document(attributes: Mapping[str, Any], members: Mapping[str, Mapping[
 
 
 def members_of(document: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
-    """Returns what a group says is in it, by path, checked.
+    """Returns the documents of a group's members, by path, checked.
 
     Raises:
         ArchiveError: where it is not what an archive holds.
     """
     consolidated = document.get("consolidated_metadata")
-    found = consolidated.get("metadata") if isinstance(consolidated, dict) else None
-    if not isinstance(found, dict):
+    members = consolidated.get("metadata") if isinstance(consolidated, dict) else None
+    if not isinstance(members, dict):
         raise ArchiveError(f"archive {where!r}: zarr.json does not say what the archive holds.")
-    for name, member in found.items():
+    for name, member in members.items():
         check_name(name)
         if not isinstance(member, dict) or member.get("node_type") not in ("group", "array"):
             raise ArchiveError(f"archive {where!r}: {name} is neither group nor array.")
@@ -94,7 +94,7 @@ def members_of(document: Mapping[str, Any], where: str) -> dict[str, dict[str, A
             raise ArchiveError(f"archive {where!r}: the attributes of {name} are no object.")
         if member["node_type"] == "array":
             check_array(member, f"{where}/{name}")
-    return found
+    return members
 
 
 def check_array(document: Mapping[str, Any], where: str) -> None:

@@ -1,4 +1,4 @@
-"""Reading an archive: lazily, in bounded memory, and whoever wrote it."""
+"""Reading an archive lazily, in bounded memory, and without trust in who wrote it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.archive.folder import ArchiveError, Folder
-from lightning_infogeo.archive.guarded import guarded
+from lightning_infogeo.archive.guarded import guarded_store
 from lightning_infogeo.archive.inputs import from_arrays
 from lightning_infogeo.archive.layout import FORMAT, KEY, itemsize, members_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NEURONS = "neurons/"
 
 LARGEST_TABLE = 2**30
-"""Bytes of steps, quantities, labels or inputs at most: they are read as a whole."""
+"""The most bytes of steps, quantities, labels or inputs: they are read as a whole."""
 
 
 class Archive:
@@ -44,12 +44,12 @@ class Archive:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         folder = Folder(path)
         if not folder.exists():
-            raise ArchiveError(f"archive {folder.path!r}: there is none (no zarr.json).")
+            raise ArchiveError(f"archive {folder.path!r}: there is no archive (no zarr.json).")
         document = folder.document("zarr.json")
         attributes = document.get("attributes")
         about = attributes.get(KEY) if isinstance(attributes, dict) else None
         if not isinstance(attributes, dict) or not isinstance(about, dict):
-            raise ArchiveError(f"archive {folder.path!r}: a Zarr group, but not written by this package.")
+            raise ArchiveError(f"archive {folder.path!r}: is a Zarr group that this package did not write.")
         if about.get("format") != FORMAT:
             raise ArchiveError(
                 f"archive {folder.path!r}: has format {about.get('format')!r}, this version reads {FORMAT}; "
@@ -57,14 +57,14 @@ class Archive:
             )
         self.path, self.name = folder.path, folder.name
         self.run = str(about.get("run"))
-        self.metadata: dict[str, Any] = _of(dict, attributes.get("run"), folder, "run")
-        self.events: list[dict[str, Any]] = _of(list, attributes.get("events"), folder, "events")
+        self.metadata: dict[str, Any] = _instance_of(dict, attributes.get("run"), folder, "run")
+        self.events: list[dict[str, Any]] = _instance_of(list, attributes.get("events"), folder, "events")
         self._folder = folder
         self._members = members_of(document, folder.path)
 
     @property
     def names(self) -> list[str]:
-        """Of the trajectories in it: probes, and groups of weights, ``parameters/`` and a name."""
+        """Names of the trajectories in it: of probes, and of groups of weights, ``parameters/`` and a name."""
         groups = (name for name, member in self._members.items() if member["node_type"] == "group")
         listed = (name for name in groups if "quantities" in (self._members[name].get("attributes") or {}))
         return [name for name in listed if f"{name}/vectors" not in self._members]
@@ -94,7 +94,7 @@ class Archive:
             raise ArchiveError(f"archive {self.path!r}: neurons of {layer!r} do not fit their steps.")
         return torch.from_numpy(steps), Amplitudes(self, f"{_NEURONS}{layer}/vectors", (shape[0], shape[1], shape[2]))
 
-    def __getitem__(self, name: str) -> Recorded:
+    def __getitem__(self, name: str) -> ArchivedTrajectory:
         """Returns one trajectory.
 
         Raises:
@@ -102,21 +102,20 @@ class Archive:
         """
         if name not in self.names:
             raise KeyError(f"archive {self.path!r}: there is no {name!r}; there are {self.names}.")
-        return Recorded(self, name)
+        return ArchivedTrajectory(self, name)
 
     def array(self, path: str) -> zarr.Array[Any]:
-        """Returns an array, of which nothing is read yet."""
+        """Returns an array; its values are not read yet."""
         import zarr
 
         if path not in self._members or self._members[path]["node_type"] != "array":
             raise ArchiveError(f"archive {self.path!r}: there is no array {path!r}.")
         document = self._members[path]
-        store = guarded(self._folder, path, document)
-        found = zarr.open_array(store, path=path, mode="r")
-        return found
+        store = guarded_store(self._folder, path, document)
+        return zarr.open_array(store, path=path, mode="r")
 
     def shape(self, path: str) -> tuple[int, ...] | None:
-        """Returns the shape of an array as of when the archive was opened, None where there is none."""
+        """Returns the shape that an array had when the archive was opened; None where there is no such array."""
         document = self._members.get(path)
         return tuple(document["shape"]) if document and document["node_type"] == "array" else None
 
@@ -151,8 +150,8 @@ class Archive:
             ) from error
 
 
-class Recorded:
-    """One trajectory of an archive; what is large is read when it is asked for.
+class ArchivedTrajectory:
+    """One trajectory of an archive; amplitudes are read when they are asked for.
 
     Args:
         archive: open.
@@ -198,7 +197,7 @@ class Recorded:
 
     @functools.cached_property
     def labels(self) -> Tensor | None:
-        """Of the samples, shape (N,), int64; None where there are none."""
+        """Labels of the samples, shape (N,), int64; None where there are none."""
         path = f"{self.name}/labels"
         if self.archive.shape(path) is None:
             return None
@@ -247,7 +246,7 @@ class Recorded:
 
 
 class Amplitudes:
-    """Amplitudes on disk.
+    """Amplitudes on disk, read by indexing.
 
     Args:
         archive: that holds them.
@@ -269,17 +268,19 @@ class Amplitudes:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Tensor:
-        """Returns a part, by an int, a slice or an array of ints for records, and the same for samples and classes."""
+        """Returns a part; records, samples and classes are each indexed by an int, a slice or an array of ints."""
         given = key if isinstance(key, tuple) else (key,)
         if len(given) > 3:
             raise IndexError(f"amplitudes have three dimensions, not {len(given)}")
         whole = (*given, *(slice(None) for _ in range(3 - len(given))))
-        read = self._archive.read(self._path, tuple(_picked(k, n) for k, n in zip(whole, self.shape, strict=True)))
+        read = self._archive.read(
+            self._path, tuple(_orthogonal_index(k, n) for k, n in zip(whole, self.shape, strict=True))
+        )
         single = tuple(0 if isinstance(k, (int, np.integer)) else slice(None) for k in whole)
         return torch.from_numpy(np.ascontiguousarray(read[single]))
 
 
-def _picked(key: Any, size: int) -> slice | np.ndarray[Any, Any]:
+def _orthogonal_index(key: Any, size: int) -> slice | np.ndarray[Any, Any]:
     if isinstance(key, slice):
         start, stop, step = key.indices(size)
         return slice(start, max(start, stop)) if step == 1 else np.arange(start, stop, step)
@@ -291,7 +292,7 @@ def _picked(key: Any, size: int) -> slice | np.ndarray[Any, Any]:
     return indices.astype(np.int64) % max(size, 1)
 
 
-def _of(kind: type, value: Any, folder: Folder, name: str) -> Any:
+def _instance_of(kind: type, value: Any, folder: Folder, name: str) -> Any:
     if not isinstance(value, kind):
         raise ArchiveError(f"archive {folder.path!r}: {name} is not a {kind.__name__}.")
     return value

@@ -12,18 +12,18 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from lightning_infogeo.archive.folder import ArchiveError, ArchiveInUse, Folder
-from lightning_infogeo.archive.growing import Array, Growing
+from lightning_infogeo.archive.growing import Array, GrowingArray
 from lightning_infogeo.archive.layout import FORMAT, KEY, ROWS, check_name, chunk_shape, group_document, members_of
 
 if TYPE_CHECKING:
     import zarr
 
 GROWING = ("steps", "quantities", "amplitudes", "vectors")
-"""Arrays of a trajectory to which every record adds."""
+"""The arrays of a trajectory that grow with every record."""
 
 
 class Row(NamedTuple):
-    """What one record adds to one trajectory: its quantities, and amplitudes of a probe or vectors of neurons."""
+    """One record of one trajectory: its quantities, and amplitudes of a probe or vectors of neurons."""
 
     quantities: Sequence[float]
     values: Array | None = None
@@ -33,10 +33,10 @@ class ArchiveWriter:
     """Writes one run; nobody else may write to the same archive meanwhile.
 
     Args:
-        folder: where. What is there already is gone on with.
-        metadata: of the run, of what JSON can say; kept as it was where the archive exists.
+        folder: of the archive; one that is there already is continued.
+        metadata: of the run, as JSON values; that of an existing archive is kept.
         compression: whether arrays are compressed (zstd with shuffled bytes, without loss).
-        fork: whether what is there was copied from another run, of which this is another continuation.
+        fork: whether the existing archive was copied from another run, so that this run gets an identity of its own.
 
     Attributes:
         run: the identity of the run, the same in every session that writes to it.
@@ -59,8 +59,8 @@ class ArchiveWriter:
         }
         self._groups: dict[str, dict[str, Any]] = {}
         self._documents: dict[str, dict[str, Any]] = {}
-        self._growing: dict[str, dict[str, Growing]] = {}
-        self._waiting: dict[str, list[tuple[int, Row]]] = {}
+        self._growing: dict[str, dict[str, GrowingArray]] = {}
+        self._pending: dict[str, list[tuple[int, Row]]] = {}
         try:
             if folder.exists():
                 self._resume()
@@ -75,7 +75,7 @@ class ArchiveWriter:
 
     @property
     def last_step(self) -> int:
-        """Of all records there are; −1 without any."""
+        """The largest step of all records; −1 without any."""
         steps = [
             int(arrays["steps"][arrays["steps"].records - 1])
             for arrays in self._growing.values()
@@ -93,25 +93,25 @@ class ArchiveWriter:
         constants: Mapping[str, Array] | None = None,
         kind: Literal["amplitudes", "vectors"] = "amplitudes",
     ) -> None:
-        """Makes room for a trajectory, unless it is there.
+        """Creates the arrays of a trajectory, unless they are there.
 
         Args:
             name: of the probe, or of a group of weights.
             quantities: names of what a row holds.
-            attributes: of what JSON can say.
+            attributes: as JSON values.
             shape: of amplitudes, (N, C), or of vectors; None for none.
             dtype: of these, "float32" or "float16".
             constants: arrays that do not grow, such as ``labels`` or ``inputs/0``.
             kind: amplitudes of a probe, or vectors of neurons (neurons, fan_in).
 
         Raises:
-            ArchiveError: where it is there and not the same.
+            ArchiveError: where another trajectory has this name.
         """
         check_name(name)
         if name in self._groups:
-            there = self._groups[name]
-            same = there.get("quantities") == list(quantities)
-            same &= all(there.get(key, value) == value for key, value in attributes.items() if key == "fingerprint")
+            existing = self._groups[name]
+            same = existing.get("quantities") == list(quantities)
+            same &= all(existing.get(key, value) == value for key, value in attributes.items() if key == "fingerprint")
             values = self._documents.get(f"{name}/{kind}")
             same &= shape is None or (values is not None and tuple(values["shape"][1:]) == shape)
             if not same:
@@ -120,24 +120,26 @@ class ArchiveWriter:
                 )
             return
         self._groups[name] = {**attributes, "quantities": list(quantities)}
-        self._make(f"{name}/steps", (0,), (ROWS,), "int64", -1, ("record",))
+        self._create_array(f"{name}/steps", (0,), (ROWS,), "int64", -1, ("record",))
         columns = len(quantities)
         if columns:
-            self._make(f"{name}/quantities", (0, columns), (ROWS, columns), "float64", None, ("record", "quantity"))
+            self._create_array(
+                f"{name}/quantities", (0, columns), (ROWS, columns), "float64", None, ("record", "quantity")
+            )
         if shape is not None:
             chunk = chunk_shape(shape, np.dtype(dtype).itemsize)
             names = ("record", "sample", "class") if kind == "amplitudes" else ("record", "neuron", "input")
-            self._make(f"{name}/{kind}", (0, *shape), chunk, dtype, None, names)
+            self._create_array(f"{name}/{kind}", (0, *shape), chunk, dtype, None, names)
         for key, array in (constants or {}).items():
             path = f"{name}/{check_name(key)}"
             axes = ("sample", *(f"{key}_{i}" for i in range(1, array.ndim)))[: array.ndim]
             chunk = chunk_shape(array.shape, array.itemsize)[1:] if array.ndim else ()
-            self._make(path, array.shape, chunk, array.dtype.name, None, axes)[...] = array
+            self._create_array(path, array.shape, chunk, array.dtype.name, None, axes)[...] = array
         if constants and any("/" in key for key in constants):
             self._groups.setdefault(f"{name}/inputs", {})
 
     def append(self, step: int, rows: Mapping[str, Row], events: Sequence[Mapping[str, Any]] | None = None) -> None:
-        """Adds one record to several trajectories; it is written, and there for readers, after ``commit``.
+        """Adds one record to several trajectories; ``commit`` writes it and shows it to readers.
 
         Args:
             step: optimizer steps taken.
@@ -145,7 +147,7 @@ class ArchiveWriter:
             events: all of them so far, in place of those before; None for no change.
         """
         for name, row in rows.items():
-            self._waiting.setdefault(name, []).append((step, row))
+            self._pending.setdefault(name, []).append((step, row))
         if events is not None:
             self._attributes["events"] = [dict(event) for event in events]
 
@@ -163,17 +165,17 @@ class ArchiveWriter:
                 array.cut()
 
     def restart(self, metadata: Mapping[str, Any]) -> None:
-        """Drops all there is, for another run."""
+        """Drops everything, for another run."""
         self.folder.clear()
-        self._groups, self._documents, self._growing, self._waiting = {}, {}, {}, {}
+        self._groups, self._documents, self._growing, self._pending = {}, {}, {}, {}
         self.run = uuid.uuid4().hex
         self._attributes = {KEY: {"format": FORMAT, "run": self.run}, "run": dict(metadata), "events": []}
         self.commit()
 
     def commit(self) -> None:
         """Makes what was appended visible to readers, all at once for the run."""
-        waiting, self._waiting = self._waiting, {}
-        for name, records in waiting.items():
+        pending, self._pending = self._pending, {}
+        for name, records in pending.items():
             for kind, array in self._growing[name].items():
                 if kind == "steps":
                     array.extend([step for step, _ in records])
@@ -193,7 +195,7 @@ class ArchiveWriter:
         self.folder.replace("zarr.json", group_document(self._attributes, members))
 
     def close(self) -> None:
-        """Lets others write. Shapes in the arrays' own documents are then exact, too."""
+        """Releases the archive. The arrays' own documents then have their exact shapes, too."""
         if self._closed:
             return
         self._closed = True
@@ -210,24 +212,24 @@ class ArchiveWriter:
         document = self.folder.document("zarr.json")
         attributes = document.get("attributes")
         if not isinstance(attributes, dict) or not isinstance(attributes.get(KEY), dict):
-            raise ArchiveError(f"archive {self.folder.path!r}: is there already, and no archive of this package.")
+            raise ArchiveError(f"archive {self.folder.path!r}: exists already, and this package did not write it.")
         if attributes[KEY].get("format") != FORMAT:
             raise ArchiveError(f"archive {self.folder.path!r}: has format {attributes[KEY].get('format')!r}.")
         self._attributes = attributes
         for path, member in members_of(document, self.folder.path).items():
             if member["node_type"] == "array":
                 self.folder.replace(f"{path}/zarr.json", member)  # as committed, whatever a crash has left there
-                self._keep(path, zarr.open_array(self.folder.store(False), path=path, mode="r+"), member)
+                self._register(path, zarr.open_array(self.folder.store(False), path=path, mode="r+"), member)
             elif "quantities" in member.get("attributes", {}) or path.endswith("/inputs"):
                 self._groups[path] = dict(member["attributes"])
 
-    def _keep(self, path: str, array: zarr.Array[Any], document: dict[str, Any]) -> None:
+    def _register(self, path: str, array: zarr.Array[Any], document: dict[str, Any]) -> None:
         name, _, kind = path.rpartition("/")
         self._documents[path] = document
         if kind in GROWING:
-            self._growing.setdefault(name, {})[kind] = Growing(array, document)
+            self._growing.setdefault(name, {})[kind] = GrowingArray(array, document)
 
-    def _make(
+    def _create_array(
         self,
         path: str,
         shape: tuple[int, ...],
@@ -240,22 +242,22 @@ class ArchiveWriter:
         from zarr.codecs import BloscCodec
 
         blosc = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle") if self._compression else None
-        number = np.dtype(dtype)
-        missing = fill if fill is not None else (np.nan if number.kind in "fc" else 0)
+        data_type = np.dtype(dtype)
+        fill_value = fill if fill is not None else (np.nan if data_type.kind in "fc" else 0)
         array = zarr.create_array(
             self.folder.store(False),
             name=path,
             shape=shape,
             chunks=tuple(max(1, n) for n in chunk),
-            dtype=number,
+            dtype=data_type,
             compressors=[blosc] if blosc else None,
             filters=None,
-            fill_value=missing,
+            fill_value=fill_value,
             dimension_names=names,
             zarr_format=3,
             overwrite=True,
         )
-        self._keep(path, array, json.loads(self.folder.read(f"{path}/zarr.json")))
+        self._register(path, array, json.loads(self.folder.read(f"{path}/zarr.json")))
         return array
 
 
@@ -275,7 +277,7 @@ def _locked(folder: Folder) -> FileLock:
         lock.acquire()
     except Timeout:
         if not os.path.exists(f"{folder.path}.lock"):
-            raise ArchiveError(f"archive {folder.path!r}: no files can be made there.") from None
+            raise ArchiveError(f"archive {folder.path!r}: no file can be created there.") from None
         raise ArchiveInUse(
             f"archive {folder.path!r}: another process is writing to it; give each run a path of its own."
         ) from None

@@ -11,11 +11,11 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from lightning_infogeo.cli.errors import EXIT_CODES, Exit, Failure
-from lightning_infogeo.cli.progress import say
-from lightning_infogeo.cli.streams import forgiving
+from lightning_infogeo.cli.progress import print_message
+from lightning_infogeo.cli.streams import tolerant_output
 
-_PATHS = """PATH is an archive or a folder that is searched for archives, whatever their depth (runs/*,
-lightning_logs/version_0); also a URL that fsspec knows (s3://bucket/runs). Runs are recorded into
+_PATHS = """PATH is an archive, or a folder that is searched for archives at any depth (runs/*,
+lightning_logs/version_0), or a URL that fsspec knows (s3://bucket/runs). Record runs into
 archives with InfoGeometryMonitor(archive="auto")."""
 
 
@@ -24,23 +24,25 @@ class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the subcommand given on the command line; what goes wrong is said in one line, with an exit code."""
-    with forgiving():
+    """Runs the subcommand given on the command line; a failure prints one line and exits with its code."""
+    with tolerant_output():
         _run(arguments)
 
 
 def _run(arguments: Sequence[str] | None) -> None:
     parser = ArgumentParser(
         prog="lightning-infogeo",
-        description="The information geometry of a training run: see it live, keep it, compare runs.",
+        description="The information geometry of training runs: watch it live, archive it, compare runs.",
         version=_version(),
         formatter_class=_Formatter,
         epilog=EXIT_CODES,
     )
     commands = parser.add_subcommands()
     commands.add_subcommand("demo", _demo_arguments(), help="train a small classifier and watch its geometry")
-    commands.add_subcommand("compare", _compare_arguments(), help="put recorded runs on one map: tables and pictures")
-    commands.add_subcommand("report", _report_arguments(), help="one page about recorded runs, to be opened offline")
+    commands.add_subcommand("compare", _compare_arguments(), help="put recorded runs on one map: tables and figures")
+    commands.add_subcommand(
+        "report", _report_arguments(), help="write one HTML page about recorded runs, readable offline"
+    )
     options = parser.parse_args(arguments)
     run: Callable[[Namespace], None] = {"demo": _demo, "compare": _compare, "report": _report}[options.subcommand]
     try:
@@ -56,10 +58,10 @@ def _run(arguments: Sequence[str] | None) -> None:
 
 
 def _stop(message: str, code: Exit) -> None:
-    from lightning_infogeo.cli.process_group import speaks
+    from lightning_infogeo.cli.process_group import prints
 
-    if speaks():
-        say(f"lightning-infogeo: {message}")
+    if prints():
+        print_message(f"lightning-infogeo: {message}")
     sys.exit(int(code))
 
 
@@ -90,7 +92,7 @@ def _check(options: Namespace) -> None:
 
 def _demo_arguments() -> ArgumentParser:
     parser = ArgumentParser(description="Trains on scikit-learn's digits, a quarter of the training labels wrong.")
-    parser.add_argument("--logdir", type=str, default="infogeo_demo", help="where event files and the picture go")
+    parser.add_argument("--logdir", type=str, default="infogeo_demo", help="where event files and the figure go")
     parser.add_argument("--max-steps", type=PositiveInt, default=4000, help="optimizer steps to train")
     parser.add_argument("--seed", type=NonNegativeInt, default=0, help="of data, weights and order")
     return parser
@@ -99,7 +101,7 @@ def _demo_arguments() -> ArgumentParser:
 def _compare_arguments() -> ArgumentParser:
     parser = _about_runs(
         f"""Puts runs that were recorded on the same probe on one map: what their trajectories have in common,
-how far apart they are at equal progress, what groups them, and how fast they come along.
+how far apart they are at equal progress, what groups them, and how fast they progress.
 
 {_PATHS}""",
         f"""examples:
@@ -113,8 +115,8 @@ how far apart they are at equal progress, what groups them, and how fast they co
         "--out",
         type=str | None,
         metavar="DIR",
-        help="writes summary.csv, runs.csv, distances.csv, comparison.json and pictures there; finished pieces are kept"
-        " in DIR/pieces, so that a command cut short goes on where it stopped",
+        help="write summary.csv, runs.csv, distances.csv, comparison.json and figures there; finished parts are kept"
+        " in DIR/pieces, so that an interrupted command continues where it stopped",
     )
     return parser
 
@@ -122,7 +124,7 @@ how far apart they are at equal progress, what groups them, and how fast they co
 def _report_arguments() -> ArgumentParser:
     parser = _about_runs(
         f"""Writes one HTML page about one or more runs: the map, all curves with their events, spectrum, distances and
-tables. It holds all it needs and opens without a network.
+tables. The page is self-contained and opens without a network.
 
 {_PATHS}""",
         f"""examples:
@@ -143,30 +145,30 @@ def _about_runs(description: str, epilog: str) -> ArgumentParser:
         type=str,
         nargs="+",
         metavar="KEY",
-        help="keys of the runs' metadata, dotted where nested (hyperparameters.width); by default every key whose "
-        "values some runs share and some do not",
+        help="keys of the runs' metadata, dotted where nested (hyperparameters.width); default: every key whose "
+        "values differ between runs while some runs share one",
     )
     parser.add_argument(
         "--landmarks",
         type=NonNegativeInt | None,
         metavar="N",
-        help="checkpoints on whose axes the others are placed; 0 takes all distances between checkpoints; by default "
-        "all up to 5,000 checkpoints and 500 landmarks beyond",
+        help="number of checkpoints on whose axes the others are placed; 0 takes all distances between checkpoints; "
+        "default: all up to 5,000 checkpoints, 500 landmarks beyond",
     )
     parser.add_argument(
-        "--probe", type=str | None, help="on which to compare; by default val, or the only one there is"
+        "--probe", type=str | None, help="probe on which to compare; default: val, or the only one there is"
     )
     parser.add_argument(
         "--same-probe",
         action="store_true",
-        help="take runs whose probes have other inputs to have seen the same samples in the same order",
+        help="assume that runs whose probe inputs differ saw the same samples in the same order",
     )
     parser.add_argument(
         "--skip",
         action="store_true",
-        help="leave out, and name, runs that are damaged, empty or without the probe; reads all records once more",
+        help="leave out runs that are damaged, empty or without the probe, and name them; reads all records once more",
     )
-    parser.add_argument("--device", type=str | None, help="on which to compute, such as cuda; by default the CPU")
+    parser.add_argument("--device", type=str | None, help="device on which to compute, such as cuda; default: the CPU")
     return parser
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from lightning_infogeo.cli.errors import Exit, Failure
 from lightning_infogeo.cli.output_files import FILES, folder_for, write
-from lightning_infogeo.cli.process_group import Processes
-from lightning_infogeo.cli.progress import bars, output, say
-from lightning_infogeo.cli.run_checks import check_keys, check_together, sentences
-from lightning_infogeo.cli.runs import Run, located, opened
+from lightning_infogeo.cli.process_group import ProcessGroup
+from lightning_infogeo.cli.progress import print_message, progress_bars, table_console
+from lightning_infogeo.cli.run_checks import check_comparable, check_keys, notes_on
+from lightning_infogeo.cli.runs import OpenedRun, locate_runs, open_runs
 from lightning_infogeo.cli.terminal_tables import run_table, summary_table
 from lightning_infogeo.comparison import Comparison, compare
 
@@ -22,56 +22,62 @@ def compare_runs(options: Any) -> None:
     Raises:
         Failure: where they cannot be compared.
     """
-    processes = Processes(options.device)
+    processes = ProcessGroup(options.device)
     try:
         _compare_runs(options, processes)
     finally:
         processes.close()
 
 
-def _compare_runs(options: Any, processes: Processes) -> None:
+def _compare_runs(options: Any, processes: ProcessGroup) -> None:
     began = time.perf_counter()
-    places, notes = processes.agree(lambda: located(options.paths, options.probe, options.skip))
-    runs = opened(places)
-    check_together(runs, options.same_probe)
+    locations, notes = processes.from_first(lambda: locate_runs(options.paths, options.probe, options.skip))
+    runs = open_runs(locations)
+    check_comparable(runs, options.same_probe)
     if runs[0].labels is None:
         raise Failure(
-            "the probe has no labels, without which there is no progress to compare at; `lightning-infogeo report` "
-            "shows such runs.",
+            "the probe has no labels, so the runs have no progress at which to compare them; `lightning-infogeo "
+            "report` can show such runs.",
             Exit.MIXED,
         )
     check_keys(runs, options.group_by or [])
-    folder = None if options.out is None else Path(processes.agree(lambda: str(folder_for(options.out))))
+    folder = None if options.out is None else Path(processes.from_first(lambda: str(folder_for(options.out))))
     try:
-        with bars(processes.first) as watch:
-            found = compared(runs, options, processes, watch, folder=None if folder is None else folder / "pieces")
+        with progress_bars(processes.first) as watch:
+            comparison = comparison_of(
+                runs, options, processes, watch, folder=None if folder is None else folder / "pieces"
+            )
     except KeyboardInterrupt:
-        kept = f"finished pieces are in {folder / 'pieces'}; the same command goes on from them" if folder else ""
-        raise Failure(f"interrupted{f': {kept}' if kept else ''}.", Exit.INTERRUPTED) from None
+        resumable = (
+            f"finished parts are in {folder / 'pieces'}; run the same command again to continue" if folder else ""
+        )
+        raise Failure(f"interrupted{f': {resumable}' if resumable else ''}.", Exit.INTERRUPTED) from None
     if not processes.first:
         return
-    notes = [*notes, *sentences(runs), *found.notes]
+    notes = [*notes, *notes_on(runs), *comparison.notes]
     failure = None
     if folder is not None:  # before anything is printed, which may fail
         try:
-            write(folder, found, [place.path for place in places], runs[0].probe, notes)
+            write(folder, comparison, [location.path for location in locations], runs[0].probe, notes)
         except OSError as error:
             failure = Failure(f"--out {options.out}: cannot be written to ({error}).", Exit.USAGE)
-    output().print(summary_table(found), run_table(found), sep="\n")
+    table_console().print(summary_table(comparison), run_table(comparison), sep="\n")
     for note in notes:
-        say(f"Note: {note}")
+        print_message(f"Note: {note}")
     if failure is not None:
         raise failure
     if folder is not None:
-        say(f"Written to {folder}: {', '.join(FILES)}")
-    say(f"{len(runs)} runs in {time.perf_counter() - began:.1f} s")
+        print_message(f"Written to {folder}: {', '.join(FILES)}")
+    print_message(f"{len(runs)} runs in {time.perf_counter() - began:.1f} s")
 
 
-def compared(runs: list[Run], options: Any, processes: Processes, watch: Any, **settings: Any) -> Comparison:
-    """Returns the comparison of runs known to belong together.
+def comparison_of(
+    runs: list[OpenedRun], options: Any, processes: ProcessGroup, watch: Any, **settings: Any
+) -> Comparison:
+    """Returns the comparison of runs that ``check_comparable`` has passed.
 
     Raises:
-        Failure: where one turns out to be damaged while it is read.
+        Failure: where one proves to be damaged while it is read.
     """
     try:
         return compare(

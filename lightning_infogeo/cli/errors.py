@@ -1,4 +1,4 @@
-"""How a command fails: one sentence and an exit code."""
+"""Failures of a command: a message and an exit code."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Exit(IntEnum):
 
 EXIT_CODES = """exit codes:
   0  done
-  1  an optional package is missing; the message has the pip command
+  1  an optional package is missing; the message gives the pip command
   2  impossible arguments
   3  nothing found: no archive at the paths, or none with a record
   4  a damaged archive (--skip leaves it out)
-  5  runs that do not belong on one map: other probes, shapes or labels
+  5  runs that cannot be compared: their probes, shapes or labels differ
   130  interrupted"""
 
 
 class Failure(Exception):
-    """A command that cannot be carried out.
+    """Raised where a command cannot be carried out.
 
     Args:
         message: what is wrong, and what to do.

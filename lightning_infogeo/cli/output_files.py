@@ -1,4 +1,4 @@
-"""What ``compare --out`` leaves in a folder: tables, one JSON document with everything, and pictures."""
+"""The files that ``compare --out`` writes: tables, one JSON document with everything, and figures."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lightning_infogeo.json_values import document_values
 from lightning_infogeo.quantities import column_title
 
 FILES = ("summary.csv", "runs.csv", "distances.csv", "comparison.json", "joint.png", "distances.png", "speed.png")
-"""Written by ``write``, in this order."""
+"""Files that ``write`` writes, in this order."""
 
 
 def folder_for(out: str) -> Path:
-    """Returns the folder, made where it was not there.
+    """Returns the folder, created if it does not exist.
 
     Raises:
         Failure: where nothing can be written to it.
@@ -37,7 +37,7 @@ def write(folder: Path, comparison: Comparison, paths: Sequence[str], probe: str
     """Writes all ``FILES``.
 
     Args:
-        folder: that is there.
+        folder: from ``folder_for``.
         comparison: of the runs.
         paths: of their archives.
         probe: on which they were compared.

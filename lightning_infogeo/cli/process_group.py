@@ -1,4 +1,4 @@
-"""One command in several processes: started by ``torchrun`` or ``fabric run``, of which the first one speaks."""
+"""One command in several processes, started by ``torchrun`` or ``fabric run``; only the first one prints."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lightning_infogeo.cli.errors import Exit, Failure
 T = TypeVar("T")
 
 
-class Processes:
-    """The processes that carry out a command together; just this one where nothing started more.
+class ProcessGroup:
+    """The processes that run a command together; only this one where nothing has started more.
 
     Args:
         device: on which to compute; None for the CPU, or what ``fabric run --accelerator`` says.
@@ -42,19 +42,21 @@ class Processes:
             from lightning.fabric import Fabric
 
             logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-            if by_fabric:  # its options reach Fabric by the environment, and it has launched when it is made
+            if by_fabric:  # it passes its options by the environment, and has launched the processes already
                 self._fabric = Fabric()
             else:
-                here = int(os.environ.get("LOCAL_WORLD_SIZE", count))
+                local_count = int(os.environ.get("LOCAL_WORLD_SIZE", count))
                 accelerator = "cpu" if self.device.type == "cpu" else "cuda"
-                self._fabric = Fabric(accelerator=accelerator, strategy="ddp", devices=here, num_nodes=count // here)
+                self._fabric = Fabric(
+                    accelerator=accelerator, strategy="ddp", devices=local_count, num_nodes=count // local_count
+                )
                 self._fabric.launch()
             if device is None or self.device.type == self._fabric.device.type:
                 self.device = self._fabric.device
         self.first = self._fabric is None or self._fabric.global_rank == 0
 
-    def agree(self, make: Callable[[], T]) -> T:
-        """Returns what the first process made, in all of them; what it raised as ``Failure`` is raised in all."""
+    def from_first(self, make: Callable[[], T]) -> T:
+        """Returns in every process what ``make`` returns in the first; its ``Failure`` is raised in all of them."""
         result: T | Failure
         try:
             result = make() if self.first else Failure("", Exit.USAGE)
@@ -67,11 +69,11 @@ class Processes:
         return result
 
     def close(self) -> None:
-        """Ends what was begun together."""
+        """Destroys the process group, if there is one."""
         if torch.distributed.is_available() and torch.distributed.is_initialized() and self._fabric is not None:
             torch.distributed.destroy_process_group()
 
 
-def speaks() -> bool:
-    """Returns whether this process is the one that prints, as far as its environment says."""
+def prints() -> bool:
+    """Returns whether this process prints, as far as its environment says."""
     return os.environ.get("RANK", "0") == "0"

@@ -1,4 +1,4 @@
-"""Progress bars of long computations, and where what is said goes."""
+"""Progress bars of long computations, and the consoles for tables and messages."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _STAGES = {
     "landmarks": "placing checkpoints",
 }
 _WIDTH = 220
-"""Of tables that go to a file or a pipe, where nothing says how wide a line may be."""
+"""Characters in a line of tables that go to a file or a pipe, which have no width of their own."""
 
 
-def output() -> Console:
-    """Returns where tables are printed."""
+def table_console() -> Console:
+    """Returns the console for tables: standard output."""
     return Console(width=None if sys.stdout is not None and sys.stdout.isatty() else _WIDTH)
 
 
-def say(text: str) -> None:
-    """Prints a sentence beside the results, on standard error."""
+def print_message(text: str) -> None:
+    """Prints a message on standard error, apart from the results."""
     Console(stderr=True).print(Text(plain(text)), soft_wrap=True)
 
 
 @contextmanager
-def bars(shown: bool) -> Iterator[Watch | None]:
-    """Yields what a comparison calls as it goes on, which moves one bar a stage; None where nothing is shown."""
+def progress_bars(shown: bool) -> Iterator[Watch | None]:
+    """Yields a callback for a comparison that moves one bar for each stage; None where ``shown`` is False."""
     if not shown:
         yield None
         return

@@ -1,4 +1,4 @@
-"""The runs given on the command line: found, named, opened, and known to belong together."""
+"""The runs given on the command line: finding, naming and opening them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lightning_infogeo.archive import Amplitudes, Archive, ArchiveError, find_ar
 from lightning_infogeo.cli.errors import Exit, Failure
 
 
-class Place(NamedTuple):
-    """Where a run is, and how much of it is looked at.
+class RunLocation(NamedTuple):
+    """Where a run is, and how much of it is read.
 
     Attributes:
         path: of the archive.
-        name: among the others.
-        probe: whose predictions are meant.
-        records: number of records, of a run that may still be going on.
+        name: short and unique among the runs.
+        probe: whose predictions are compared.
+        records: number of records when it was located; the run may still be going on.
     """
 
     path: str
@@ -29,24 +29,24 @@ class Place(NamedTuple):
     records: int
 
 
-class Run(NamedTuple):
-    """A run as comparisons want it, without the records whose logits were not finite.
+class OpenedRun(NamedTuple):
+    """A run as comparisons need it, without the records whose logits were not finite.
 
     Attributes:
-        name: among the others.
+        name: short and unique among the runs.
         steps: shape (T,).
         amplitudes: shape (T, N, C), read in parts.
         labels: shape (N,), or None.
         fingerprint: of the probe.
         metadata: of the run.
-        archive: that it is from.
+        archive: from which it was opened.
         probe: name of the probe.
         left_out: number of records without finite logits.
     """
 
     name: str
     steps: Tensor
-    amplitudes: Some
+    amplitudes: RecordSubset
     labels: Tensor | None
     fingerprint: str
     metadata: Mapping[str, Any]
@@ -55,13 +55,13 @@ class Run(NamedTuple):
     left_out: int
 
 
-class Some:
-    """Some records of an array of amplitudes, as if there were no others.
+class RecordSubset:
+    """Some records of an array of amplitudes, indexed as if there were no others.
 
     Args:
         amplitudes: all, shape (T, N, C).
-        which: of the records are meant, increasing, shape (t,).
-        dtype: that they are stored in.
+        which: indices of these records, increasing, shape (t,).
+        dtype: in which they are stored.
 
     Attributes:
         shape: (t, N, C).
@@ -71,29 +71,29 @@ class Some:
     def __init__(self, amplitudes: Amplitudes, which: Tensor, dtype: str) -> None:
         self.shape, self.dtype = (len(which), amplitudes.shape[1], amplitudes.shape[2]), dtype
         self._amplitudes, self._which = amplitudes, which
-        self._first = len(which) == 0 or int(which[-1]) == len(which) - 1
+        self._is_prefix = len(which) == 0 or int(which[-1]) == len(which) - 1
 
     def __getitem__(self, key: Any) -> Tensor:
         """Returns a part, by records, or records and samples, and so on."""
         records, *rest = key if isinstance(key, tuple) else (key,)
-        if isinstance(records, slice) and self._first and (records.step or 1) > 0:
-            picked: Any = slice(*records.indices(len(self._which)))
+        if isinstance(records, slice) and self._is_prefix and (records.step or 1) > 0:
+            selected: Any = slice(*records.indices(len(self._which)))
         else:
-            picked = self._which[records].numpy() if not isinstance(records, int) else int(self._which[records])
-        whole = tuple([picked, *rest])
-        return self._amplitudes[whole]
+            selected = self._which[records].numpy() if not isinstance(records, int) else int(self._which[records])
+        index = tuple([selected, *rest])
+        return self._amplitudes[index]
 
 
-def find(paths: Sequence[str]) -> list[tuple[str, str]]:
-    """Returns (path, name) of all archives at or below paths, each once, names being what differs between paths.
+def find_runs(paths: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns (path, name) of all archives at or below paths, each once, named by what differs between their paths.
 
     Raises:
         Failure: where there are none.
     """
-    found: list[str] = []
+    archive_paths: list[str] = []
     for path in paths:
         try:
-            archives = find_archives(path)
+            below = find_archives(path)
         except FileNotFoundError:
             raise Failure(f"there is nothing at {path!r}.", Exit.EMPTY) from None
         except ArchiveError as error:
@@ -101,19 +101,19 @@ def find(paths: Sequence[str]) -> list[tuple[str, str]]:
             raise Failure(str(error), Exit.MISSING if missing else Exit.EMPTY) from None
         except OSError as error:
             raise Failure(f"{path!r} cannot be read: {error}", Exit.EMPTY) from None
-        if not archives:
+        if not below:
             raise Failure(
                 f"there is no archive at or below {path!r}; runs are recorded into one with "
                 'InfoGeometryMonitor(archive="auto").',
                 Exit.EMPTY,
             )
-        found += archives
-    found = list(dict.fromkeys(found))
-    return list(zip(found, short_names(found), strict=True))
+        archive_paths += below
+    archive_paths = list(dict.fromkeys(archive_paths))
+    return list(zip(archive_paths, short_names(archive_paths), strict=True))
 
 
 def short_names(paths: Sequence[str]) -> list[str]:
-    """Returns a name a path, made of the parts that differ between them.
+    """Returns one name for each path, made of the parts that differ between the paths.
 
     Example:
         >>> short_names(["runs/a/version_0/infogeo.zarr", "runs/b/version_0/infogeo.zarr"])
@@ -127,30 +127,30 @@ def short_names(paths: Sequence[str]) -> list[str]:
     prefix = 0
     while all(len(own) > prefix + 1 for own in parts) and len({own[prefix] for own in parts}) == 1:
         prefix += 1
-    kept = [own[prefix:] for own in parts]
-    if len({len(own) for own in kept}) == 1:
-        differ = [len(set(column)) > 1 for column in zip(*kept, strict=True)]
-        kept = [[part for part, d in zip(own, differ, strict=True) if d] or own[-1:] for own in kept]
-    names = ["/".join(own).removesuffix(".zarr") or "/".join(own) for own in kept]
-    return names if len(set(names)) == len(names) else ["/".join(own) for own in kept]
+    distinct = [own[prefix:] for own in parts]
+    if len({len(own) for own in distinct}) == 1:
+        differs = [len(set(column)) > 1 for column in zip(*distinct, strict=True)]
+        distinct = [[part for part, d in zip(own, differs, strict=True) if d] or own[-1:] for own in distinct]
+    names = ["/".join(own).removesuffix(".zarr") or "/".join(own) for own in distinct]
+    return names if len(set(names)) == len(names) else ["/".join(own) for own in distinct]
 
 
-def located(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[list[Place], list[str]]:
-    """Returns where the runs are, and sentences on those left out.
+def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[list[RunLocation], list[str]]:
+    """Returns where the runs are, and a note on each one left out.
 
     Args:
         paths: archives and folders of them.
-        probe: to look at; None for "val", or the only one there is.
-        skip: whether runs that are damaged, empty or without the probe are left out; all records are then read once, to
-            know.
+        probe: to compare on; None for "val", or the only one there is.
+        skip: whether runs that are damaged, empty or without the probe are left out; finding damage takes reading all
+            records once.
 
     Raises:
         Failure: where nothing is left, or with ``skip=False`` for the first such run.
     """
-    places, notes = [], []
-    for path, name in find(paths):
+    locations, notes = [], []
+    for path, name in find_runs(paths):
         try:
-            run = _opened(path, name, probe)
+            run = _open_run(path, name, probe)
             if skip:
                 _read_all(run)
         except Failure as failure:
@@ -159,32 +159,32 @@ def located(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[list[P
                 raise Failure(failure.message + hint, failure.code) from None
             notes.append(f"Left out: {failure.message}")
             continue
-        places.append(Place(path, name, run.probe, len(run.steps) + run.left_out))
-    if not places:
+        locations.append(RunLocation(path, name, run.probe, len(run.steps) + run.left_out))
+    if not locations:
         raise Failure("no run is left. " + " ".join(notes), Exit.EMPTY)
-    return places, notes
+    return locations, notes
 
 
-def opened(places: Sequence[Place]) -> list[Run]:
-    """Returns the runs, as far as they had come when they were located.
+def open_runs(locations: Sequence[RunLocation]) -> list[OpenedRun]:
+    """Returns the runs with the records they had when they were located.
 
     Raises:
-        Failure: where one was damaged meanwhile.
+        Failure: where one has been damaged since.
     """
-    return [_opened(place.path, place.name, place.probe, place.records) for place in places]
+    return [_open_run(location.path, location.name, location.probe, location.records) for location in locations]
 
 
-def _opened(path: str, name: str, probe: str | None, records: int | None = None) -> Run:
+def _open_run(path: str, name: str, probe: str | None, records: int | None = None) -> OpenedRun:
     try:
         archive = Archive(path)
         probes = archive.probes
-        chosen = probe or (probes[0] if len(probes) == 1 else "val")
-        if chosen not in probes:
-            there = f"its probes are {', '.join(map(repr, probes))}; choose with --probe" if probes else "it has none"
-            raise Failure(f"run {name!r} has no predictions on a probe {chosen!r}: {there}.", Exit.MIXED)
-        recorded = archive[chosen]
+        probe_name = probe or (probes[0] if len(probes) == 1 else "val")
+        if probe_name not in probes:
+            choice = f"it has {', '.join(map(repr, probes))}; choose with --probe" if probes else "it has none"
+            raise Failure(f"run {name!r} has no predictions on a probe {probe_name!r}: {choice}.", Exit.MIXED)
+        recorded = archive[probe_name]
         steps, amplitudes = recorded.steps[:records], recorded.amplitudes
-        dtype = str(archive.array(f"{chosen}/amplitudes").dtype)
+        dtype = str(archive.array(f"{probe_name}/amplitudes").dtype)
         finite = torch.ones(len(steps), dtype=torch.bool)
         if "length" in recorded.attributes["quantities"]:
             column = recorded.attributes["quantities"].index("length")
@@ -193,22 +193,22 @@ def _opened(path: str, name: str, probe: str | None, records: int | None = None)
     except ArchiveError as error:
         raise Failure(f"run {name!r} is damaged: {error}", Exit.DAMAGED) from None
     if not len(which):
-        reason = "no record with finite logits" if len(steps) else "no record yet"
+        reason = "no record with finite logits" if len(steps) else "no records yet"
         raise Failure(f"run {name!r} ({path}) has {reason}.", Exit.EMPTY)
-    return Run(
+    return OpenedRun(
         name=name,
         steps=steps[which],
-        amplitudes=Some(amplitudes, which, dtype),
+        amplitudes=RecordSubset(amplitudes, which, dtype),
         labels=labels,
         fingerprint=str(recorded.attributes.get("fingerprint", "")),
         metadata=archive.metadata,
         archive=archive,
-        probe=chosen,
+        probe=probe_name,
         left_out=len(steps) - len(which),
     )
 
 
-def _read_all(run: Run) -> None:
+def _read_all(run: OpenedRun) -> None:
     records, samples, classes = run.amplitudes.shape
     count = max(1, 2**26 // max(1, 8 * samples * classes))
     for start in range(0, records, count):
@@ -220,7 +220,7 @@ def _read_all(run: Run) -> None:
             raise Failure(f"run {run.name!r} is damaged: holds NaN or ∞ among its predictions.", Exit.DAMAGED)
     for name in run.archive.names:
         try:
-            other = run.archive[name]
-            len(other.steps), len(other.quantities)
+            trajectory = run.archive[name]
+            len(trajectory.steps), len(trajectory.quantities)
         except ArchiveError as error:
             raise Failure(f"run {run.name!r} is damaged: {error}", Exit.DAMAGED) from None

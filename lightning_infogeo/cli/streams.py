@@ -1,4 +1,4 @@
-"""Where a command prints: to consoles that cannot show every character, and to readers that stop reading."""
+"""Printing to consoles that cannot show every character, and to pipes whose reader has stopped."""
 
 from __future__ import annotations
 
@@ -12,63 +12,63 @@ from typing import Any, TextIO, cast
 
 from lightning_infogeo.loggers import shown
 
-_GONE = (errno.EPIPE, errno.EINVAL)
-"""What a pipe says that nobody reads any more; Windows says the second."""
+_CLOSED_PIPE = (errno.EPIPE, errno.EINVAL)
+"""Errors of a pipe without a reader; Windows gives the second."""
 
 
 @contextmanager
-def forgiving() -> Iterator[None]:
-    """Lets a block print: what a console has no character for is replaced, what nobody reads any more is lost.
+def tolerant_output() -> Iterator[None]:
+    """Lets a block print to any stream: missing characters are replaced, and output without a reader is dropped.
 
-    The block goes on in either case, and so the exit code is that of what it does, not of who watches.
+    The block continues in either case, so that the exit code does not depend on where its output goes.
     """
-    own = sys.stdout, sys.stderr
-    wrapped = [None if stream is None else _Forgiving(stream) for stream in own]
+    original = sys.stdout, sys.stderr
+    wrapped = [None if stream is None else _TolerantStream(stream) for stream in original]
     sys.stdout, sys.stderr = (cast(TextIO, stream) for stream in wrapped)
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = own
+        sys.stdout, sys.stderr = original
         for stream in wrapped:
             if stream is not None:
                 stream.end()
 
 
-class _Forgiving:
-    """A stream that never raises for what it is given or for who has stopped to read it."""
+class _TolerantStream:
+    """A stream that raises neither for characters that it lacks nor for a reader that has stopped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lost = False
+        self._closed = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Writes what can be shown of a text."""
-        with self._excused():
+        """Writes a text, with the characters replaced that the stream lacks."""
+        with self._ignoring_closed_pipe():
             self._stream.write(shown(text, self._stream.encoding or "utf-8"))
         return len(text)
 
     def flush(self) -> None:
-        """Hands on what was written."""
-        with self._excused():
+        """Flushes the stream."""
+        with self._ignoring_closed_pipe():
             self._stream.flush()
 
     def end(self) -> None:
-        """Leaves nothing for the interpreter to complain of when it flushes the stream for the last time."""
+        """Redirects a stream without a reader, so that the interpreter's last flush does not raise."""
         self.flush()
-        if self._lost:
+        if self._closed:
             with contextlib.suppress(OSError):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self._stream.fileno())
-                os.close(nowhere)
+                null_device = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null_device, self._stream.fileno())
+                os.close(null_device)
 
     @contextmanager
-    def _excused(self) -> Iterator[None]:
+    def _ignoring_closed_pipe(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in _CLOSED_PIPE:
                 raise
-            self._lost = True
+            self._closed = True

@@ -1,4 +1,4 @@
-"""The tables of a comparison: in the terminal, and with units in their titles."""
+"""The tables of a comparison for the terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from lightning_infogeo.quantities import column_title
 
 Row = Mapping[str, Any]
 
-_SHOWN = 60
-"""Runs that are listed in the terminal; the file has all."""
+_MOST_RUNS = 60
+"""The most runs that are listed in the terminal; runs.csv has all."""
 
 
 def number(value: Any) -> str:
-    """Returns a value as it stands in a table.
+    """Returns a value as text for a table.
 
     Example:
         >>> number(0.123456), number(12), number(1234567.0), number(float("nan"))
@@ -31,7 +31,7 @@ def number(value: Any) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Returns text without characters that would steer a terminal.
+    r"""Returns text without control characters, which would change how a terminal works.
 
     Example:
         >>> plain("a\x1b[31mb")
@@ -41,7 +41,7 @@ def plain(text: str) -> str:
 
 
 def summary_table(comparison: Comparison) -> Table:
-    """Returns the table of the whole."""
+    """Returns the table of quantities of all runs together."""
     table = Table(title="What the runs have in common", caption="distances: d_B at equal progress, mean over samples")
     table.add_column("quantity")
     table.add_column("value", justify="right")
@@ -52,18 +52,14 @@ def summary_table(comparison: Comparison) -> Table:
 
 
 def run_table(comparison: Comparison) -> Table:
-    """Returns the table of runs, the first of them where there are many."""
+    """Returns the table of runs; only the first of them where there are many."""
     rows: Sequence[Row] = comparison.run_table()
-    caption = "–: never reached" if any(math.isnan(v) for row in rows for v in row.values() if _number(v)) else None
-    if len(rows) > _SHOWN:
-        caption = f"the first {_SHOWN} of {len(rows)} runs; --out writes all to runs.csv"
+    caption = "–: never reached" if any(value != value for row in rows for value in row.values()) else None
+    if len(rows) > _MOST_RUNS:
+        caption = f"the first {_MOST_RUNS} of {len(rows)} runs; --out writes all to runs.csv"
     table = Table(title="Runs", caption=caption)
     for column in rows[0]:
         table.add_column(Text(column_title(column)), justify="left" if column == "run" else "right", overflow="fold")
-    for row in rows[:_SHOWN]:
+    for row in rows[:_MOST_RUNS]:
         table.add_row(*(Text(number(value)) for value in row.values()))
     return table
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, float)

@@ -1,4 +1,4 @@
-"""Many trajectories together: one embedding, their distances at equal progress, and what groups them.
+"""Comparing many runs: one embedding, distances between trajectories at equal progress, and what groups them.
 
 Source: Mao et al., arXiv 2305.01604.
 """
@@ -15,6 +15,6 @@ from lightning_infogeo.comparison.nulls import shuffled_within_classes as shuffl
 from lightning_infogeo.comparison.reindexed import Tube as Tube
 from lightning_infogeo.comparison.reindexed import trajectory_distance as trajectory_distance
 from lightning_infogeo.comparison.result import Comparison as Comparison
-from lightning_infogeo.comparison.run import Recorded as Recorded
+from lightning_infogeo.comparison.run import RecordedRun as RecordedRun
 from lightning_infogeo.comparison.run import Recording as Recording
 from lightning_infogeo.comparison.speed import steps_to_reach as steps_to_reach

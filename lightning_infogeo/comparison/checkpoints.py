@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_infogeo.comparison.jobs import Work, total
-from lightning_infogeo.comparison.run import Recorded
+from lightning_infogeo.comparison.jobs import Work, sum_over_ranks
+from lightning_infogeo.comparison.run import RecordedRun
 
 BLOCK = 256
-"""Records of a block at most: tiles of 256 × 256 read each record often enough apart, and are dealt evenly."""
+"""The most records in a block: with tiles of 256 × 256 records are seldom read twice, and ranks get equal shares."""
 
 _SMALL = 16
-"""Records of a block at least; where these are too large, samples are taken in parts."""
+"""The fewest records in a block; where these take too much memory, samples are read in parts."""
 
 
 class Checkpoints:
-    """All records of some runs, one run after the other; the ones of a run in the order of time.
+    """All records of some runs, one run after the other, each in the order of time.
 
     Attributes:
         runs: the runs.
@@ -30,7 +30,7 @@ class Checkpoints:
         classes: C.
     """
 
-    def __init__(self, runs: Sequence[Recorded]) -> None:
+    def __init__(self, runs: Sequence[RecordedRun]) -> None:
         self.runs = tuple(runs)
         self.starts = torch.tensor([0, *(len(run.steps) for run in runs)]).cumsum(0)
         self.samples, self.classes = runs[0].amplitudes.shape[1:]
@@ -40,36 +40,36 @@ class Checkpoints:
 
     @property
     def member(self) -> Tensor:
-        """Which run a record is of, shape (M,)."""
+        """The index of the run of each record, shape (M,)."""
         return torch.arange(len(self.runs)).repeat_interleave(self.starts.diff())
 
     @property
     def steps(self) -> Tensor:
-        """Of the records, shape (M,)."""
+        """Optimizer steps of the records, shape (M,)."""
         return torch.cat([run.steps.cpu() for run in self.runs])
 
     def read(self, which: Tensor, samples: slice = slice(None)) -> Tensor:
         """Returns records by index, shape (m,), as amplitudes (m, n, C)."""
         member = torch.searchsorted(self.starts, which, right=True) - 1
-        parts, places = [], []
+        parts, order = [], []
         for k in torch.unique(member).tolist():
-            at = (member == k).nonzero().flatten()
-            parts.append(read(self.runs[k], which[at] - self.starts[k], samples))
-            places.append(at)
+            positions = (member == k).nonzero().flatten()
+            parts.append(read(self.runs[k], which[positions] - self.starts[k], samples))
+            order.append(positions)
         if len(parts) == 1:
             return parts[0]
-        return torch.cat(parts)[torch.cat(places).argsort()]
+        return torch.cat(parts)[torch.cat(order).argsort()]
 
 
-def read(run: Recorded, records: Tensor, samples: slice = slice(None)) -> Tensor:
+def read(run: RecordedRun, records: Tensor, samples: slice = slice(None)) -> Tensor:
     """Returns records of a run, shape (m,), as amplitudes (m, n, C), float32, or float64 where they are stored so.
 
     Raises:
         ValueError: where a record holds NaN or ∞.
     """
-    order, back = torch.unique(records, return_inverse=True)
+    order, inverse = torch.unique(records, return_inverse=True)
     first, last = int(order[0]), int(order[-1])
-    # A slice of neighbours is one read for any kind of array; a list of places may be one for each.
+    # A slice is one read for any kind of array; a list of indices may be one read for each.
     which: Any = slice(first, last + 1) if last - first + 1 == len(order) else order.numpy()
     block = run.amplitudes[which] if samples == slice(None) else run.amplitudes[which, samples]
     if not isinstance(block, Tensor):
@@ -79,23 +79,23 @@ def read(run: Recorded, records: Tensor, samples: slice = slice(None)) -> Tensor
     if not finite.all():
         step = int(run.steps[int(order[int((~finite).nonzero()[0])])])
         raise ValueError(f"Run {run.name!r} holds NaN or ∞ at step {step}; leave that record out.")
-    return block if torch.equal(records, order) else block[back]
+    return block if torch.equal(records, order) else block[inverse]
 
 
-class Cut(NamedTuple):
-    """How much is read at a time: records in a block, and samples in a part.
+class BlockSize(NamedTuple):
+    """How much is read at a time.
 
     Attributes:
-        records: of a block.
-        samples: of a part; N but where a few whole records would exceed the memory.
+        records: in a block.
+        samples: in a part of the samples; N unless a few whole records would exceed the memory.
     """
 
     records: int
     samples: int
 
     @classmethod
-    def of(cls, points: Checkpoints, memory: int) -> Cut:
-        """Returns the cut for which two blocks, and a copy of each while it is read, take ¾ of ``memory``."""
+    def of(cls, points: Checkpoints, memory: int) -> BlockSize:
+        """Returns the size at which two blocks, and a copy of each while it is read, take ¾ of ``memory``."""
         room, row = memory * 3 // 16, 8 * points.classes
         records = max(min(room // (row * points.samples), BLOCK), _SMALL)
         return cls(records, max(1, min(points.samples, room // (row * records))))
@@ -106,16 +106,16 @@ class Cut(NamedTuple):
 
 
 def digest(points: Checkpoints, work: Work) -> str:
-    """Returns a fingerprint of everything the runs hold that distances depend on; reads all of it once."""
+    """Returns a fingerprint of everything in the runs that distances depend on; reads all of it once."""
 
     def compute(k: int) -> Tensor:
         run, content = points.runs[k], hashlib.blake2b(digest_size=32)
         content.update(repr((tuple(run.amplitudes.shape), run.steps.tolist())).encode())
-        for block in torch.split(torch.arange(len(run.steps)), Cut.of(points, work.memory).records):
+        for block in torch.split(torch.arange(len(run.steps)), BlockSize.of(points, work.memory).records):
             content.update(read(run, block).numpy().tobytes())
         return torch.frombuffer(bytearray(content.digest()), dtype=torch.uint8).to(torch.int64)
 
-    found = torch.zeros(len(points.runs), 32, dtype=torch.int64)
+    digests = torch.zeros(len(points.runs), 32, dtype=torch.int64)
     for k, result in work._replace(folder=None).results("reading", len(points.runs), compute):
-        found[k] = result
-    return hashlib.blake2b(total(found).numpy().tobytes(), digest_size=16).hexdigest()
+        digests[k] = result
+    return hashlib.blake2b(sum_over_ranks(digests).numpy().tobytes(), digest_size=16).hexdigest()

@@ -10,22 +10,22 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.comparison.checkpoints import Checkpoints, digest
-from lightning_infogeo.comparison.compatibility import agreed, distinct
+from lightning_infogeo.comparison.compatibility import agreed_labels, unique_names
 from lightning_infogeo.comparison.course import Course, courses
 from lightning_infogeo.comparison.dendrogram import dendrogram
 from lightning_infogeo.comparison.grouping import factors, grouping
 from lightning_infogeo.comparison.jobs import Watch, Work
-from lightning_infogeo.comparison.joint import checked_landmarks, embedded
+from lightning_infogeo.comparison.joint import check_landmarks, embed
 from lightning_infogeo.comparison.nulls import shuffle_null
-from lightning_infogeo.comparison.reindexed import Reindexed, at_equal_progress
+from lightning_infogeo.comparison.reindexed import ReindexedRun, at_equal_progress
 from lightning_infogeo.comparison.result import Comparison
-from lightning_infogeo.comparison.run import Recorded
+from lightning_infogeo.comparison.run import RecordedRun
 from lightning_infogeo.comparison.speed import steps_to_reach
 from lightning_infogeo.geodesics import Objective
 
 
 def compare(
-    trajectories: Sequence[Recorded],
+    trajectories: Sequence[RecordedRun],
     landmarks: int | None = None,
     same_probe: bool = False,
     *,
@@ -41,50 +41,49 @@ def compare(
     device: str | torch.device = "cpu",
     watch: Watch | None = None,
 ) -> Comparison:
-    """Returns what runs recorded on one probe have in common, and in what they differ (after arXiv 2305.01604).
+    """Returns what runs recorded on one probe have in common, and how they differ (after arXiv 2305.01604).
 
-    Nothing holds all amplitudes at once: runs are read block by block. Where ``torch.distributed`` is initialised, as
-    under Lightning Fabric or torchrun, the work is shared by all ranks; each gets the whole result, which does not
-    depend on their number but for rounding (1e-12).
+    Runs are read block by block, never all amplitudes at once. Where ``torch.distributed`` is initialised, as under
+    Lightning Fabric or torchrun, the ranks share the work; each gets the whole result, which depends on their number
+    only by rounding (1e-12).
 
     Args:
         trajectories: runs with labels on one probe.
         landmarks: of the embedding, as of ``joint_embedding``: None for all distances up to 5,000 checkpoints and 500
             landmarks beyond; 0 for all distances always.
-        same_probe: takes runs of differing fingerprints to have seen the same samples, where N, C and labels agree.
+        same_probe: assumes that runs with different fingerprints saw the same samples, where N, C and labels agree.
         group_by: key or keys of the metadata, dotted where nested; None for every key whose values differ between runs
             while some runs share one. Given keys also have their groups' tubes computed.
         n_components: number of axes of the embedding.
         objective: of progress, "arc" or "bhattacharyya"; never compare across these.
-        progress_values: for which the steps to reach them are found, each in (0, 1].
+        progress_values: values in (0, 1] for which the steps to reach them are found.
         n: values of progress at which trajectories are compared.
         draws: shuffles behind the null.
         seed: of shuffles and landmarks.
         memory: bytes of working memory to use at most in each process, beside results.
-        folder: where finished pieces are kept, so that a run cut short goes on where it stopped; shared by all ranks.
-            All records are then read once more, for a fingerprint, so that pieces of other data are never taken.
+        folder: where finished parts are kept, so that an interrupted comparison can continue; shared by all ranks. All
+            records are then read once more, for a fingerprint, so that parts of other data are never used.
         device: on which distances are computed.
         watch: called as (stage, done, total) in the first process, for progress bars.
 
     Raises:
-        ValueError: naming the runs, where they do not belong on one map (other probes, shapes or labels), one is empty,
-            or holds NaN; where there are no labels, without which there is no progress: ``joint_embedding`` does
-            without them.
+        ValueError: where probes, shapes or labels of the runs differ, or one is empty or holds NaN, naming the runs;
+            and where there are no labels, without which there is no progress (``joint_embedding`` needs none).
         ModuleNotFoundError: where SciPy is not installed.
     """
-    values = _checked(landmarks, n, draws, n_components, progress_values)
-    labels = agreed(trajectories, same_probe, "compare")
+    values = _checked_values(landmarks, n, draws, n_components, progress_values)
+    labels = agreed_labels(trajectories, same_probe, "compare")
     if labels is None:
         raise ValueError(
-            "`compare(...)`: progress needs labels, and the runs have none. `joint_embedding(...)` works without."
+            "`compare(...)`: progress needs labels, and the runs have none. `joint_embedding(...)` works without them."
         )
-    dendrogram(torch.zeros(1, 1))  # a missing SciPy is said before hours of work
+    dendrogram(torch.zeros(1, 1))  # raises where SciPy is missing, before hours of work
     metadata = [run.metadata for run in trajectories]
     keys = factors(metadata) if group_by is None else [group_by] if isinstance(group_by, str) else list(group_by)
-    whole = torch.zeros(len(trajectories), len(trajectories), dtype=torch.float64)
+    no_distances = torch.zeros(len(trajectories), len(trajectories), dtype=torch.float64)
     members = {"all": list(range(len(trajectories)))}
     for key in keys:
-        groups = grouping(whole, key, metadata)  # an unknown key too
+        groups = grouping(no_distances, key, metadata)  # raises for an unknown key, before hours of work
         if group_by is not None:
             for g, value in enumerate(groups.values):
                 members[f"{key}={value}"] = (groups.member == g).nonzero().flatten().tolist()
@@ -92,32 +91,34 @@ def compare(
     work = Work(memory, None if folder is None else Path(folder), torch.device(device), watch)
     points = Checkpoints(trajectories)
     content = digest(points, work) if work.folder is not None else ""
-    followed = courses(points, labels, objective, work, content)
-    runs = [Reindexed(run, course.progress, n) for run, course in zip(points.runs, followed, strict=True)]
+    all_courses = courses(points, labels, objective, work, content)
+    runs = [ReindexedRun(run, course.progress, n) for run, course in zip(points.runs, all_courses, strict=True)]
     name = f"{content} {objective}"
     null, lengths = shuffle_null(runs, labels, n, draws, seed, work, name)
     distances, tubes = at_equal_progress(runs, n, members, work, name)
-    embedding = embedded(trajectories, labels, landmarks, n_components, seed, work, content)
+    embedding = embed(trajectories, labels, landmarks, n_components, seed, work, content)
     return Comparison(
-        names=distinct([run.name for run in trajectories]),
+        names=unique_names([run.name for run in trajectories]),
         embedding=embedding,
         distances=distances,
         tree=dendrogram(distances),
         null=null,
-        courses=tuple(followed),
+        courses=tuple(all_courses),
         reindexed_lengths=lengths,
         geodesic_length=2 * math.acos(points.classes**-0.5),
         progress_values=values,
-        speed=torch.stack([steps_to_reach(one.steps, one.progress, values) for one in followed]),
+        speed=torch.stack([steps_to_reach(course.steps, course.progress, values) for course in all_courses]),
         tubes=tubes,
         groups={key: grouping(distances, key, metadata) for key in keys},
         metadata=tuple(metadata),
-        notes=_notes(trajectories, followed),
+        notes=_notes(trajectories, all_courses),
     )
 
 
-def _checked(landmarks: int | None, n: int, draws: int, n_components: int, progress_values: Sequence[float]) -> Tensor:
-    checked_landmarks(landmarks, "compare")
+def _checked_values(
+    landmarks: int | None, n: int, draws: int, n_components: int, progress_values: Sequence[float]
+) -> Tensor:
+    check_landmarks(landmarks, "compare")
     if n < 1 or draws < 0 or n_components < 1:
         raise ValueError(
             f"`compare(n={n!r}, draws={draws!r}, n_components={n_components!r})`: n and n_components must be positive, "
@@ -128,8 +129,8 @@ def _checked(landmarks: int | None, n: int, draws: int, n_components: int, progr
     return torch.tensor(tuple(progress_values), dtype=torch.float64)
 
 
-def _notes(runs: Sequence[Recorded], followed: Sequence[Course]) -> tuple[str, ...]:
-    """What the reader of the numbers should know."""
+def _notes(runs: Sequence[RecordedRun], all_courses: Sequence[Course]) -> tuple[str, ...]:
+    """Returns notes for the reader on what limits the numbers."""
     notes = []
     half = [run.name for run in runs if str(run.amplitudes[:1].dtype).endswith("float16")]
     if half:
@@ -139,15 +140,15 @@ def _notes(runs: Sequence[Recorded], followed: Sequence[Course]) -> tuple[str, .
         )
     first = runs[0].steps.tolist()
     if any(run.steps.tolist() != first for run in runs):
-        notes.append("Runs were recorded at different steps: lengths over records do not compare, re-indexed ones do.")
-    short = sum(float(course.progress.max()) < _SHORT for course in followed)
+        notes.append("Runs were recorded at different steps: compare re-indexed lengths, not lengths over records.")
+    short = sum(float(course.progress.max()) < _SHORT for course in all_courses)
     if short:
         notes.append(
-            f"{short} of {len(runs)} runs never reach progress {_SHORT:g}: their last record stands for them from "
-            "there on, which makes their distances larger."
+            f"{short} of {len(runs)} runs never reach progress {_SHORT:g}: beyond their largest progress their last "
+            "record is used, which makes their distances larger."
         )
     return tuple(notes)
 
 
 _SHORT = 0.8
-"""Of progress: a run that ends before it is compared by its last record over a fifth of the grid and more."""
+"""Progress below which a run is noted: its last record is then compared over a fifth of the grid or more."""

@@ -1,4 +1,4 @@
-"""Whether runs belong on one map: the same samples, the same classes, the same labels."""
+"""Checks that runs can be compared: the same samples, the same classes, the same labels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.comparison.checkpoints import read
-from lightning_infogeo.comparison.run import Recorded
+from lightning_infogeo.comparison.run import RecordedRun
 
 
-def agreed(runs: Sequence[Recorded], same_probe: bool, function: str) -> Tensor | None:
+def agreed_labels(runs: Sequence[RecordedRun], same_probe: bool, function: str) -> Tensor | None:
     """Returns the labels that all runs share, shape (N,), int64; None where none has any.
 
     Args:
@@ -27,39 +27,39 @@ def agreed(runs: Sequence[Recorded], same_probe: bool, function: str) -> Tensor 
     if not runs:
         raise ValueError(f"`{function}(trajectories=[])`: needs at least one run.")
     for run in runs:
-        _well_formed(run, function)
+        _check_run(run, function)
 
-    _same(runs, [tuple(run.amplitudes.shape[1:]) for run in runs], function, "samples and classes (N, C)", "")
+    _check_same(runs, [tuple(run.amplitudes.shape[1:]) for run in runs], function, "samples and classes (N, C)", "")
     if not same_probe:
         remedy = (
             " Distances exist only on the same samples. Where the inputs differ but the samples are the same, in the "
             "same order (augmentation, another layout), pass same_probe=True."
         )
-        _same(runs, [run.fingerprint for run in runs], function, "probe fingerprint", remedy)
+        _check_same(runs, [run.fingerprint for run in runs], function, "probe fingerprint", remedy)
     samples, classes = runs[0].amplitudes.shape[1:]
-    found = runs[0].labels
-    same = [
-        run.labels is found
-        if found is None or run.labels is None
-        else torch.equal(run.labels.cpu().long(), found.cpu().long())
+    labels = runs[0].labels
+    equal = [
+        run.labels is labels
+        if labels is None or run.labels is None
+        else torch.equal(run.labels.cpu().long(), labels.cpu().long())
         for run in runs
     ]
-    _same(runs, [True, *same[1:]], function, "labels", "")
-    if found is None:
+    _check_same(runs, [True, *equal[1:]], function, "labels", "")
+    if labels is None:
         return None
-    found = found.cpu().long()
-    if found.shape != (samples,) or not ((found >= 0) & (found < classes)).all():
+    labels = labels.cpu().long()
+    if labels.shape != (samples,) or not ((labels >= 0) & (labels < classes)).all():
         raise ValueError(
             f"`{function}(...)`: labels of run {runs[0].name!r} must have shape ({samples},) and lie in "
-            f"[0, {classes}), got shape {tuple(found.shape)}, values {int(found.min())} to {int(found.max())}."
-            if len(found)
+            f"[0, {classes}), got shape {tuple(labels.shape)}, values {int(labels.min())} to {int(labels.max())}."
+            if len(labels)
             else f"`{function}(...)`: run {runs[0].name!r} has labels of no sample."
         )
-    return found
+    return labels
 
 
-def distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names, a number added to those that occurred before."""
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names, with a number added to each repeated one."""
     seen: Counter[str] = Counter()
     result = []
     for name in names:
@@ -68,7 +68,7 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _well_formed(run: Recorded, function: str) -> None:
+def _check_run(run: RecordedRun, function: str) -> None:
     shape = tuple(run.amplitudes.shape)
     where = f"`{function}(...)`: run {run.name!r}"
     if len(shape) != 3 or 0 in shape[1:]:
@@ -84,21 +84,23 @@ def _well_formed(run: Recorded, function: str) -> None:
             f"{tuple(run.steps.shape)}."
         )
     first = read(run, torch.tensor([0]))
-    # Half precision leaves squared norms within 1 %; probabilities and logits are far off.
+    # Half precision leaves squared norms within 1 %; those of probabilities and logits are far from 1.
     if ((first.square().sum(-1) - 1).abs() > 0.05).any() or (first < -0.05).any():
         raise ValueError(
             f"{where} must hold amplitudes, unit vectors √p: pass amplitudes(logits), or √ of probabilities."
         )
 
 
-def _same(runs: Sequence[Recorded], found: Sequence[object], function: str, what: str, remedy: str) -> None:
-    first = found[0]
-    odd = [run.name for run, one in zip(runs, found, strict=True) if one != first]
-    if not odd:
+def _check_same(runs: Sequence[RecordedRun], values: Sequence[object], function: str, what: str, remedy: str) -> None:
+    first = values[0]
+    differing = [run.name for run, value in zip(runs, values, strict=True) if value != first]
+    if not differing:
         return
-    same = [run.name for run, one in zip(runs, found, strict=True) if one == first]
-    detail = "" if what == "labels" else f": {first!r} and {next(one for one in found if one != first)!r}"
-    raise ValueError(f"`{function}(...)`: runs {_listed(same)} and {_listed(odd)} differ in {what}{detail}.{remedy}")
+    agreeing = [run.name for run, value in zip(runs, values, strict=True) if value == first]
+    detail = "" if what == "labels" else f": {first!r} and {next(value for value in values if value != first)!r}"
+    raise ValueError(
+        f"`{function}(...)`: runs {_listed(agreeing)} and {_listed(differing)} differ in {what}{detail}.{remedy}"
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

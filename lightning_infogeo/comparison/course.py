@@ -1,4 +1,4 @@
-"""The course of one run: how far it is at every record, and how long its path."""
+"""The course of a run: its progress and the length of its path at every record."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.comparison.checkpoints import Checkpoints, Cut, read
-from lightning_infogeo.comparison.jobs import Work, named, total
-from lightning_infogeo.comparison.run import Recorded
+from lightning_infogeo.comparison.checkpoints import BlockSize, Checkpoints, read
+from lightning_infogeo.comparison.jobs import Work, fingerprint_of, sum_over_ranks
+from lightning_infogeo.comparison.run import RecordedRun
 from lightning_infogeo.distances import bhattacharyya, fisher_rao
 from lightning_infogeo.geodesics import Objective, ignorance, progress, truth
 
 
 class Course(NamedTuple):
-    """What is known of a run at each of its records.
+    """The quantities of a run at each of its records.
 
     Attributes:
         steps: shape (T,).
-        progress: the t at which the geodesic from ignorance to truth comes nearest, shape (T,), range [0, 1].
+        progress: the t of the nearest point on the geodesic from ignorance to truth, shape (T,), range [0, 1].
         fisher_rao: information length, the sum of d_FR over consecutive records so far, shape (T,), rad.
-        riemann: the sum of 2 √d_B, the Riemann length of arXiv 2210.17011, which is the former ÷ √2 for short steps.
+        riemann: Riemann length of arXiv 2210.17011, the sum of 2 √d_B; it is ``fisher_rao`` ÷ √2 for short steps.
         displacement: d_FR from the first record, shape (T,), rad.
-        distance_to_truth: d_B to the labels, ½ cross-entropy but for clipping, shape (T,), nats per sample.
+        distance_to_truth: d_B to the labels, ½ cross-entropy unless clipped, shape (T,), nats per sample.
     """
 
     steps: Tensor
@@ -41,31 +41,31 @@ class Course(NamedTuple):
 
 
 def courses(points: Checkpoints, labels: Tensor, objective: Objective, work: Work, content: str) -> list[Course]:
-    """Returns the course of every run; runs are dealt to the ranks, and each is read once, block by block."""
-    found = torch.zeros(5, len(points), dtype=torch.float64)
-    name = named(content, labels.tolist(), objective)
+    """Returns the course of every run; runs are distributed over the ranks, and each is read once, block by block."""
+    table = torch.zeros(5, len(points), dtype=torch.float64)
+    fingerprint = fingerprint_of(content, labels.tolist(), objective)
     starts = points.starts.tolist()
 
     def compute(k: int) -> Tensor:
-        return _followed(points.runs[k], labels, objective, Cut.of(points, work.memory), work)
+        return _quantities_of(points.runs[k], labels, objective, BlockSize.of(points, work.memory), work)
 
-    for k, result in work.results("courses", len(points.runs), compute, name):
-        found[:, starts[k] : starts[k + 1]] = result
-    found = total(found)
+    for k, result in work.results("courses", len(points.runs), compute, fingerprint):
+        table[:, starts[k] : starts[k + 1]] = result
+    table = sum_over_ranks(table)
     return [
         Course(run.steps.cpu(), values[0], values[1].cumsum(0), values[2].cumsum(0), values[3], values[4])
-        for run, values in zip(points.runs, torch.split(found, points.starts.diff().tolist(), dim=1), strict=True)
+        for run, values in zip(points.runs, torch.split(table, points.starts.diff().tolist(), dim=1), strict=True)
     ]
 
 
-def _followed(run: Recorded, labels: Tensor, objective: Objective, cut: Cut, work: Work) -> Tensor:
+def _quantities_of(run: RecordedRun, labels: Tensor, objective: Objective, block_size: BlockSize, work: Work) -> Tensor:
     """Returns progress, the two lengths of each hop, displacement, and distance to truth, shape (5, T), float64."""
     first = read(run, torch.tensor([0])).to(work.device)
     start, end = ignorance(first[0]), truth(labels.to(work.device), first[0])
     # Progress compares a record with 32 points of the geodesic at a time.
     size = first[0].numel() * first.element_size() * 6 + 32 * 6 * first.shape[1] * first.element_size()
     rows, previous = [], first
-    count = max(1, min(cut.records, work.memory // size))
+    count = max(1, min(block_size.records, work.memory // size))
     for which in torch.split(torch.arange(len(run.steps)), count):
         block = read(run, which).to(work.device)
         before = torch.cat([previous, block[:-1]])

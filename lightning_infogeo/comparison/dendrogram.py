@@ -1,4 +1,4 @@
-"""The tree of configurations: complete linkage of the distances between trajectories."""
+"""The dendrogram of the runs: complete linkage of the distances between trajectories."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def dendrogram(distances: Tensor) -> np.ndarray:
 
 
 def leaf_order(tree: np.ndarray) -> list[int]:
-    """Returns the runs in the order in which the tree's leaves stand side by side."""
+    """Returns the runs in the order of the tree's leaves."""
     if not len(tree):
         return [0]
     from scipy.cluster.hierarchy import leaves_list

@@ -1,4 +1,4 @@
-"""Runs grouped by what they were trained with, and what their distances say of each such factor."""
+"""Runs grouped by what they were trained with, and how distances depend on each such factor."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Grouping(NamedTuple):
 
     Attributes:
         key: of the metadata, dotted where nested.
-        values: that it takes, G of them, as text.
-        member: which of these each run has, shape (R,).
+        values: the G values of the key, as text.
+        member: index among these of each run's value, shape (R,).
         within: mean distance between runs of the same value.
         between: mean distance between runs of different values.
-        alone: mean distance between runs that differ in this factor and in no other that is told apart from it: the
-            effect of this factor. Factors that are constant in every group go with this one and are not counted.
+        alone: mean distance between runs that differ in this factor and in no other: the effect of this factor. Other
+            factors that are constant in every group cannot be separated from it and do not count.
         pairs: number of pairs behind each of these three.
         table: mean distance between runs of either value, shape (G, G).
     """
@@ -49,27 +49,29 @@ def grouping(distances: Tensor, key: str, metadata: Sequence[Mapping[str, Any]])
     Raises:
         ValueError: where no run has the key.
     """
-    labels = [_value(one, key) for one in metadata]
+    labels = [_value(metadata_of_run, key) for metadata_of_run in metadata]
     if all(label is None for label in labels):
-        known = ", ".join(sorted({name for one in metadata for name in flat(one)})) or "none"
+        known = ", ".join(sorted({name for metadata_of_run in metadata for name in flat(metadata_of_run)})) or "none"
         raise ValueError(f"`group_by={key!r}`: no run has this key in its metadata; there are: {known}.")
     texts = ["—" if label is None else label for label in labels]
     values, member = _numbered(texts)
     same = member[:, None] == member
-    pair = torch.ones_like(same).triu(1)
+    pairs_above = torch.ones_like(same).triu(1)
     others = torch.ones_like(same)
     for name in factors(metadata):
-        column = _numbered([_value(one, name) or "—" for one in metadata])[1]
+        column = _numbered([_value(metadata_of_run, name) or "—" for metadata_of_run in metadata])[1]
         fixed = all(len(torch.unique(column[member == g])) == 1 for g in range(len(values)))
         if not fixed:
             others &= column[:, None] == column
     groups = torch.nn.functional.one_hot(member, len(values)).to(distances.dtype)
-    counts = groups.mT @ (pair | pair.mT).to(distances.dtype) @ groups
+    counts = groups.mT @ (pairs_above | pairs_above.mT).to(distances.dtype) @ groups
     table = groups.mT @ distances @ groups / counts  # NaN, 0/0, for a group of one with itself
-    chosen = [pair & same, pair & ~same, pair & ~same & others]
-    within, between, alone = (_mean(distances, one) for one in chosen)
-    pairs = tuple(int(one.sum()) for one in chosen)
-    return Grouping(key, values, member, within, between, alone, (pairs[0], pairs[1], pairs[2]), table)
+    kinds_of_pairs = [pairs_above & same, pairs_above & ~same, pairs_above & ~same & others]
+    within, between, alone = (_mean(distances, metadata_of_run) for metadata_of_run in kinds_of_pairs)
+    counts_of_pairs = tuple(int(metadata_of_run.sum()) for metadata_of_run in kinds_of_pairs)
+    return Grouping(
+        key, values, member, within, between, alone, (counts_of_pairs[0], counts_of_pairs[1], counts_of_pairs[2]), table
+    )
 
 
 def factors(metadata: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -79,8 +81,8 @@ def factors(metadata: Sequence[Mapping[str, Any]]) -> list[str]:
         >>> factors([{"lr": 0.1, "id": 1, "n": 5}, {"lr": 0.1, "id": 2, "n": 5}, {"lr": 0.2, "id": 3, "n": 5}])
         ['lr']
     """
-    names = sorted({name for one in metadata for name in flat(one)})
-    counts = {name: len({_value(one, name) for one in metadata}) for name in names}
+    names = sorted({name for run in metadata for name in flat(run)})
+    counts = {name: len({_value(run, name) for run in metadata}) for name in names}
     return [name for name in names if 1 < counts[name] < len(metadata)]
 
 
@@ -91,17 +93,17 @@ def flat(metadata: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         >>> flat({"optimizer": {"lr": 0.1, "name": "sgd"}, "seed": 3})
         {'optimizer.lr': 0.1, 'optimizer.name': 'sgd', 'seed': 3}
     """
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for name, value in metadata.items():
         if isinstance(value, Mapping) and value:
-            found.update(flat(value, f"{prefix}{name}."))
+            flattened.update(flat(value, f"{prefix}{name}."))
         else:
-            found[f"{prefix}{name}"] = value
-    return found
+            flattened[f"{prefix}{name}"] = value
+    return flattened
 
 
 def _value(metadata: Mapping[str, Any], key: str) -> str | None:
-    """Returns a value as text; None where there is none. A key of something nested gives all of it."""
+    """Returns a value as text; None where there is none. For the key of a nested mapping that is the whole mapping."""
     leaves = flat(metadata)
     if key in leaves:
         value = leaves[key]

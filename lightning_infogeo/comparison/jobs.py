@@ -1,4 +1,4 @@
-"""Long computations cut into jobs: dealt to processes, kept in a folder, reported as they finish."""
+"""Long computations as jobs: distributed over processes, stored in a folder, reported as they finish."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import torch.distributed as dist
 from torch import Tensor
 
 Watch = Callable[[str, int, int], None]
-"""Called as (stage, jobs done, jobs in all) in the first process; jobs are those of that process."""
+"""Called as (stage, jobs done, all jobs) in the first process; it counts the jobs of that process."""
 
 
 class Work(NamedTuple):
     """How the jobs of a comparison are done.
 
-    Where ``torch.distributed`` is initialised, as under ``fabric run`` and ``torchrun``, jobs are dealt round-robin to
-    the ranks. What a job is does not depend on their number, so neither does the result.
+    Where ``torch.distributed`` is initialised, as under ``fabric run`` and ``torchrun``, ranks get jobs round-robin. A
+    job does not depend on the number of ranks, so neither does the result.
 
     Attributes:
         memory: bytes of working memory to use at most in each process, beside results (but at least those of a few
             records).
-        folder: where finished jobs are kept, shared by all processes; None to keep none.
+        folder: where results of finished jobs are stored, shared by all processes; None to store none.
         device: on which distances and progress are computed.
         watch: for progress bars.
     """
@@ -39,49 +39,49 @@ class Work(NamedTuple):
     def results(
         self, stage: str, count: int, compute: Callable[[int], Tensor], fingerprint: str = ""
     ) -> Iterator[tuple[int, Tensor]]:
-        """Yields (job, result) for those of ``count`` jobs that are this process's; a kept result is not made anew."""
-        rank, ranks = place()
-        shelf = None
+        """Yields (job, result) for this process's share of ``count`` jobs; a stored result is not computed again."""
+        rank, ranks = rank_and_count()
+        store = None
         missing = torch.ones(count, dtype=torch.bool)
         if self.folder is not None:
-            shelf = Shelf(self.folder / f"{stage}-{fingerprint[:16]}", fingerprint)
-            # The ranks may see a shared folder in different states: what the first of them saw counts.
-            missing = of_first(~shelf.kept(count)).bool()
+            store = ResultStore(self.folder / f"{stage}-{fingerprint[:16]}", fingerprint)
+            # The ranks may see a shared folder in different states: all use what the first of them saw.
+            missing = broadcast_from_first(~store.stored(count)).bool()
         order = torch.cat([missing.nonzero().flatten(), (~missing).nonzero().flatten()])
         own = order[rank::ranks].tolist()
         for done, job in enumerate(own, 1):
-            result = shelf.load(job) if shelf is not None else None
+            result = store.load(job) if store is not None else None
             if result is None:
                 result = compute(job)
-                if shelf is not None:
-                    shelf.save(job, result)
+                if store is not None:
+                    store.save(job, result)
             yield job, result
             if self.watch is not None and rank == 0:
                 self.watch(stage, done, len(own))
 
 
-class Shelf:
+class ResultStore:
     """Finished results in a folder, one ``.npy`` file a job, named by the job and a checksum of its content.
 
-    A file is written under another name and renamed when it is whole. One that is cut off, altered, or of other data
-    does not fit its checksum, which includes the fingerprint, and counts as missing.
+    A file is written under another name and renamed when it is complete. A file that is truncated, altered or of other
+    data does not match its checksum, which includes the fingerprint, and counts as missing.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.folder, self.fingerprint = folder, fingerprint
         folder.mkdir(parents=True, exist_ok=True)
 
-    def kept(self, count: int) -> Tensor:
+    def stored(self, count: int) -> Tensor:
         """Returns for which of ``count`` jobs there is a file, shape (count,), bool."""
-        found = torch.zeros(count, dtype=torch.bool)
+        stored_jobs = torch.zeros(count, dtype=torch.bool)
         for path in self.folder.glob("*-*.npy"):
             job = path.name.partition("-")[0]
             if job.isdigit() and int(job) < count:
-                found[int(job)] = True
-        return found
+                stored_jobs[int(job)] = True
+        return stored_jobs
 
     def load(self, job: int) -> Tensor | None:
-        """Returns the result kept of a job, None where there is none that is whole."""
+        """Returns the stored result of a job; None where there is no valid file."""
         for path in sorted(self.folder.glob(f"{job:07d}-*.npy")):
             try:
                 values = np.load(path, allow_pickle=False)
@@ -92,7 +92,7 @@ class Shelf:
         return None
 
     def save(self, job: int, result: Tensor) -> None:
-        """Keeps a result, float64."""
+        """Stores a result."""
         values = np.ascontiguousarray(result.cpu().numpy())
         unfinished = self.folder / f"{job:07d}.{os.getpid()}.tmp"
         with unfinished.open("wb") as file:
@@ -109,26 +109,26 @@ class Shelf:
         return f"{job:07d}-{content.hexdigest()}.npy"
 
 
-def named(*parts: object) -> str:
-    """Returns a fingerprint of what jobs depend on."""
+def fingerprint_of(*parts: object) -> str:
+    """Returns a fingerprint of the values that jobs depend on."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
-def place() -> tuple[int, int]:
+def rank_and_count() -> tuple[int, int]:
     """Returns this process's rank and the number of ranks: (0, 1) where ``torch.distributed`` is not initialised."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
 
 
-def of_first(values: Tensor) -> Tensor:
-    """Returns what the first rank has, in each of them; all pass the same shape."""
-    return total(values if place()[0] == 0 else torch.zeros_like(values))
+def broadcast_from_first(values: Tensor) -> Tensor:
+    """Returns the first rank's values in every rank; all pass the same shape."""
+    return sum_over_ranks(values if rank_and_count()[0] == 0 else torch.zeros_like(values))
 
 
-def total(part: Tensor) -> Tensor:
-    """Returns the sum over ranks of tensors of the same shape, in each of them."""
-    if place()[1] == 1:
+def sum_over_ranks(part: Tensor) -> Tensor:
+    """Returns in every rank the sum over ranks of tensors of the same shape."""
+    if rank_and_count()[1] == 1:
         return part
     whole = part.to(torch.int64) if part.dtype == torch.bool else part.clone()
     if dist.get_backend() == "nccl":

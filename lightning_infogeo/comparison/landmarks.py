@@ -1,4 +1,4 @@
-"""Landmark InPCA: a few checkpoints far from each other are embedded, the rest placed by their distances to them.
+"""Landmark InPCA: a few checkpoints far from each other are embedded, and the rest placed by distances to these.
 
 Time and memory grow linearly with the number of checkpoints M: L landmarks cost L·M distances instead of M²/2.
 """
@@ -10,22 +10,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.comparison.checkpoints import Checkpoints, Cut
+from lightning_infogeo.comparison.checkpoints import BlockSize, Checkpoints
 from lightning_infogeo.comparison.exact_distances import exact_distances
-from lightning_infogeo.comparison.jobs import Work, named, of_first, place, total
+from lightning_infogeo.comparison.jobs import Work, broadcast_from_first, fingerprint_of, rank_and_count, sum_over_ranks
 from lightning_infogeo.distances import OVERLAP_FLOOR, pairwise_bhattacharyya
 from lightning_infogeo.embedding.inpca import Embedding, inpca
 
 
 class LandmarkEmbedding(NamedTuple):
-    """All checkpoints on the axes of some.
+    """All checkpoints on the axes of the landmarks.
 
     Attributes:
         coordinates: of all, shape (M, k).
         embedding: of the landmarks, each weighted by the number of checkpoints nearest to it.
         landmarks: their indices, shape (L,), in the order in which they were chosen.
-        held_out: indices of checkpoints, none of them a landmark, on which the error was measured, shape (h,).
-        error: Σ |D̂ − D| / Σ D over the pairs of these, D exact and D̂ from k coordinates; NaN for fewer than two.
+        held_out: indices of the checkpoints on which the error was measured, none of them a landmark, shape (h,).
+        error: Σ |D̂ − D| / Σ D over pairs of these, D exact and D̂ from k coordinates; NaN for fewer than two.
     """
 
     coordinates: Tensor
@@ -50,39 +50,42 @@ def landmark_inpca(
 
     Args:
         points: the checkpoints.
-        count: of landmarks L; fewer are taken where all others coincide with one.
+        count: number of landmarks L; fewer are chosen where all other checkpoints coincide with one.
         work: memory, device, and the folder in which finished blocks are kept.
         first: index of the first landmark.
         n_components: number of axes k.
         held_out: number of other checkpoints, drawn at random, on which the error is measured.
-        seed: of that draw, and of the samples by which landmarks are chosen where not all fit.
+        seed: of that draw, and of the choice of samples for choosing landmarks where memory is too small for all.
         content: of ``digest``; needed where a folder is given.
     """
     landmarks, weights = farthest_points(points, count, work, first, seed)
     embedding = inpca(exact_distances(points, work, landmarks, content), n_components, weights)
-    # Machines that differ may give an eigenvector either sign: all ranks place points on the axes of the first.
-    axes = {"coordinates": of_first(embedding.coordinates), "eigenvalues": of_first(embedding.eigenvalues)}
+    # Different machines may give an eigenvector either sign, so all ranks use the axes of the first.
+    axes = {
+        "coordinates": broadcast_from_first(embedding.coordinates),
+        "eigenvalues": broadcast_from_first(embedding.eigenvalues),
+    }
     embedding = embedding._replace(**axes)
-    cut = Cut.of(points, work.memory)
-    blocks = torch.split(torch.arange(len(points)), cut.records)
-    near = _Columns(points, landmarks, work)
+    block_size = BlockSize.of(points, work.memory)
+    blocks = torch.split(torch.arange(len(points)), block_size.records)
+    landmark_distances = _LandmarkDistances(points, landmarks, work)
 
     def compute(k: int) -> Tensor:
-        return near.distances(blocks[k])
+        return landmark_distances.distances(blocks[k])
 
     coordinates = torch.zeros(len(points), embedding.coordinates.shape[1], dtype=torch.float64)
-    kept = named(content, cut, landmarks.tolist())
-    for k, result in work.results("landmarks", len(blocks), compute, kept):
+    fingerprint = fingerprint_of(content, block_size, landmarks.tolist())
+    for k, result in work.results("landmarks", len(blocks), compute, fingerprint):
         coordinates[blocks[k]] = embedding.transform(result)
-    coordinates = total(coordinates)
+    coordinates = sum_over_ranks(coordinates)
 
     others = torch.ones(len(points), dtype=torch.bool).index_fill(0, landmarks, False).nonzero().flatten()
     order = torch.randperm(len(others), generator=torch.Generator().manual_seed(seed))
-    chosen = others[order[:held_out]].sort().values
-    exact = exact_distances(points, work, chosen, content) if len(chosen) else torch.zeros(0, 0)
-    placed = embedding._replace(coordinates=coordinates[chosen]).squared_distances
+    held_out_indices = others[order[:held_out]].sort().values
+    exact = exact_distances(points, work, held_out_indices, content) if len(held_out_indices) else torch.zeros(0, 0)
+    placed = embedding._replace(coordinates=coordinates[held_out_indices]).squared_distances
     error = float((placed - exact).abs().sum() / exact.sum()) if exact.any() else float("nan")
-    return LandmarkEmbedding(coordinates, embedding, landmarks, chosen, error)
+    return LandmarkEmbedding(coordinates, embedding, landmarks, held_out_indices, error)
 
 
 def farthest_points(
@@ -90,61 +93,61 @@ def farthest_points(
 ) -> tuple[Tensor, Tensor]:
     """Returns up to ``count`` checkpoints, each the farthest from those before it, and how many are nearest to each.
 
-    Distances are those on as many samples, drawn at random, as let all checkpoints together take half of the memory,
-    but at least 32: the runs are read once, not once a landmark. Every process keeps those of its own blocks. Of
-    checkpoints equally far the first is taken.
+    Distances are measured on as many randomly drawn samples as fit into half of the memory for all checkpoints, but at
+    least 32, so that runs are read once and not once for each landmark. Every process holds those of its own blocks.
+    Of checkpoints at the same distance the first is chosen.
 
     Returns:
         Indices, shape (L,), and the number of checkpoints nearest to each, shape (L,), float64.
     """
-    rank, ranks = place()
-    cut = Cut.of(points, work.memory)
-    blocks = torch.split(torch.arange(len(points)), cut.records)
+    rank, ranks = rank_and_count()
+    block_size = BlockSize.of(points, work.memory)
+    blocks = torch.split(torch.arange(len(points)), block_size.records)
     fit = max(32, work.memory // (8 * points.classes * len(points)))
     draw = torch.randperm(points.samples, generator=torch.Generator().manual_seed(seed))[:fit].sort().values
-    own = range(rank, len(blocks), ranks)
-    held = {}
-    for done, k in enumerate(own, 1):
-        held[k] = _few(points, blocks[k], draw, cut).to(work.device)
+    own_blocks = range(rank, len(blocks), ranks)
+    planes = {}
+    for done, k in enumerate(own_blocks, 1):
+        planes[k] = _read_planes(points, blocks[k], draw, block_size).to(work.device)
         if work.watch is not None and rank == 0:
-            work.watch("choosing landmarks", done, len(own))
-    nearest = {k: torch.full((len(blocks[k]),), torch.inf, device=work.device) for k in own}
-    owner = {k: torch.zeros(len(blocks[k]), dtype=torch.int64, device=work.device) for k in own}
+            work.watch("choosing landmarks", done, len(own_blocks))
+    nearest = {k: torch.full((len(blocks[k]),), torch.inf, device=work.device) for k in own_blocks}
+    owner = {k: torch.zeros(len(blocks[k]), dtype=torch.int64, device=work.device) for k in own_blocks}
 
     chosen = [first]
     while True:
-        landmark = _few(points, torch.tensor(chosen[-1:]), draw, cut)[:, 0].to(work.device)
+        landmark = _read_planes(points, torch.tensor(chosen[-1:]), draw, block_size)[:, 0].to(work.device)
         best = torch.zeros(len(blocks), 2, dtype=torch.float64)
-        for k in own:
-            distance = _distances(held[k], landmark)
+        for k in own_blocks:
+            distance = _distances(planes[k], landmark)
             if int(blocks[k][0]) <= chosen[-1] <= int(blocks[k][-1]):
-                distance[chosen[-1] - int(blocks[k][0])] = -1.0  # nearer to itself than to its like
+                distance[chosen[-1] - int(blocks[k][0])] = -1.0  # nearer to itself than any equal one is
             owner[k] = torch.where(distance < nearest[k], len(chosen) - 1, owner[k])
             nearest[k] = torch.minimum(nearest[k], distance)
             best[k, 0], best[k, 1] = nearest[k].max().cpu(), nearest[k].argmax().cpu()
-        best = total(best)
+        best = sum_over_ranks(best)
         farthest = int(best[:, 0].argmax())
         if len(chosen) == count or best[farthest, 0] < _SAME:
             break
         chosen.append(int(blocks[farthest][int(best[farthest, 1])]))
     weights = torch.zeros(len(chosen), dtype=torch.float64)
-    for k in own:
+    for k in own_blocks:
         weights += owner[k].cpu().bincount(minlength=len(chosen))
-    return torch.tensor(chosen), total(weights)
+    return torch.tensor(chosen), sum_over_ranks(weights)
 
 
 _SAME = 1e-6
-"""Nats below which two checkpoints count as one when landmarks are chosen: overlaps are float32 there."""
+"""Nats below which two checkpoints count as equal when landmarks are chosen, since overlaps are float32 there."""
 
 
-def _few(points: Checkpoints, which: Tensor, samples: Tensor, cut: Cut) -> Tensor:
-    """Returns some samples of some checkpoints, shape (C, m, n), float32: one plane a class, for sums over classes."""
-    found = []
-    for part in cut.parts(points.samples):
+def _read_planes(points: Checkpoints, which: Tensor, samples: Tensor, block_size: BlockSize) -> Tensor:
+    """Returns samples of checkpoints, one plane for each class, shape (C, m, n), float32."""
+    parts = []
+    for part in block_size.parts(points.samples):
         inside = samples[(samples >= part.start) & (samples < part.stop)] - part.start
         if len(inside):
-            found.append(points.read(which, part)[:, inside].float())
-    return torch.cat(found, dim=1).permute(2, 0, 1).contiguous()
+            parts.append(points.read(which, part)[:, inside].float())
+    return torch.cat(parts, dim=1).permute(2, 0, 1).contiguous()
 
 
 def _distances(planes: Tensor, landmark: Tensor) -> Tensor:
@@ -155,31 +158,31 @@ def _distances(planes: Tensor, landmark: Tensor) -> Tensor:
     return -overlap.clamp_(OVERLAP_FLOOR).log_().mean(-1)
 
 
-class _Columns:
-    """Landmarks to which checkpoints have their distances taken; held where a quarter of the memory holds them."""
+class _LandmarkDistances:
+    """Distances to the landmarks, whose amplitudes are cached where they fit into a quarter of the memory."""
 
     def __init__(self, points: Checkpoints, landmarks: Tensor, work: Work) -> None:
         self.points, self.landmarks, self.work = points, landmarks, work
-        self.cut = Cut.of(points, work.memory)
-        self.holds = 8 * points.classes * points.samples * len(landmarks) <= work.memory // 4
-        self.held: dict[tuple[int, int], Tensor] = {}
+        self.block_size = BlockSize.of(points, work.memory)
+        self.caches = 8 * points.classes * points.samples * len(landmarks) <= work.memory // 4
+        self.cache: dict[tuple[int, int], Tensor] = {}
 
     def distances(self, rows: Tensor) -> Tensor:
         """Returns the distances from checkpoints, shape (m,), a block, to the landmarks, shape (m, L)."""
         result = torch.zeros(len(rows), len(self.landmarks), dtype=torch.float64)
-        for part in self.cut.parts(self.points.samples):
+        for part in self.block_size.parts(self.points.samples):
             block = self.points.read(rows, part).to(self.work.device)
             share = (part.stop - part.start) / self.points.samples
-            for start in range(0, len(self.landmarks), self.cut.records):
+            for start in range(0, len(self.landmarks), self.block_size.records):
                 distances = pairwise_bhattacharyya(block, self._read(start, part), self.work.memory // 4)
-                result[:, start : start + self.cut.records] += share * distances.cpu()
+                result[:, start : start + self.block_size.records] += share * distances.cpu()
         return result
 
     def _read(self, start: int, part: slice) -> Tensor:
-        if (start, part.start) in self.held:
-            return self.held[start, part.start]
-        some = self.landmarks[start : start + self.cut.records]
-        landmarks = self.points.read(some, part).to(self.work.device)
-        if self.holds:
-            self.held[start, part.start] = landmarks
+        if (start, part.start) in self.cache:
+            return self.cache[start, part.start]
+        indices = self.landmarks[start : start + self.block_size.records]
+        landmarks = self.points.read(indices, part).to(self.work.device)
+        if self.caches:
+            self.cache[start, part.start] = landmarks
         return landmarks

@@ -1,4 +1,4 @@
-"""What distances mean: how far apart two runs are that share their loss curve and nothing else."""
+"""A scale for distances: how far apart two runs are that share their loss curve and nothing else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lightning_infogeo.comparison.jobs import Work, named, total
-from lightning_infogeo.comparison.reindexed import Reindexed
+from lightning_infogeo.comparison.jobs import Work, fingerprint_of, sum_over_ranks
+from lightning_infogeo.comparison.reindexed import ReindexedRun
 from lightning_infogeo.distances import bhattacharyya, fisher_rao
 
 
@@ -28,14 +28,14 @@ def shuffled_within_classes(labels: Tensor, seed: int) -> Tensor:
 
 
 def shuffle_null(
-    runs: Sequence[Reindexed], labels: Tensor, n: int, draws: int, seed: int, work: Work, content: str = ""
+    runs: Sequence[ReindexedRun], labels: Tensor, n: int, draws: int, seed: int, work: Work, content: str = ""
 ) -> tuple[Tensor, Tensor]:
     """Returns each run's distance to itself with samples shuffled, shape (R, draws), and its re-indexed length, (R,).
 
     The samples of the probe are permuted within their classes, the same way at every record: the copy has the same loss
     and the same progress at every step, but learned other samples first. Runs that are closer to each other than this
-    agree on more than the loss. A class with one sample is left as it is. The re-indexed length is the information
-    length over the n values of progress: unlike that over records it compares between recording schedules.
+    agree on more than the loss. A class with one sample stays as it is. The re-indexed length is the information length
+    over the n values of progress; unlike the length over records it does not depend on the recording schedule.
     """
     orders = [shuffled_within_classes(labels, seed + draw) for draw in range(draws)]
     samples, classes = runs[0].run.amplitudes.shape[1:]
@@ -53,9 +53,9 @@ def shuffle_null(
             previous = part[-1:]
         return result
 
-    found = torch.zeros(len(runs), draws + 1, dtype=torch.float64)
-    name = named(content, labels.tolist(), n, draws, seed, grid)
-    for k, result in work.results("null", len(runs), compute, name):
-        found[k] = result
-    found = total(found)
-    return found[:, :draws], found[:, draws]
+    values = torch.zeros(len(runs), draws + 1, dtype=torch.float64)
+    fingerprint = fingerprint_of(content, labels.tolist(), n, draws, seed, grid)
+    for k, result in work.results("null", len(runs), compute, fingerprint):
+        values[k] = result
+    values = sum_over_ranks(values)
+    return values[:, :draws], values[:, draws]

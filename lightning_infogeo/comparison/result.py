@@ -1,4 +1,4 @@
-"""The result of a comparison, and the two tables made of it."""
+"""The result of a comparison, with its two tables."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ Row = dict[str, Any]
 
 
 class Comparison(NamedTuple):
-    """What R runs have in common, and in what they differ.
+    """What R runs have in common, and how they differ.
 
     Attributes:
-        names: of the runs, each once.
+        names: of the runs, unique.
         embedding: of all their checkpoints, with ignorance, truth and the geodesic.
         distances: between trajectories, d_B at equal progress averaged over progress, shape (R, R), nats per sample.
         tree: SciPy's linkage matrix of these by complete linkage, shape (R − 1, 4).
         null: distance of each run to itself with the probe's samples shuffled within classes, shape (R, draws).
         courses: of each run: progress, lengths, displacement and distance to truth at its records.
-        reindexed_lengths: Fisher–Rao length over the n values of progress, shape (R,), rad: compares between recording
-            schedules.
+        reindexed_lengths: Fisher–Rao length over the n values of progress, shape (R,), rad; it can be compared between
+            recording schedules.
         geodesic_length: Fisher–Rao distance from ignorance to truth, 2 arccos(C^−½), rad.
         progress_values: shape (V,).
         speed: optimizer steps to reach each of these, shape (R, V), NaN where a run never does.
-        tubes: distance of runs from their mean trajectory, for "all" and, where keys were asked for, "key=value".
+        tubes: distances of runs from their mean trajectory, for "all" and, for each given key, "key=value".
         groups: by key of the metadata.
         metadata: of each run.
-        notes: what the reader of the numbers should know, as sentences.
+        notes: sentences on what limits the numbers.
     """
 
     names: tuple[str, ...]
@@ -72,8 +72,8 @@ class Comparison(NamedTuple):
         return torch.stack(rows)
 
     def summary(self) -> list[Row]:
-        """Returns the table of the whole: rows of "quantity", "value" (a number) and "unit", which may be empty."""
-        embedding, pairs = self.embedding, self.distances[_above(len(self.names))]
+        """Returns a table of all runs together: rows of "quantity", "value" (a number) and "unit" (may be empty)."""
+        embedding, pairs = self.embedding, self.distances[_upper_triangle(len(self.names))]
         rows = [
             _row("runs", len(self.names)),
             _row("checkpoints", len(embedding.steps)),
@@ -104,7 +104,7 @@ class Comparison(NamedTuple):
         return rows
 
     def run_table(self) -> list[Row]:
-        """Returns the table of runs: a row each, of equal keys."""
+        """Returns a table of the runs: one row for each, all with the same keys."""
         rows = []
         for k, (name, course) in enumerate(zip(self.names, self.courses, strict=True)):
             reached = {
@@ -136,5 +136,5 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _above(count: int) -> Tensor:
+def _upper_triangle(count: int) -> Tensor:
     return torch.ones(count, count, dtype=torch.bool).triu(1)

@@ -1,4 +1,4 @@
-"""What a comparison needs of a run: its records, read piece by piece."""
+"""The interface of a run for comparisons."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor
 
 
-class Recorded(Protocol):
-    """A run whose predictions on a probe were recorded. An archive is one, and so is ``Recording``."""
+class RecordedRun(Protocol):
+    """A run with recorded predictions on a probe: a ``Trajectory`` opened from an archive, or a ``Recording``."""
 
     @property
     def name(self) -> str:
-        """Of the run, such as its folder's name."""
+        """Name of the run, such as that of its folder."""
 
     @property
     def steps(self) -> Tensor:
@@ -22,34 +22,34 @@ class Recorded(Protocol):
 
     @property
     def amplitudes(self) -> Any:
-        """Shape (T, N, C): an array with ``.shape`` that gives ``[records]`` and ``[records, samples]``.
+        """An array of shape (T, N, C) with ``.shape``, indexed by ``[records]`` and ``[records, samples]``.
 
-        ``records`` is a slice or an array of int, ``samples`` a slice; what comes back is an array or a tensor. Only
-        what is asked for need be read from the disk.
+        ``records`` is a slice or an array of int, ``samples`` a slice; the part is an array or a tensor. Only this part
+        need be read from the disk.
         """
 
     @property
     def labels(self) -> Tensor | None:
-        """Of the probe's samples, shape (N,), int64; None where there are none."""
+        """Labels of the probe's samples, shape (N,), int64; None where there are none."""
 
     @property
     def fingerprint(self) -> str:
-        """Of the probe's inputs: runs with the same fingerprint saw the same samples in the same order."""
+        """Fingerprint of the probe's inputs: runs with the same one saw the same samples in the same order."""
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Hyper-parameters and the like, nested as JSON is."""
+        """Hyperparameters and other metadata, as nested JSON."""
 
 
 class Recording(NamedTuple):
-    """A run held in memory, for arrays of one's own.
+    """A run in memory, made of the user's own arrays.
 
     Attributes:
         name: of the run.
         steps: shape (T,), int64, increasing.
         amplitudes: tensor or array, shape (T, N, C); ``amplitudes(logits)`` makes them.
         labels: shape (N,), int64, or None.
-        fingerprint: of the probe; where all runs leave it empty they are taken to share one.
+        fingerprint: of the probe; runs that all leave it empty are assumed to share one.
         metadata: nested mapping, by whose keys runs can be grouped.
     """
 

@@ -1,4 +1,4 @@
-"""How many steps a run takes to come so far."""
+"""How many steps a run takes to reach a given progress."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def hellinger_from_logits(before: Tensor, after: Tensor, reduction: Reduction = 
         >>> hellinger_from_logits(torch.tensor([[0, 0, 0, float("-inf")]]), torch.zeros(1, 4))
         tensor(0.1340)
     """
-    return _reduced(_compared(before, after)[2], reduction)
+    return _reduced(_log_probabilities_and_hellinger(before, after)[2], reduction)
 
 
 def arc_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean") -> Tensor:
@@ -183,7 +183,7 @@ def bhattacharyya_from_logits(before: Tensor, after: Tensor, reduction: Reductio
         >>> bhattacharyya_from_logits(z, z.flip(0)), bhattacharyya_from_logits(z, z.flip(1))
         (tensor(0.), tensor(inf))
     """
-    log_p, log_q, hellinger = _compared(before, after)
+    log_p, log_q, hellinger = _log_probabilities_and_hellinger(before, after)
     return _reduced(_bhattacharyya(hellinger, torch.logsumexp((log_p + log_q) / 2, dim=-1)), reduction)
 
 
@@ -210,7 +210,7 @@ def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
     return 2 * arc_from_logits(before, after, "none").square().mean(-1).sqrt()
 
 
-def _compared(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _log_probabilities_and_hellinger(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Returns ln p and ln q, the log-softmax of each, shape (..., N, C), and squared Hellinger distances (..., N).
 
     With d = z′ − z, ln(q/p) = d − ln Σ p e^d. Centring d by Σ p d makes ln Σ p e^d = log1p(Σ p expm1(d)) of second
@@ -224,16 +224,16 @@ def _compared(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     before, after = precise(before), precise(after)
     log_p, log_q = torch.log_softmax(before, dim=-1), torch.log_softmax(after, dim=-1)
     p, larger = log_p.exp(), torch.maximum(log_p, log_q).exp()
-    apart = torch.minimum(log_p, log_q) < _IMPOSSIBLE  # false for NaN, which stays
-    d = torch.where(apart, 0, after - before)
-    d = torch.where(apart, _FAR, d - (p * d).sum(-1, keepdim=True))
+    impossible = torch.minimum(log_p, log_q) < _IMPOSSIBLE  # false for NaN, which stays
+    d = torch.where(impossible, 0, after - before)
+    d = torch.where(impossible, _FAR, d - (p * d).sum(-1, keepdim=True))
     grown = log_p + d
     growth = torch.where(d < 1, p * torch.expm1(d.clamp_max(1)), grown.clamp_max(60).exp() - p).sum(-1, keepdim=True)
-    rest = ((p - larger) * apart).sum(-1, keepdim=True)  # −Σ q
+    rest = ((p - larger) * impossible).sum(-1, keepdim=True)  # −Σ q
     # e^60 is well inside float32's range; 1 + growth and 1 + rest lose digits near 0. False for NaN too.
-    near = (grown.amax(-1, keepdim=True) < 60) & (torch.minimum(growth, rest) > -0.5)
+    is_near = (grown.amax(-1, keepdim=True) < 60) & (torch.minimum(growth, rest) > -0.5)
     log_sum = torch.log1p(growth) - torch.log1p(rest)
-    log_ratio = torch.where(near, d - log_sum, torch.where(apart, _FAR, log_q - log_p))
+    log_ratio = torch.where(is_near, d - log_sum, torch.where(impossible, _FAR, log_q - log_p))
     # |√q − √p| = √max(p, q) · (1 − e^(−|ln(q/p)|/2)): bounded, and free of cancellation for any ratio.
     square = larger * torch.expm1(log_ratio.abs() / -2).square()
     return log_p, log_q, square.sum(-1) / 2

@@ -1,4 +1,4 @@
-"""Sketches: a few hundred numbers for each sample that stand for the amplitudes of all its classes.
+"""Sketches: a few hundred numbers for each sample in place of the amplitudes of all its classes.
 
 A count-sketch (Charikar, Chen and Farach-Colton, Theoretical Computer Science 312, 3, 2004) adds amplitudes with random
 signs into m buckets. It is linear, and ‖Sa − Sb‖² is an unbiased estimate of ‖a − b‖² whose standard error is at most
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import amplitudes, precise
-from lightning_infogeo.distributions.chunks import pieces
+from lightning_infogeo.distributions.chunks import sample_chunks
 
 
 class Sketch(Portable):
@@ -31,7 +31,7 @@ class Sketch(Portable):
         classes: C.
         width: m, less than C.
         seed: of permutation and signs.
-        device: where it works.
+        device: of the amplitudes.
 
     Attributes:
         width: as given.
@@ -61,22 +61,24 @@ class Sketch(Portable):
         self._layers = -(-classes // width)  # buckets hold so many classes, or one less
         generator = torch.Generator().manual_seed(seed)
         self._order = torch.randperm(classes, generator=generator).to(device)
-        self._signs = _coins(generator, self._layers, width).to(device)
-        self._turns = _coins(generator, samples, self._layers).to(device)
+        self._class_signs = _random_signs(generator, self._layers, width).to(device)
+        self._sample_signs = _random_signs(generator, samples, self._layers).to(device)
 
     @property
     def floor(self) -> float:
-        """The standard error of the overlap of disjoint amplitudes, 1/√m: overlaps below it are not to be told."""
+        """The standard error of the overlap of disjoint amplitudes, 1/√m: smaller overlaps cannot be resolved."""
         return 1 / math.sqrt(self.width)
 
     def to(self, device: torch.device) -> None:
         """Brings permutation and signs to a device."""
-        self._order, self._signs, self._turns = (x.to(device) for x in (self._order, self._signs, self._turns))
+        self._order, self._class_signs, self._sample_signs = (
+            x.to(device) for x in (self._order, self._class_signs, self._sample_signs)
+        )
 
     def __call__(self, a: Tensor, first: int = 0) -> Tensor:
         """Returns sketches, shape (k, m), of the amplitudes ``a`` of samples ``first`` and after, shape (k, C)."""
-        turns = self._turns[first : first + len(a), :, None]
-        signed = a.index_select(-1, self._order) * (turns * self._signs).flatten(1)[:, : self._classes]
+        sample_signs = self._sample_signs[first : first + len(a), :, None]
+        signed = a.index_select(-1, self._order) * (sample_signs * self._class_signs).flatten(1)[:, : self._classes]
         whole = self._classes // self.width * self.width
         sketch: Tensor = signed[:, :whole].reshape(len(a), whole // self.width, self.width).sum(1)
         sketch[:, : self._classes - whole] += signed[:, whole:]
@@ -84,13 +86,13 @@ class Sketch(Portable):
 
     def of_logits(self, logits: Tensor, first: int = 0) -> Tensor:
         """Returns sketches (k, m) of samples ``first`` and after, from logits (k, C), a few samples at a time."""
-        sketches = self.blank(logits)
-        for rows in pieces(len(logits), self._classes):
+        sketches = self.empty(logits)
+        for rows in sample_chunks(len(logits), self._classes):
             sketches[rows] = self(amplitudes(logits[rows]), first + rows.start)
         return sketches
 
-    def blank(self, like: Tensor) -> Tensor:
-        """Returns room for the sketches of the samples of logits ``like``, shape (k, m), of their type and device."""
+    def empty(self, like: Tensor) -> Tensor:
+        """Returns zeros for the sketches of samples with logits ``like``, shape (k, m), of their type and device."""
         return torch.zeros(len(like), self.width, dtype=precise(like[:0]).dtype, device=like.device)
 
     def geodesic(self, labels: Tensor | None, positions: Tensor) -> Tensor:
@@ -113,18 +115,18 @@ class Sketch(Portable):
     def ignorance(self, first: int, last: int, device: torch.device) -> Tensor:
         """Returns sketches of ignorance for samples ``first`` to ``last`` (exclusive), shape (k, m)."""
         uniform = torch.full((1, self._classes), self._classes**-0.5, device=device)
-        parts = pieces(last - first, self._classes)
+        parts = sample_chunks(last - first, self._classes)
         rows = [self(uniform.expand(r.stop - r.start, -1), first + r.start) for r in parts]
         return torch.cat([uniform.new_zeros(0, self.width), *rows])
 
     def _certainty(self, labels: Tensor) -> Tensor:
-        """Sketches of certainty in labels: one sign each, in the bucket of the class."""
+        """Returns sketches of certainty in the labels: one sign each, in the bucket of the class."""
         place = self._order.argsort()[labels]
         layer, bucket = place // self.width, place % self.width
-        sign = self._signs[layer, bucket] * self._turns.gather(1, layer[:, None])[:, 0]
+        sign = self._class_signs[layer, bucket] * self._sample_signs.gather(1, layer[:, None])[:, 0]
         sketch = torch.zeros(len(labels), self.width, device=labels.device)
         return sketch.scatter_(1, bucket[:, None], sign[:, None].to(sketch))
 
 
-def _coins(generator: torch.Generator, rows: int, columns: int) -> Tensor:
+def _random_signs(generator: torch.Generator, rows: int, columns: int) -> Tensor:
     return torch.randint(0, 2, (rows, columns), generator=generator).to(torch.int8) * 2 - 1

@@ -1,4 +1,4 @@
-"""What a model's output means: categorical, Bernoulli or tokens; and logits to the square roots of probabilities."""
+"""The meaning of a model's outputs (categorical, Bernoulli, tokens), and amplitudes: square roots of probabilities."""
 
 from lightning_infogeo.distributions.bernoulli import Bernoulli as Bernoulli
 from lightning_infogeo.distributions.categorical import Categorical as Categorical
@@ -13,4 +13,5 @@ from lightning_infogeo.distributions.logits import log_probabilities as log_prob
 from lightning_infogeo.distributions.logits import minus_half_logs as minus_half_logs
 from lightning_infogeo.distributions.logits import precise as precise
 from lightning_infogeo.distributions.selection import Selection as Selection
+from lightning_infogeo.distributions.suspicion import Suspicion as Suspicion
 from lightning_infogeo.distributions.tokens import Tokens as Tokens

@@ -1,4 +1,4 @@
-"""Yes or no: binary classification, and several labels at once."""
+"""Binary outputs: binary and multi-label classification."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.distributions.distribution import Distribution, positive
+from lightning_infogeo.distributions.suspicion import SIGMOID, Suspicion
 
 
 @dataclass(frozen=True)
 class Bernoulli(Distribution):
-    """Logits (n,) or (n, C), or of any other shape, with labels 0 or 1 of the same: a yes-or-no question each.
+    """Logits (n,) or (n, C), or of any other shape, each with a label 0 or 1.
 
     An output of C logits is the product of C independent two-point distributions. Each factor is a sample of its own
     with two classes and logits (0, z), so all distances are means over the n·C factors: information adds over
@@ -34,6 +35,7 @@ class Bernoulli(Distribution):
     seed: int = 0
 
     name: ClassVar[str] = "bernoulli"
+    suspicion: ClassVar[Suspicion | None] = SIGMOID
 
     def __post_init__(self) -> None:
         positive(self, max_factors=self.max_factors)
@@ -43,12 +45,16 @@ class Bernoulli(Distribution):
         """The most factors to follow where an input has several."""
         return self.max_factors
 
+    def label_error(self, labels: Tensor, given: torch.dtype) -> str:
+        """Returns "": floating zeros and ones are answers to yes-or-no questions."""
+        return ""
+
     def expected(self, inputs: int) -> str:
-        """Returns in words what the outputs for so many inputs must be."""
+        """Returns a description of the outputs expected for ``inputs`` samples."""
         return f"floating logits of shape ({inputs},) or ({inputs}, C) for {inputs} samples"
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Returns whether outputs of this shape can be understood: any that holds something."""
+        """Returns whether outputs of this shape are supported: all that are not empty."""
         return all(size > 0 for size in shape)
 
     def positions(self, shape: tuple[int, ...]) -> tuple[int, ...]:

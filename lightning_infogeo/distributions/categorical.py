@@ -14,8 +14,8 @@ from lightning_infogeo.distributions.distribution import Distribution, positive
 class Categorical(Distribution):
     """Logits of one of C ≥ 2 classes: (n, C) with labels (n,), or maps (n, C, h, w, …) with labels (n, h, w, …).
 
-    Of a map every position is a sample. At most ``max_positions`` are followed, spread evenly over all that have a
-    label, by ``seed``: the same in every process and after every resume.
+    Every position of a map is a sample. At most ``max_positions`` are followed, spread evenly over all that have a
+    label and chosen by ``seed``: the same in every process and after every resume.
 
     Args:
         ignore_index: the label of samples to leave out (255 in many segmentation data sets); None for −100, which
@@ -44,15 +44,15 @@ class Categorical(Distribution):
         return self.max_positions
 
     def expected(self, inputs: int) -> str:
-        """Returns in words what the outputs for so many inputs must be."""
+        """Returns a description of the outputs expected for ``inputs`` samples."""
         return f"floating logits of shape ({inputs}, C) with C ≥ 2 classes for {inputs} samples"
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Returns whether outputs of this shape can be understood: two dimensions, or four and more."""
+        """Returns whether outputs of this shape are supported: two dimensions, or four and more."""
         return len(shape) != 3 and len(shape) >= 2 and shape[1] >= 2
 
     def hint(self, shape: tuple[int, ...]) -> str:
-        """Returns what outputs of another shape may be."""
+        """Returns advice for outputs of another shape."""
         if len(shape) == 3:
             return (
                 ' Logits of tokens, shape (n, t, V), need output="tokens"; of maps in one dimension, (n, C, l), the '

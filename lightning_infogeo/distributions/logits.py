@@ -1,9 +1,9 @@
-"""Logits to the square roots of probabilities, and what can be read off one prediction.
+"""Amplitudes, entropy and distance to truth of predictions, from logits.
 
-Logits of lower precision are cast to float32 before anything else is done with them, float64 stays: the softmax of
-bfloat16 logits is off by 2e-3, and a step of 1e-3 in the probabilities would be overstated several-fold.
+Logits of lower precision are first cast to float32, float64 stays: the softmax of bfloat16 logits is off by 2e-3, and
+a step of 1e-3 in the probabilities would be overstated several-fold.
 
-A logit of −∞ is a probability of 0. NaN, +∞, and −∞ for all classes of a sample are no prediction and give NaN.
+A logit of −∞ is a probability of 0. NaN, +∞, and −∞ for all classes of a sample are not predictions and give NaN.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which positions of a model's outputs are followed: decided once, from labels, shapes and a seed alone."""
+"""The choice of positions of a model's outputs that are followed, by labels, shapes and a seed only."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Selection(Portable):
     same samples in every process and after every resume.
 
     Args:
-        distribution: how outputs are to be understood.
-        inputs: how many there are.
-        labels: as the probe has them, inputs first; None where there are none.
-        ragged: whether inputs differ in their number of positions: labels are then flat, (inputs, P), and filled up
+        distribution: of the outputs.
+        inputs: number of inputs.
+        labels: of the probe, inputs first; None where there are none.
+        ragged: whether inputs differ in their number of positions: labels are then flattened, (inputs, P), and padded
             with ``IGNORED``.
 
     Attributes:
@@ -41,37 +41,37 @@ class Selection(Portable):
         self._ragged = ragged
         self._distribution = distribution
         self._inputs = inputs
-        self._given = labels
+        self._probe_labels = labels
         self._bounds: list[int] = []
-        self._places: tuple[Tensor, Tensor] | None = None
+        self._positions: tuple[Tensor, Tensor] | None = None
 
     def __len__(self) -> int:
         return self._bounds[-1]
 
     def settle(self, outputs: Tensor) -> None:
-        """Decides, on seeing outputs of some of the inputs for the first time; later calls do nothing.
+        """Chooses the samples when outputs of some inputs are first seen; later calls do nothing.
 
         Raises:
-            ValueError: where labels do not fit the outputs, or there is not one sample.
+            ValueError: where labels do not fit the outputs, or there is no sample.
         """
         if self._bounds:
             return
-        labels = None if self._given is None else self._flat(self._given.cpu(), tuple(outputs.shape))
+        labels = None if self._probe_labels is None else self._flat(self._probe_labels.cpu(), tuple(outputs.shape))
         if self._ragged and labels is not None:
             per_input = len(labels) // self._inputs
         else:
             per_input = self._distribution.arranged(outputs[:1]).shape[1]
         total = self._inputs * per_input
         ignored = self._distribution.ignored
-        valid = None if labels is None else ((labels != ignored) & (labels != IGNORED)).nonzero()[:, 0]
-        found = total if valid is None else len(valid)
-        if not found:
+        labelled = None if labels is None else ((labels != ignored) & (labels != IGNORED)).nonzero()[:, 0]
+        candidates = total if labelled is None else len(labelled)
+        if not candidates:
             raise ValueError(f"every label is ignore_index={ignored}, so there is no sample; give others")
         most = self._distribution.most if per_input > 1 else None
-        chosen = None
-        if most is not None and found > most:
-            chosen = _spread(found, most, self._distribution.seed)
-        positions = valid if chosen is None else chosen if valid is None else valid[chosen]
+        picked = None
+        if most is not None and candidates > most:
+            picked = _spread(candidates, most, self._distribution.seed)
+        positions = labelled if picked is None else picked if labelled is None else labelled[picked]
         if positions is None or len(positions) == total:
             self._bounds = list(range(0, total + 1, per_input))
             self.labels = labels
@@ -80,8 +80,8 @@ class Selection(Portable):
             counts = torch.bincount(positions // per_input, minlength=self._inputs)
             self._bounds = [0, *counts.cumsum(0).tolist()]
             self.labels = None if labels is None else labels[positions]
-        if total > self._inputs or len(positions) < total:  # otherwise an output is a sample
-            self._places = positions // per_input, positions % per_input
+        if total > self._inputs or len(positions) < total:  # otherwise each output is one sample
+            self._positions = positions // per_input, positions % per_input
         self.to(outputs.device)
 
     def take(self, outputs: Tensor, start: int, stop: int) -> Tensor:
@@ -90,14 +90,14 @@ class Selection(Portable):
         return self._rows(outputs, start, self._bounds[start], self._bounds[stop])
 
     def parts(self, outputs: Tensor, start: int, stop: int, rows: int) -> Iterator[tuple[slice, Tensor]]:
-        """Yields the same, at most ``rows`` samples at a time, after where they stand among all N."""
+        """Yields what ``take`` returns, at most ``rows`` samples at a time, each after its slice of all N."""
         self.settle(outputs)
         for first in range(self._bounds[start], self._bounds[stop], rows):
             last = min(first + rows, self._bounds[stop])
             yield slice(first, last), self._rows(outputs, start, first, last)
 
     def rows(self, start: int, stop: int) -> slice:
-        """Returns where the samples of inputs ``start`` to ``stop`` (exclusive) stand among all N."""
+        """Returns the slice of all N samples that are of inputs ``start`` to ``stop`` (exclusive)."""
         return slice(self._bounds[start], self._bounds[stop])
 
     def classes(self, outputs: Tensor) -> int:
@@ -107,14 +107,16 @@ class Selection(Portable):
     def to(self, device: torch.device) -> None:
         """Brings indices and labels to a device."""
         self.labels = None if self.labels is None else self.labels.to(device)
-        self._places = None if self._places is None else (self._places[0].to(device), self._places[1].to(device))
+        self._positions = (
+            None if self._positions is None else (self._positions[0].to(device), self._positions[1].to(device))
+        )
 
     def _rows(self, outputs: Tensor, start: int, first: int, last: int) -> Tensor:
         arranged = self._distribution.arranged(outputs)
-        if self._places is None:
+        if self._positions is None:
             rows = arranged[first - start : last - start, 0]
         else:
-            inputs, positions = self._places
+            inputs, positions = self._positions
             rows = arranged[inputs[first:last] - start, positions[first:last]]
         return self._distribution.logits(rows)
 
@@ -131,9 +133,9 @@ class Selection(Portable):
         return self._distribution.aligned(labels.reshape(expected)).reshape(-1)
 
 
-def _spread(found: int, most: int, seed: int) -> Tensor:
-    """Returns ``most`` different numbers below ``found``, rising: one, by chance, of each of as many equal parts."""
-    edges = torch.arange(most + 1) * found // most
+def _spread(count: int, most: int, seed: int) -> Tensor:
+    """Returns ``most`` increasing numbers below ``count``: a random one from each of as many equal parts."""
+    edges = torch.arange(most + 1) * count // most
     chance = torch.rand(most, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     widths = edges.diff()
     return edges[:-1] + (chance * widths).long().clamp_max(widths - 1)

@@ -1,4 +1,4 @@
-"""One of V tokens at every place of a sequence."""
+"""One of V tokens at every position of a sequence."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Tokens(Distribution):
     Args:
         ignore_index: the label of tokens to leave out, such as padding or a prompt; None where every label counts.
         max_tokens: the most tokens to follow, all sequences together; None for all.
-        shift: whether labels are the tokens read, and not those to come: logits at a place are then compared with the
-            label at the next.
+        shift: whether labels are the input tokens and not the next ones: logits at a position are then compared with
+            the label at the next position.
         sketch_dim: numbers kept of each token's amplitudes in the history; None for all V where ``memory`` allows.
         seed: of the choice of tokens, and of sketches.
 
@@ -46,15 +46,15 @@ class Tokens(Distribution):
         return self.max_tokens
 
     def expected(self, inputs: int) -> str:
-        """Returns in words what the outputs for so many sequences must be."""
+        """Returns a description of the outputs expected for ``inputs`` sequences."""
         return f"floating logits of shape ({inputs}, t, V) with V ≥ 2 for {inputs} sequences of t tokens"
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Returns whether outputs of this shape can be understood: three dimensions."""
+        """Returns whether outputs of this shape are supported: three dimensions."""
         return len(shape) == 3 and shape[1] > self.shift and shape[2] >= 2
 
     def hint(self, shape: tuple[int, ...]) -> str:
-        """Returns what outputs of another shape may be."""
+        """Returns advice for outputs of another shape."""
         return ' Logits of one class an input, shape (n, C), need output="categorical".' if len(shape) == 2 else ""
 
     def positions(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -62,9 +62,9 @@ class Tokens(Distribution):
         return tuple(shape[1:2])
 
     def arranged(self, outputs: Tensor) -> Tensor:
-        """Returns outputs as (n, t, V), with ``shift`` without the last place."""
+        """Returns outputs as (n, t, V), with ``shift`` without the last position."""
         return outputs[:, :-1] if self.shift else outputs
 
     def aligned(self, labels: Tensor) -> Tensor:
-        """Returns the label for each place, with ``shift`` that of the next one."""
+        """Returns the label for each position, with ``shift`` that of the next position."""
         return labels[:, 1:] if self.shift else labels

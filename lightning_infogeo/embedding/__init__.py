@@ -1,4 +1,4 @@
-"""Trajectories as pictures: InPCA, what it is made of, and what there is to draw."""
+"""Embedding trajectories: InPCA, the data it needs from the device, and the path to be drawn."""
 
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath as EmbeddedPath
 from lightning_infogeo.embedding.inpca import Embedding as Embedding

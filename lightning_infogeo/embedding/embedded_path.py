@@ -1,4 +1,4 @@
-"""What there is to be drawn of a trajectory, or of several of the same samples."""
+"""The path of an embedded trajectory, or of several of the same samples, as it is drawn."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from lightning_infogeo.embedding.inpca import Embedding
 
 
 class EmbeddedPath(NamedTuple):
-    """One trajectory on the axes of its embedding, or several on common ones.
+    """One trajectory on the axes of its embedding, or several on common axes.
 
     Attributes:
-        probes: the names of the probes, one a trajectory.
-        member: which of these a record is of, shape (m,).
+        probes: names of the probes, one for each trajectory.
+        member: index of the trajectory of each record, shape (m,).
         steps: of the records embedded, in order, one trajectory after the other, shape (m,).
         embedding: of these records.
         milestones: coordinates of ignorance and, with labels, of points on the way to truth, shape (1 or 11, k).
-        dropped: coordinates of records no longer kept, shape (d, k).
-        references: names of finished runs and the coordinates of their records, whose axes these then are.
+        dropped: coordinates of records that the history has dropped, shape (d, k).
+        references: names and coordinates of finished runs, on whose axes the path then lies.
     """
 
     probes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""InPCA: points in a space with signature (+, −) whose squared distances are those between predictions.
+"""InPCA: points in a space of signature (+, −) with the squared distances between predictions.
 
 Source: Mao et al., arXiv 2305.01604. A table D of distances, used as squared ones, is centred to W = −½ J D Jᵀ and
 diagonalised; eigenvalues of either sign are kept, those below zero with axes along which squared distances count
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Embedding(NamedTuple):
-    """Points with signed axes, and what it takes to place further ones.
+    """Points with signed axes, and the data for placing further points.
 
     Attributes:
         coordinates: shape (T, k), axes in the order of |eigenvalue|.
@@ -34,12 +34,12 @@ class Embedding(NamedTuple):
 
     @property
     def squared_distances(self) -> Tensor:
-        """What the coordinates say of D: Σ_i sign(Λ_i) (X_ui − X_vi)², shape (T, T); D itself with all axes."""
+        """Squared distances of the coordinates, Σ_i sign(Λ_i) (X_ui − X_vi)², shape (T, T); D itself with all axes."""
         gaps = (self.coordinates[:, None] - self.coordinates[None]).square()
         return (gaps * self.eigenvalues.sign()).sum(-1)
 
     def transform(self, new_distances: Tensor) -> Tensor:
-        """Returns the coordinates of further points, the axes staying where they are.
+        """Returns the coordinates of further points on the same axes.
 
         Args:
             new_distances: from each of them to every embedded point, shape (..., T).
@@ -54,7 +54,7 @@ class Embedding(NamedTuple):
         return centred @ (self.weights[:, None] * self.coordinates) / (scale / len(self.weights))
 
     def aligned(self, previous: Tensor) -> Embedding:
-        """Returns this embedding with each axis turned to the side on which it was.
+        """Returns this embedding with the signs of its axes chosen to match earlier coordinates.
 
         Args:
             previous: earlier coordinates of the same points, shape (T, k); rows of NaN are left out.
@@ -113,7 +113,7 @@ def inpca(distances: Tensor, n_components: int = 3, weights: Tensor | None = Non
 def _leading(matrix: Tensor, n_components: int) -> tuple[Tensor, Tensor, Tensor]:
     """Returns the eigenvalues of largest modulus, their eigenvectors, and the sum of squares of all eigenvalues."""
     total = matrix.square().sum()
-    if len(matrix) <= _WHOLE or n_components > len(matrix) // 10:
+    if len(matrix) <= _ALL_EIGENPAIRS or n_components > len(matrix) // 10:
         eigenvalues, vectors = torch.linalg.eigh(matrix)
         order = eigenvalues.abs().argsort(descending=True, stable=True)[:n_components]
         return eigenvalues[order], vectors[:, order], total
@@ -121,16 +121,16 @@ def _leading(matrix: Tensor, n_components: int) -> tuple[Tensor, Tensor, Tensor]
         from scipy.sparse.linalg import eigsh
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            f"`inpca()` of more than {_WHOLE} points needs SciPy: pip install 'lightning-infogeo[analysis]'"
+            f"`inpca()` of more than {_ALL_EIGENPAIRS} points needs SciPy: pip install 'lightning-infogeo[analysis]'"
         ) from None
-    begin = torch.ones(len(matrix), dtype=matrix.dtype) + torch.arange(len(matrix)) / len(matrix)
-    found = eigsh(matrix.cpu().numpy(), k=n_components, which="LM", v0=begin.numpy())
-    eigenvalues, vectors = (torch.from_numpy(array.copy()).to(matrix) for array in found)
+    initial = torch.ones(len(matrix), dtype=matrix.dtype) + torch.arange(len(matrix)) / len(matrix)
+    eigenpairs = eigsh(matrix.cpu().numpy(), k=n_components, which="LM", v0=initial.numpy())
+    eigenvalues, vectors = (torch.from_numpy(array.copy()).to(matrix) for array in eigenpairs)
     order = eigenvalues.abs().argsort(descending=True, stable=True)
     return eigenvalues[order], vectors[:, order], total
 
 
-_WHOLE = 600
+_ALL_EIGENPAIRS = 600
 """Up to this many points all eigenpairs are computed (0.1 s); beyond, only the leading ones, by Lanczos iteration."""
 
 

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.archive import Archive, Recorded
+from lightning_infogeo.archive import Archive, ArchivedTrajectory
 from lightning_infogeo.comparison import Comparison, JointEmbedding, leaf_order
 from lightning_infogeo.comparison.grouping import factors, flat, grouping
 from lightning_infogeo.figures import COLOURS
 from lightning_infogeo.html_report.neuron_payload import neurons_of
 from lightning_infogeo.json_values import rounded
 from lightning_infogeo.quantities import Quantity, ordered, quantity
-from lightning_infogeo.trajectory import WEIGHTS
+from lightning_infogeo.trajectory.series import kind_of
 
 POINTS = 60_000
 """Checkpoints drawn at most, and records of all curves of one name: beyond, every second, third, … of a run."""
@@ -125,16 +125,16 @@ def _series(runs: Sequence[ReportRun]) -> list[dict[str, Any]]:
     """Returns the curves of each probe and group of weights, by its name."""
     names = list(dict.fromkeys(name for run in runs for name in run.archive.names))
     result = []
-    for name in sorted(names, key=lambda name: (name.startswith(WEIGHTS), name != "val", name)):
+    for name in sorted(names, key=lambda one: (kind_of(one) != "probe", one != "val", one)):
         having = [(k, run.archive[name]) for k, run in enumerate(runs) if name in run.archive.names]
         total = sum(len(recorded) for _, recorded in having)
         curves = [_curve(k, recorded, total) for k, recorded in having if len(recorded)]
         if curves:
-            result.append({"name": name, "kind": "weights" if name.startswith(WEIGHTS) else "probes", "curves": curves})
+            result.append({"name": name, "kind": "probes" if kind_of(name) == "probe" else "weights", "curves": curves})
     return result
 
 
-def _curve(k: int, recorded: Recorded, total: int) -> dict[str, Any]:
+def _curve(k: int, recorded: ArchivedTrajectory, total: int) -> dict[str, Any]:
     shown = _thinned(len(recorded), total)
     columns = recorded.quantities[shown].mT
     return {

@@ -1,4 +1,4 @@
-"""Off the device without waiting: copies that are read at a later hook."""
+"""Copies from the device to the host that are started at one hook and read at a later one, without waiting."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 
 class HostCopy(NamedTuple):
-    """A record on its way to the host.
+    """One record on its way to the host.
 
     Attributes:
         step: optimizer steps taken.
-        x: where Lightning's own metrics of that batch stand on a logger's axis; None to keep it from the loggers.
+        x: the step at which Lightning logs its own metrics of that batch; None where the loggers do not get the record.
         values: the tensor on the host, complete once ``copied`` is.
-        copied: the event behind the copy, None where there is nothing to wait for.
+        copied: the CUDA event recorded after the copy; None where there is nothing to wait for.
     """
 
     step: int
@@ -27,42 +27,42 @@ class HostCopy(NamedTuple):
 
 
 class HostCopies:
-    """Takes tensors off the device with one non-blocking copy each, to be read at a later hook.
+    """Tensors on their way to the host, one non-blocking copy each, to be read at a later hook.
 
-    A copy of it, made while some are on their way, waits for them.
+    A copy or pickle of this object waits for those that are not complete.
     """
 
     def __init__(self) -> None:
-        self._posted: deque[HostCopy] = deque()
+        self._copies: deque[HostCopy] = deque()
 
     def __getstate__(self) -> dict[str, Any]:
-        for posted in self._posted:
-            if posted.copied is not None:
-                posted.copied.synchronize()
-        return {"_posted": deque(posted._replace(copied=None) for posted in self._posted)}
+        for copy in self._copies:
+            if copy.copied is not None:
+                copy.copied.synchronize()
+        return {"_copies": deque(copy._replace(copied=None) for copy in self._copies)}
 
     def __bool__(self) -> bool:
-        return bool(self._posted)
+        return bool(self._copies)
 
-    def post(self, step: int, x: int | None, values: Tensor) -> None:
+    def start_copy(self, step: int, x: int | None, values: Tensor) -> None:
         """Starts the copy of one record."""
         if values.device.type != "cuda":
-            self._posted.append(HostCopy(step, x, values, None))
+            self._copies.append(HostCopy(step, x, values, None))
             return
         host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
         host.copy_(values, non_blocking=True)
         copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
         copied.record()
-        self._posted.append(HostCopy(step, x, host, copied))
+        self._copies.append(HostCopy(step, x, host, copied))
 
-    def collect(self) -> list[tuple[int, int | None, list[float]]]:
-        """Returns step, x and values of all records posted, waiting only for copies that are not complete."""
-        return [(step, x, values.tolist()) for step, x, values in self.arrived()]
+    def finish(self) -> list[tuple[int, int | None, list[float]]]:
+        """Returns step, x and values of all records started, waiting only for copies that are not complete."""
+        return [(step, x, values.tolist()) for step, x, values in self.finished()]
 
-    def arrived(self) -> Iterator[tuple[int, int | None, Tensor]]:
-        """Yields what ``collect`` returns, as tensors on the host."""
-        while self._posted:
-            step, x, values, copied = self._posted.popleft()
+    def finished(self) -> Iterator[tuple[int, int | None, Tensor]]:
+        """Yields what ``finish`` returns, the values as tensors on the host."""
+        while self._copies:
+            step, x, values, copied = self._copies.popleft()
             if copied is not None:
                 copied.synchronize()
             yield step, x, values

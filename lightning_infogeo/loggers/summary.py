@@ -1,4 +1,4 @@
-"""What was seen, as tables: in the terminal at the end of training, and as Markdown for loggers."""
+"""Summaries of a training as tables: in the terminal at its end, and as Markdown for loggers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from lightning_infogeo.loggers.terminal import Summary
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.quantities import quantity
 from lightning_infogeo.theory import ProbeSpectrum
-from lightning_infogeo.trajectory import WEIGHTS, Trajectory, of_probes
+from lightning_infogeo.trajectory import Trajectory, of_probes
+from lightning_infogeo.trajectory.series import group_of
 
 _MARKUP = re.compile(r"[&<>|`*\[\]\\]")
 
 
 def cell(text: str) -> str:
-    r"""Returns a text as one cell of a Markdown table, where it is text alone: no markup, no link, no HTML, one line.
+    r"""Returns a text as one cell of a Markdown table: one line, in which markup, links and HTML are escaped.
 
     Example:
         >>> cell("a|b <i>\n[c](d)")
         'a&#124;b &#60;i&#62; &#91;c&#93;(d)'
     """
-    return " ".join(_MARKUP.sub(lambda found: f"&#{ord(found[0])};", text).split())
+    return " ".join(_MARKUP.sub(lambda match: f"&#{ord(match[0])};", text).split())
 
 
 def event_list(events: Sequence[Event]) -> str:
@@ -44,14 +45,14 @@ def summary_table(
     verdicts: Mapping[str, Verdict] | None = None,
     dimensions: Mapping[str, ProbeSpectrum] | None = None,
 ) -> Summary:
-    """Returns a table of what was seen on each probe; where there were events, with a second one that names them all.
+    """Returns a table with a row for each probe, and further tables for weights, dimensions and events.
 
-    Names and messages are text alone in it, whatever characters are in them.
+    Markup in names and messages is not interpreted.
 
     Args:
         trajectories: by probe.
         events: in the order in which they became known.
-        verdicts: what can be said of overfitting, by probe.
+        verdicts: on overfitting, by probe.
         dimensions: of the trajectories, measured and predicted, by probe.
     """
     captioned = [quantity(name, of_weights=False) for name in ("length", "distance_to_truth")]
@@ -64,7 +65,7 @@ def summary_table(
         table.add_column("overfitting")
     probes = of_probes(trajectories)
     for name, trajectory in probes.items():
-        verdict = [_worded(verdicts[name])] if verdicts and name in verdicts else []
+        verdict = [_verdict_text(verdicts[name])] if verdicts and name in verdicts else []
         table.add_row(Text(name), str(len(trajectory)), *_row(trajectory), *verdict)
     skipped = {name: trajectory.skipped for name, trajectory in probes.items() if trajectory.skipped}
     if skipped:
@@ -72,7 +73,7 @@ def summary_table(
         table.caption = Text(f"{table.caption}; records left out for logits that were not finite: {counts}")
     tables = [table]
     if len(probes) < len(trajectories):
-        tables.append(_weights_table({n.removeprefix(WEIGHTS): t for n, t in trajectories.items() if n not in probes}))
+        tables.append(_weights_table({group_of(n): t for n, t in trajectories.items() if n not in probes}))
     if dimensions:
         tables.append(_dimensions_table(dimensions))
     if not events:
@@ -94,9 +95,11 @@ def _dimensions_table(dimensions: Mapping[str, ProbeSpectrum]) -> Table:
     )
     for heading in ("probe", "c", "R²", "predicted", "measured"):
         table.add_column(heading, justify="left" if heading == "probe" else "right", overflow="fold")
-    for name, found in dimensions.items():
-        slope = ("–", "–") if found.slope is None else (f"{found.slope.value:.3g}", f"{found.slope.r_squared:.2f}")
-        table.add_row(Text(name), *slope, str(found.predicted_dimensions), str(found.measured_dimensions))
+    for name, spectrum in dimensions.items():
+        slope = ("–", "–")
+        if spectrum.slope is not None:
+            slope = f"{spectrum.slope.value:.3g}", f"{spectrum.slope.r_squared:.2f}"
+        table.add_row(Text(name), *slope, str(spectrum.predicted_dimensions), str(spectrum.measured_dimensions))
     return table
 
 
@@ -119,7 +122,7 @@ def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:
     return table
 
 
-def _worded(verdict: Verdict) -> str:
+def _verdict_text(verdict: Verdict) -> str:
     if verdict.answer == "undecidable":
         return f"undecidable: a rise below {verdict.resolution:.0%}\nwould not be seen; needs {verdict.samples} samples"
     if verdict.answer == "clean":

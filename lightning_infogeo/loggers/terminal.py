@@ -1,4 +1,4 @@
-"""Tables that can be shown anywhere: on a console of any encoding, in a notebook, and as plain text in a log."""
+"""Tables that can be printed to a console of any encoding, displayed in a notebook, and logged as plain text."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from rich.jupyter import JupyterMixin
 from rich.segment import Segment
 
 _WIDTH = 160
-"""Of a text that goes elsewhere than to a terminal, where nothing says how wide a line may be."""
+"""Characters in a line of text that does not go to a terminal, which would have a width of its own."""
 
 
 class Summary(Group, JupyterMixin):
     """Tables one below the other: a renderable of rich, whose ``str`` is the tables as text.
 
-    Characters that the console's encoding has not are replaced.
+    Characters that the console's encoding lacks are replaced.
     """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yields what rich shows."""
+        """Yields the segments that rich prints."""
         for segment in console.render(Group(*self.renderables), options):
             yield Segment(shown(segment.text, options.encoding), segment.style, segment.control)
 
@@ -36,13 +36,13 @@ class Summary(Group, JupyterMixin):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """Returns the tables for notebooks that do not ask for a bundle."""
+        """Returns the tables as HTML, for notebooks that do not use ``_repr_mimebundle_``."""
         html: Any = self._repr_mimebundle_((), ())["text/html"]
         return str(html)
 
 
 def shown(text: str, encoding: str) -> str:
-    """Returns a text in which what an encoding has no character for is replaced.
+    """Returns a text in which characters that an encoding lacks are replaced by "?".
 
     Example:
         >>> shown("0.1 – 0.2 ÷ ½", "latin-1"), shown("–", "ascii"), shown("–", "utf-8")

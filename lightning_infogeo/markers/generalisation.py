@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lightning_infogeo.markers.event import Event, Firing, chosen
+from lightning_infogeo.markers.event import Event
+from lightning_infogeo.markers.marker import Firing, Marker, state_where
 
 
 class GeneralisationState(NamedTuple):
@@ -35,7 +36,7 @@ class GeneralisationState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LateGeneralisation:
+class LateGeneralisation(Marker):
     """Fires where a held-out distance to truth that had risen comes down below what it was before the rise.
 
     So does "grokking" end, and the second descent of a network with room to spare: the samples trained on were learnt
@@ -56,8 +57,9 @@ class LateGeneralisation:
     rise: float = 0.5
     fall: float = 0.1
 
-    name: ClassVar[str] = "generalisation"
-    observes: ClassVar[tuple[str, ...]] = ("distance_to_truth", "trained_distance_to_truth")
+    name = "generalisation"
+    observes = observes_trained = ("distance_to_truth",)
+    held_out_only = True
 
     def __post_init__(self) -> None:
         if not self.rise > 0:
@@ -71,15 +73,19 @@ class LateGeneralisation:
         no = torch.zeros_like(zero, dtype=torch.bool)
         return GeneralisationState(Firing.none(like), zero + torch.inf, zero, zero, zero, no, no)
 
-    def extend(self, state: GeneralisationState, step: int, observation: Tensor) -> GeneralisationState:
+    def extend(
+        self, state: GeneralisationState, step: int, observation: Tensor, trained: Tensor
+    ) -> GeneralisationState:
         """Adds a record; reads nothing back from the device.
 
         Args:
             state: from ``start`` or an earlier call.
             step: optimizer steps taken.
-            observation: held-out and trained distance to truth, shape (2,), nats.
+            observation: held-out distance to truth, shape (1,), nats.
+            trained: the same of samples trained on, shape (1,); where either is not finite, nothing changes.
         """
-        distance, trained = observation.to(state.closest).unbind()
+        both = torch.cat([observation, trained]).to(state.closest)
+        distance, learning = both
         fires = state.away & (distance < (1 - self.fall) * state.closest)
         strength = (state.farthest / distance.clamp_min(torch.finfo(distance.dtype).tiny)).log()
         firing = state.firing.after(fires, torch.expm1(state.turned).round(), step, strength)
@@ -87,17 +93,17 @@ class LateGeneralisation:
         # Away, the closest approach stays what it was until the distance is far enough below it.
         closer = fires | (~state.away & (distance < state.closest))
         closest = torch.where(closer, distance, state.closest)
-        learnt = torch.where(closer, trained, state.trained)
-        high = (distance > (1 + self.rise) * closest) & (trained < learnt)
+        learnt = torch.where(closer, learning, state.trained)
+        high = (distance > (1 + self.rise) * closest) & (learning < learnt)
         away = ~fires & (state.away | (high & state.high))
         new_height = ~state.away | (distance > state.farthest)
         farthest = torch.where(new_height, distance, state.farthest)
         turned = torch.where(new_height, torch.full_like(distance, math.log(step + 1)), state.turned)
         new = GeneralisationState(firing, closest, learnt, farthest, turned, high, away)
-        after: GeneralisationState = chosen(observation.isfinite().all(), new, state)
+        after: GeneralisationState = state_where(both.isfinite().all(), new, state)
         return after
 
-    def message(self, event: Event) -> str:
+    def message(self, event: Event, **reading: float) -> str:
         """Returns evidence, likely cause, and what to do."""
         return (
             f"{event.probe} has come back to the truth since step {event.step}, by a factor of "

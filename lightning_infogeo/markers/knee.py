@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lightning_infogeo.markers.event import Event, Firing
+from lightning_infogeo.markers.event import Event
+from lightning_infogeo.markers.marker import Firing, Marker
 from lightning_infogeo.scaling.curvature import knee as knee  # the same for a finished run
 
 _RECORDS = 128
@@ -38,7 +39,7 @@ class LogLogKneeState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LogLogKnee:
+class LogLogKnee(Marker):
     """Fires when d²(ln L)/d(ln t)² has passed a minimum, L being the information length and t the step.
 
     Following the quantity defined in arXiv 2406.05295, where its minimum over a training is said to mark a transition
@@ -58,8 +59,9 @@ class LogLogKnee:
     window: float = 1.8
     depth: float = 0.4
 
-    name: ClassVar[str] = "knee"
-    observes: ClassVar[tuple[str, ...]] = ("length",)
+    name = "knee"
+    observes = ("length",)
+    watches = ("probe", "weights")
 
     def __post_init__(self) -> None:
         for argument in ("window", "depth"):
@@ -74,13 +76,16 @@ class LogLogKnee:
             Firing.none(like), like.new_full((_RECORDS,), torch.nan), (), zero + torch.inf, zero, armed
         )
 
-    def extend(self, state: LogLogKneeState, step: int, observation: Tensor) -> LogLogKneeState:
+    def extend(
+        self, state: LogLogKneeState, step: int, observation: Tensor, trained: Tensor | None = None
+    ) -> LogLogKneeState:
         """Adds a record; reads nothing back from the device.
 
         Args:
             state: from ``start`` or an earlier call.
             step: optimizer steps taken.
             observation: information length, shape (1,), radians; where it is 0 or not finite it counts as unchanged.
+            trained: not looked at.
         """
         length = observation.to(state.values)[0]
         usable = length.isfinite() & (length > 0)
@@ -111,7 +116,7 @@ class LogLogKnee:
             armed=torch.where(fires, False, state.armed | (ready & (curvature > -self.depth / 4))),
         )
 
-    def message(self, event: Event) -> str:
+    def message(self, event: Event, **reading: float) -> str:
         """Returns evidence, likely cause, and what to do."""
         return (
             f"the path of {event.probe} bends at about step {event.step} (curvature {event.strength:.2f}): "

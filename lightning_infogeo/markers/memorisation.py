@@ -10,7 +10,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.markers.event import Event, Firing, chosen
+from lightning_infogeo.markers.event import Event
+from lightning_infogeo.markers.marker import Firing, Marker, state_where
 
 _LOOKS = 7
 
@@ -42,7 +43,7 @@ class MemorisationState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MemorisationOnset:
+class MemorisationOnset(Marker):
     """Fires once held-out predictions move significantly faster than predictions on samples trained on.
 
     While a network learns what its samples share, both move alike. Samples learnt by heart stand still, and what is
@@ -61,8 +62,9 @@ class MemorisationOnset:
     alpha: float = 0.01
     ratio: float = 1.25
 
-    name: ClassVar[str] = "memorisation"
-    observes: ClassVar[tuple[str, ...]] = ("velocity", "trained_velocity")
+    name = "memorisation"
+    observes = observes_trained = ("velocity",)
+    held_out_only = True
 
     _SPAN: ClassVar[float] = 0.15
     _MEMORY: ClassVar[float] = 0.5
@@ -80,15 +82,16 @@ class MemorisationOnset:
         above = torch.zeros_like(zero, dtype=torch.bool)
         return MemorisationState(Firing.none(like), zero, zero, zero, zero, zero, zero, zero, above)
 
-    def extend(self, state: MemorisationState, step: int, observation: Tensor) -> MemorisationState:
+    def extend(self, state: MemorisationState, step: int, observation: Tensor, trained: Tensor) -> MemorisationState:
         """Adds a record; reads nothing back from the device.
 
         Args:
             state: from ``start`` or an earlier call.
             step: optimizer steps taken.
-            observation: held-out and trained velocity, shape (2,), radians per step.
+            observation: held-out velocity, shape (1,), radians per step.
+            trained: the same of samples trained on, shape (1,); where their ratio is not finite, nothing changes.
         """
-        last = observation.to(state.ratio).log().diff().neg()[0]
+        last = torch.cat([observation, trained]).to(state.ratio).log().diff().neg()[0]
         first = state.records == 0
         time = torch.full_like(state.time, math.log(step + 1))
         share = torch.where(first, 1, -torch.expm1((state.time - time) / self._SPAN))
@@ -114,10 +117,10 @@ class MemorisationOnset:
             records=state.records + 1,
             above=above,
         )
-        after: MemorisationState = chosen(last.isfinite(), extended, state)
+        after: MemorisationState = state_where(last.isfinite(), extended, state)
         return after
 
-    def message(self, event: Event) -> str:
+    def message(self, event: Event, **reading: float) -> str:
         """Returns evidence, likely cause, and what to do."""
         return (
             f"predictions on {event.probe} move {event.strength:.2f} times as fast as those on samples trained on, "

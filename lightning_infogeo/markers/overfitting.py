@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR
-from lightning_infogeo.markers.event import Event, Firing, chosen
+from lightning_infogeo.markers.event import OVERFITTING, Event, Verdict
+from lightning_infogeo.markers.marker import Firing, Marker, state_where
 from lightning_infogeo.markers.paired_test import FOLDS, folds, means_of_others, paired, updated
 
 _LOOKS_TWICE = 5
@@ -76,22 +77,8 @@ class OverfittingState(NamedTuple):
     resolution: Tensor
 
 
-class Verdict(NamedTuple):
-    """What can be said of overfitting on a probe.
-
-    Attributes:
-        answer: "flagged"; "clean": a rise that matters would have been seen; "undecidable": it might not have been.
-        resolution: the least relative rise that would have been significant at the last record.
-        samples: how many the probe would have needed to see a rise that matters.
-    """
-
-    answer: Literal["flagged", "clean", "undecidable"]
-    resolution: float
-    samples: int
-
-
 @dataclass(frozen=True)
-class OverfittingOnset:
+class OverfittingOnset(Marker):
     """Fires once the distance to truth of a held-out probe has risen above its closest approach.
 
     The distances of every sample are averaged over the last 5 % of the training, and compared, sample by sample, with
@@ -127,9 +114,11 @@ class OverfittingOnset:
     rise: float = 0.02
     matters: float = 0.1
 
-    name: ClassVar[str] = "overfitting"
-    observes: ClassVar[tuple[str, ...]] = ("distances",)
-    width: ClassVar[int] = 6
+    name = OVERFITTING
+    scope = "samples"
+    observes = observes_trained = ("distance_to_truth",)
+    held_out_only = True
+    readings = ("rise", "resolution")
 
     _SPAN: ClassVar[float] = 0.05
 
@@ -187,7 +176,8 @@ class OverfittingOnset:
             step: optimizer steps taken.
             observation: distance to truth of every sample, shape (N,), nats; beyond 87.34, as ∞ for labels that the
                 model excludes, it counts as that. With NaN among them nothing changes.
-            trained: mean distance to truth of samples trained on, scalar; None where there are none.
+            trained: mean distance to truth of samples trained on, a single number; NaN or None where
+                there are none.
         """
         x = observation.to(state.smoothed).clamp_max(_FARTHEST)
         first = state.records == 0
@@ -208,7 +198,7 @@ class OverfittingOnset:
         twice, once = self.thresholds
         large = (state.records >= _LEAST_RECORDS) & (mean >= self.rise * best) & (mean >= _LEAST_RISE)
         above = large & (z > twice)
-        learnt = state.trained if trained is None else updated(state.trained, trained, share)
+        learnt = state.trained if trained is None else updated(state.trained, trained.reshape(()), share)
         learnt_reference = torch.where(closer, learnt, state.trained_reference)
         goes_on = learnt < (1 - _GOES_ON) * learnt_reference.mean()
         likely = large & goes_on & (mean >= self.matters * best) & (z > self.learning_threshold)
@@ -233,14 +223,10 @@ class OverfittingOnset:
             rise=mean / scale,
             resolution=torch.where(closer.all(), 0, twice * error / scale),
         )
-        after: OverfittingState = chosen(~x.isnan().any(), extended, state)
+        after: OverfittingState = state_where(~x.isnan().any(), extended, state)
         return after
 
-    def reading(self, state: OverfittingState) -> Tensor:
-        """Returns what the host has to know, shape (6,): ``firing``, rise and resolution."""
-        return torch.cat([state.firing.vector(), torch.stack([state.rise, state.resolution])])
-
-    def message(self, event: Event, rise: float = math.nan, resolution: float = 0.0) -> str:
+    def message(self, event: Event, resolution: float = 0.0, **reading: float) -> str:
         """Returns evidence, likely cause, and what to do; ``resolution`` is that of the record of the flag."""
         best = f"The weights of step {event.step} were the better ones"
         if event.step == 0:
@@ -252,8 +238,8 @@ class OverfittingOnset:
             f".../{event.probe}/distance_to_truth), or regularise."
         )
 
-    def verdict(self, flagged: bool, resolution: float, samples: int) -> Verdict:
-        """Returns what can be said, given the last record's resolution and the number of samples."""
+    def verdict(self, flagged: bool, samples: int, resolution: float = 0.0, **reading: float) -> Verdict:
+        """Returns what can be said, given the number of samples and the last record's resolution."""
         needed = math.ceil(samples * (resolution / self.matters) ** 2)
         if flagged:
             return Verdict("flagged", resolution, needed)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lightning_infogeo.markers.event import Event, Firing, chosen
+from lightning_infogeo.markers.event import Event
+from lightning_infogeo.markers.marker import Firing, Marker, state_where
 
 _FLOOR = 1e-12
 """Radians per step that stand for standing still."""
@@ -39,7 +40,7 @@ class VelocityChangeState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class VelocityChange:
+class VelocityChange(Marker):
     """Fires where ln velocity makes a step: a learning-rate drop, a collapse, a spike, a sudden burst of learning.
 
     A training slows down by itself, at a rate that changes, so a sum of deviations from a trend (CUSUM) sooner or later
@@ -64,8 +65,8 @@ class VelocityChange:
     threshold: float = 5.0
     factor: float = 3.0
 
-    name: ClassVar[str] = "velocity_change"
-    observes: ClassVar[tuple[str, ...]] = ("velocity",)
+    name = "velocity_change"
+    observes = ("velocity",)
 
     def __post_init__(self) -> None:
         if not self.threshold > 0:
@@ -78,13 +79,16 @@ class VelocityChange:
         nothing = like.new_full((_BEFORE + _AFTER,), torch.nan)
         return VelocityChangeState(Firing.none(like), nothing, nothing, like.new_zeros(()))
 
-    def extend(self, state: VelocityChangeState, step: int, observation: Tensor) -> VelocityChangeState:
+    def extend(
+        self, state: VelocityChangeState, step: int, observation: Tensor, trained: Tensor | None = None
+    ) -> VelocityChangeState:
         """Adds a record; reads nothing back from the device.
 
         Args:
             state: from ``start`` or an earlier call.
             step: optimizer steps taken.
-            observation: information velocity, shape (1,), radians per step.
+            observation: information velocity, shape (1,), radians per step; where it is not finite, nothing changes.
+            trained: not looked at.
         """
         velocity = observation.to(state.values)[0]
         finite = velocity.isfinite()
@@ -102,10 +106,10 @@ class VelocityChange:
         last = torch.where(fires, torch.full_like(state.last, _AFTER), state.last + 1)
         firing = state.firing.after(fires, began, step, size)
         new = VelocityChangeState(firing, values, times, last)
-        after: VelocityChangeState = chosen(finite, new, state)
+        after: VelocityChangeState = state_where(finite, new, state)
         return after
 
-    def message(self, event: Event) -> str:
+    def message(self, event: Event, **reading: float) -> str:
         """Returns evidence, likely cause, and what to do."""
         factor = math.exp(min(abs(event.strength), 700))
         if event.strength < 0:

@@ -1,18 +1,20 @@
-"""Checks of the monitor's arguments: by themselves, and against a trajectory to go on with."""
+"""The monitor's arguments: what each may be, and what it stands for."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
 from lightning_infogeo.archive import Archive, ArchiveError, Folder
 from lightning_infogeo.distributions import Bernoulli, Categorical, Distribution, Tokens
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.markers import (
+    Event,
     LateGeneralisation,
     LogLogKnee,
+    Marker,
     MemorisationOnset,
     OverfittingOnset,
     VelocityChange,
@@ -24,27 +26,105 @@ from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
 from lightning_infogeo.topology import NeuronSettings
 
 
-def check_all(monitor: Any) -> None:
-    """Raises ``ConfigurationError`` for an argument of a monitor that is impossible whatever the training."""
-    check_probes(monitor.probes)
-    size, lag, prefix = monitor.probe_size, monitor.lag, monitor.prefix
-    check(is_int(size) and size > 0, "probe_size", size, "must be a positive int")
-    check(is_int(lag) and lag >= 0, "lag", lag, "must be a non-negative int, such as lag=1")
-    as_distribution(monitor.output)
-    for argument in ("logits_fn", "split", "on_event"):
-        function = getattr(monitor, argument)
-        check(function is None or callable(function), argument, function, "must be a function or None")
-    drawn = isinstance(monitor.embedding, (bool, EmbeddingSettings))
-    check(drawn, "embedding", monitor.embedding, "must be True, False or EmbeddingSettings(...)")
-    followed = isinstance(monitor.parameters, (bool, ParameterDensity))
-    check(followed, "parameters", monitor.parameters, "must be True, False or ParameterDensity(...)")
-    for argument, choices in (("precision", ("full", "training")), ("on_overfitting", ("flag", "stop"))):
-        value = getattr(monitor, argument)
-        check(value in choices, argument, value, f'must be "{choices[0]}" or "{choices[1]}"')
-    check_distributed(monitor)
-    bytes_of(monitor.memory)
-    check(isinstance(monitor.strict, bool), "strict", monitor.strict, "must be True or False")
-    check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
+class Arguments(NamedTuple):
+    """The arguments of a monitor, checked, each as the object that it stands for; the monitor documents them.
+
+    Attributes:
+        probes: as given.
+        probe_size: as given.
+        schedule: the steps to record.
+        lag: as given.
+        distribution: what the model's outputs mean.
+        logits_fn: as given.
+        markers: what watches for events.
+        embedding: how trajectories are kept and drawn; None for not at all.
+        density: how the weights are followed; None for not at all.
+        archive: what is archived, and where; None for nothing.
+        neurons: which neurons are followed; None for none.
+        references: archives of finished runs.
+        precision: as given.
+        memory: bytes on the device.
+        distributed: as given.
+        split: as given.
+        on_event: as given.
+        stops: whether overfitting ends the training.
+        strict: as given.
+        prefix: as given.
+    """
+
+    probes: Any
+    probe_size: int
+    schedule: Schedule
+    lag: int
+    distribution: Distribution
+    logits_fn: Callable[..., Any] | None
+    markers: tuple[Marker, ...]
+    embedding: EmbeddingSettings | None
+    density: ParameterDensity | None
+    archive: ArchiveSettings | None
+    neurons: NeuronSettings | None
+    references: tuple[str, ...]
+    precision: Literal["full", "training"]
+    memory: int
+    distributed: str
+    split: Callable[..., Any] | None
+    on_event: Callable[[Event], object] | None
+    stops: bool
+    strict: bool
+    prefix: str
+
+    @classmethod
+    def of(cls, monitor: Any) -> Arguments:
+        """Returns those of a monitor.
+
+        Raises:
+            ConfigurationError: for an argument that is impossible whatever the training.
+        """
+        check_probes(monitor.probes)
+        size, lag, prefix = monitor.probe_size, monitor.lag, monitor.prefix
+        check(is_int(size) and size > 0, "probe_size", size, "must be a positive int")
+        check(is_int(lag) and lag >= 0, "lag", lag, "must be a non-negative int, such as lag=1")
+        distribution = as_distribution(monitor.output)
+        for argument in ("logits_fn", "split", "on_event"):
+            function = getattr(monitor, argument)
+            check(function is None or callable(function), argument, function, "must be a function or None")
+        for argument, kind in (("embedding", EmbeddingSettings), ("parameters", ParameterDensity)):
+            value = getattr(monitor, argument)
+            check(isinstance(value, (bool, kind)), argument, value, f"must be True, False or {kind.__name__}(...)")
+        for argument, choices in (("precision", ("full", "training")), ("on_overfitting", ("flag", "stop"))):
+            value = getattr(monitor, argument)
+            check(value in choices, argument, value, f'must be "{choices[0]}" or "{choices[1]}"')
+        check_distributed(monitor)
+        memory = bytes_of(monitor.memory)
+        check(isinstance(monitor.strict, bool), "strict", monitor.strict, "must be True or False")
+        check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
+        return cls(
+            probes=monitor.probes,
+            probe_size=size,
+            schedule=as_schedule(monitor.schedule),
+            lag=lag,
+            distribution=distribution,
+            logits_fn=monitor.logits_fn,
+            markers=as_markers(monitor.markers),
+            embedding=EmbeddingSettings() if monitor.embedding is True else monitor.embedding or None,
+            density=ParameterDensity() if monitor.parameters is True else monitor.parameters or None,
+            archive=as_archive(monitor.archive),
+            neurons=as_neurons(monitor.neurons),
+            references=as_paths(monitor.reference),
+            precision=monitor.precision,
+            memory=memory,
+            distributed=monitor.distributed,
+            split=monitor.split,
+            on_event=monitor.on_event,
+            stops=monitor.on_overfitting == "stop",
+            strict=monitor.strict,
+            prefix=prefix,
+        )
+
+    @property
+    def max_records(self) -> int:
+        """Records kept for the embedding; 0 for none."""
+        return 0 if self.embedding is None else self.embedding.max_records
 
 
 def as_distribution(output: Any) -> Distribution:
@@ -58,22 +138,25 @@ def as_distribution(output: Any) -> Distribution:
     return made
 
 
-def as_markers(markers: Any) -> tuple[Any, ...]:
+def as_markers(markers: Any) -> tuple[Marker, ...]:
     """Returns the markers that the argument stands for, or raises ``ConfigurationError``."""
     if isinstance(markers, str) and markers == "default":
         return OverfittingOnset(), MemorisationOnset(), LateGeneralisation(), LogLogKnee(), VelocityChange()
     listed = isinstance(markers, Iterable) and not isinstance(markers, (str, Mapping))
-    found = tuple(markers) if listed else ()
-    remedy = 'must be "default", or a list of markers such as [OverfittingOnset(alpha=0.05)], each of another name'
-    parts = ("name", "observes", "start", "extend", "message")
-    fit = all(all(hasattr(m, part) for part in parts) and not isinstance(m, type) for m in found)
-    check(listed and fit and len({m.name for m in found}) == len(found), "markers", markers, remedy)
-    return found
-
-
-def as_settings(embedding: bool | EmbeddingSettings) -> EmbeddingSettings | None:
-    """Returns the settings that the argument stands for, None to draw nothing."""
-    return EmbeddingSettings() if embedding is True else embedding or None
+    check(listed, "markers", markers, 'must be "default", or a list of markers such as [OverfittingOnset(alpha=0.05)]')
+    listed_markers = tuple(markers)
+    for marker in listed_markers:
+        remedy = f"{marker!r} is no marker: give an instance of a class that derives from lightning_infogeo.Marker"
+        check(isinstance(marker, Marker), "markers", markers, remedy)
+        for attribute in ("name", "observes"):
+            remedy = f"{marker!r} lacks `{attribute}`, which a marker has to say; see lightning_infogeo.Marker"
+            check(hasattr(marker, attribute), "markers", markers, remedy)
+        right = marker.scope == "record" or (marker.scope == "samples" and marker.observes == ("distance_to_truth",))
+        remedy = 'scope must be "record", or "samples" with observes = ("distance_to_truth",)'
+        check(right, "markers", markers, f"{marker!r}: {remedy}")
+    names = [marker.name for marker in listed_markers]
+    check(len(set(names)) == len(names), "markers", markers, f"must be of different names, and are {names}")
+    return listed_markers
 
 
 def as_archive(archive: Any) -> ArchiveSettings | None:
@@ -133,11 +216,6 @@ def as_neurons(neurons: Any) -> NeuronSettings | None:
     return neurons if isinstance(neurons, NeuronSettings) else NeuronSettings(neurons)
 
 
-def as_density(parameters: bool | ParameterDensity) -> ParameterDensity | None:
-    """Returns the settings that the argument stands for, None to follow no weights."""
-    return ParameterDensity() if parameters is True else parameters or None
-
-
 def check_probes(probes: Any) -> None:
     """Raises ``ConfigurationError`` unless ``probes`` are "auto", samples, or samples by usable names."""
     samples = probes is not None and (not isinstance(probes, str) or probes == "auto")
@@ -174,9 +252,10 @@ def check_distributed(monitor: Any) -> None:
             )
 
 
-def check_joint(names: Sequence[str], probes: Mapping[str, Probe]) -> None:
-    """Raises ``ConfigurationError`` unless these probes exist and hold as many samples with the same labels."""
-    argument = f"`EmbeddingSettings(joint={tuple(names)})`"
+def check_joint(settings: EmbeddingSettings | None, probes: Mapping[str, Probe]) -> None:
+    """Raises ``ConfigurationError`` unless probes drawn together have the same number and labels."""
+    names = () if settings is None else settings.joint
+    argument = f"`EmbeddingSettings(joint={names})`"
     unknown = [name for name in names if name not in probes]
     if unknown:
         raise ConfigurationError(f"{argument}: there is no probe {unknown[0]!r}; there are {sorted(probes)}.")

@@ -1,54 +1,52 @@
-"""The callback: what a user gives and gets, and what a checkpoint keeps of it."""
+"""The callback: what a user gives and gets, and what happens at each of Lightning's hooks."""
 
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.distributions import Distribution
+from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import LoggerWriter
-from lightning_infogeo.markers import Event, Marker
-from lightning_infogeo.monitor import arguments
-from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
-from lightning_infogeo.monitor.device.recorder import Recorder
-from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
-from lightning_infogeo.monitor.device.weight_densities import WeightDensities, groups_in
-from lightning_infogeo.monitor.distributed.collectives import agreement
-from lightning_infogeo.monitor.hooks import Hooks
-from lightning_infogeo.monitor.host.announcements import Herald
-from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
-from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
-from lightning_infogeo.monitor.host.neuron_recorder import Neurons
+from lightning_infogeo.loggers import Summary, summary_table
+from lightning_infogeo.markers import Event, Marker, Verdict
+from lightning_infogeo.monitor import resume
+from lightning_infogeo.monitor.arguments import Arguments
+from lightning_infogeo.monitor.host.neuron_log import NeuronLog, NeuronTrajectory
 from lightning_infogeo.monitor.host.record_log import RecordLog
-from lightning_infogeo.monitor.host.run_archive import RunArchive
+from lightning_infogeo.monitor.opening import open_session, reopen_session
 from lightning_infogeo.monitor.planner import Planner
-from lightning_infogeo.monitor.resume import resumable
-from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings, bytes_of
+from lightning_infogeo.monitor.session import Session
+from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings
 from lightning_infogeo.parameters import ParameterDensity
-from lightning_infogeo.probe import Chosen, Evaluator, Probe, discover, training_batch_size
-from lightning_infogeo.reference.references import References
+from lightning_infogeo.probe import Probe
 from lightning_infogeo.schedules import Schedule
+from lightning_infogeo.theory import ProbeSpectrum
+from lightning_infogeo.theory.probe_dimensions import FEATURES, dimensions_of
 from lightning_infogeo.topology import NeuronSettings
 from lightning_infogeo.trainer.identity import TrainingIdentity
-from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps
+from lightning_infogeo.trainer.optimizer_steps import counted_in
 from lightning_infogeo.trainer.spawned import SpawnedResults
+from lightning_infogeo.trainer.strategies import check_packages, check_strategy
+from lightning_infogeo.trajectory import Trajectory, export
 from lightning_infogeo.trajectory.history import History
 
-_CHUNK = 256
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
 
-HOST = 2
-"""Inputs of probes take at most so many times ``memory`` on the host."""
+_LENT = ("log", "log_dict")
+"""Methods of the model that Lightning puts into callbacks: through them a copy would have a copy of the model."""
 
 
-class InfoGeometryMonitor(Hooks):
+class InfoGeometryMonitor(pl.Callback):
     r"""Records the information geometry of a classifier's training, live beside its normal metrics.
 
     The model's predictions on a few fixed samples, a *probe*, are a point on a product of spheres. The callback follows
@@ -161,32 +159,167 @@ class InfoGeometryMonitor(Hooks):
         self.on_overfitting = on_overfitting
         self.strict = strict
         self.prefix = prefix
-        arguments.check_all(self)
-        self._training = TrainingIdentity()
-        self._parcel = SpawnedResults()
-        self._start_afresh()
+        self._arguments = Arguments.of(self)
+        self._identity = TrainingIdentity()
+        self._spawned = SpawnedResults()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forgets everything recorded."""
+        self._state: Mapping[str, Any] = {}
+        self._log = self._new_log({})
+        self._session: Session | None = None
+
+    def _new_log(self, state: Mapping[str, Any]) -> RecordLog:
+        return RecordLog(self._arguments.markers, self._arguments.strict, state)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns the attributes of a copy."""
+        return {name: value for name, value in vars(self).items() if name not in _LENT}
+
+    # What a user reads.
+
+    @property
+    def trajectories(self) -> dict[str, Trajectory]:
+        """What was recorded so far, by probe; waits for records still on their way from the device."""
+        self._catch_up()
+        return self._log.trajectories
+
+    @property
+    def events(self) -> list[Event]:
+        """What the markers have seen so far, in the order in which it became known."""
+        self._catch_up()
+        return self._log.events
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Whether each held-out probe with labels overfits as of the last record: flagged, clean, or undecidable."""
+        self._catch_up()
+        return self._log.runner.verdicts()
+
+    @property
+    def followed(self) -> dict[str, Probe]:
+        """The probes by name, once training has started; empty in every process but the first."""
+        if self._session is None or self._session.recorder is None:
+            return {}
+        return {name: chosen.probe for name, chosen in self._session.recorder.outputs.chosen.items()}
+
+    @property
+    def neuron_trajectories(self) -> dict[str, NeuronTrajectory]:
+        """Steps and incoming weights of the neurons of each layer that ``neurons=`` follows; in the first process."""
+        self._catch_up()
+        log = NeuronLog(self._state.get("neurons", {})) if self._session is None else self._session.neurons
+        return log.trajectories
+
+    def picture(self) -> Figure:
+        """Returns the trajectories kept so far, embedded by InPCA, as a matplotlib figure; in the first process only.
+
+        Raises:
+            RuntimeError: where nothing has been kept.
+        """
+        session = self._session
+        if session is None or session.recorder is None or not any(map(len, self.trajectories.values())):
+            raise RuntimeError("`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process.")
+        return session.picture()
+
+    def to_frame(self, probe: str) -> pandas.DataFrame:
+        """Returns what was recorded on ``probe``, one row a record, indexed by step.
+
+        Raises:
+            KeyError: where there is no such probe.
+            ModuleNotFoundError: where pandas is not installed.
+        """
+        if probe not in self.trajectories:
+            raise KeyError(f"`to_frame(probe={probe!r})`: there are {sorted(self.trajectories)}.")
+        return export.to_frame(self.trajectories[probe])
+
+    def to_csv(self, path: str | Path) -> None:
+        """Writes what was recorded on all probes to one file, a row a probe and record."""
+        export.to_csv(self.trajectories, path)
+
+    def dimensions(self, features: int = FEATURES) -> dict[str, ProbeSpectrum]:
+        """Returns how many dimensions each trajectory had, beside what the linear theory predicts from the inputs.
+
+        It does so for probes with labels whose inputs are one floating tensor, and whose history is kept; in the first
+        process.
+
+        Args:
+            features: inputs with more of them are left out, since their spectrum takes seconds.
+        """
+        return dimensions_of(self.trajectories, self.followed, features)
+
+    def summary(self) -> Summary:
+        """Returns tables for the terminal: what was seen on each probe, its dimensions, and the events."""
+        return summary_table(self.trajectories, self.events, self.verdicts, self.dimensions())
+
+    # Lightning's hooks.
 
     @override
-    def _start_afresh(self) -> None:
-        before = self.__dict__.get("_archivist")
-        publisher = LoggerWriter(self.prefix, self.strict)
-        self._run = uuid.uuid4().hex
-        self._planner = Planner(arguments.as_schedule(self.schedule), self.lag)
-        self._steps = OptimizerSteps()
-        self._neurons = Neurons(arguments.as_neurons(self.neurons), publisher)
-        self._archivist = RunArchive(arguments.as_archive(self.archive), self.prefix, self.strict, self._neurons)
-        if before is not None:
-            self._archivist.replace(before)
-        self._journal = RecordLog(
-            publisher, MarkerRunner(arguments.as_markers(self.markers), self.strict), self._archivist
-        )
-        self._herald = Herald(self.on_event, self.on_overfitting, self.strict)
-        self._references = References(arguments.as_paths(self.reference))
-        self._album = EmbeddingPlots(arguments.as_settings(self.embedding), publisher, self._references.compose)
-        self._recorder: Recorder | None = None
-        self._outputs: ModelOutputs | None = None
-        self._loaded: dict[str, Any] = {}
-        self._broken = False
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            check_packages(trainer, pl_module)
+            check_strategy(trainer, self.distributed, parameters=self.parameters, neurons=self.neurons)
+            self._identity.set_up()
+            self._catch_up()
+
+    @override
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        with resume.resumable(self.state_key, self._identity.loaded):
+            self._session = self._opened(trainer, pl_module)
+            self._state = {}
+            self._session.begin(trainer, pl_module)
+        self._identity.begin(trainer, pl_module)
+        if self._spawned.in_child:
+            self._spawned.call_at_exit(partial(self._send_home, trainer))
+
+    @override
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._session is not None:
+            self._session.begin_epoch()
+
+    @override
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._session is not None:
+            self._session.after_batch(trainer, pl_module, batch_idx)
+
+    @override
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Not before training, nor beside it.
+        if self._session is not None and trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._session.deliver(trainer)
+
+    @override
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._session is not None:  # no averaging callback has swapped the weights yet
+            self._session.after_epoch(trainer, pl_module)
+
+    @override
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._session is not None:
+            self._session.after_training(trainer, pl_module)
+
+    @override
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        try:
+            if self._session is not None:
+                self._session.deliver(trainer)
+        except Exception as error:
+            rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
+        self._send_home(trainer)
+        try:
+            self._close()  # Lightning calls no `teardown` after an exception
+        except Exception as error:  # a device that has failed may give nothing back
+            rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while leaving the device: {error}")
+
+    @override
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self._send_home(trainer)
+        self._close()
+
+    # Checkpoints.
 
     @property
     @override
@@ -195,102 +328,153 @@ class InfoGeometryMonitor(Hooks):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        self._training.lend()
-        if self._planner.recorded < 0 or self._training.lost:
+        self._identity.state_saved()
+        if self._recorded < 0 or self._identity.lost:
             return {}
-        self._journal.receive()
-        self._archivist.flush()
-        return {
-            "run": self._run,
-            "steps": self._steps.state_dict(),
-            "planner": self._planner.state_dict(),
-            "trajectories": self._journal.state_dict(),
-            "undelivered": self._journal.undelivered(),
-            "watch": self._journal.watch.state_dict(),
-            "recorder": self._loaded if self._recorder is None else self._recorder.state_dict(),
-            "album": self._album.state_dict(),
-            "archive": self._archivist.state_dict(),
-            "neurons": self._neurons.state_dict(),
-        }
+        return dict(self._state) if self._session is None else self._session.state_dict()
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        if not self._training.receive():
+        if not self._identity.accept_state():
             return
-        if self._training.running and state_dict.get("run", self._run) != self._run:
+        run = None if self._session is None else self._session.run
+        if self._identity.running and state_dict.get("run", run) != run:
             self._lose_track("a checkpoint of another training was restored in the middle of the fit")
         else:
             self._restore(state_dict)
 
-    def _restore(self, state_dict: Mapping[str, Any]) -> None:
-        with resumable(self.state_key):
-            self._tell_of_another(state_dict.get("run"))
-            self._steps.load_state_dict(state_dict.get("steps", {}))
-            self._planner.load_state_dict(state_dict["planner"])
-            self._journal.load_state_dict(state_dict["trajectories"])
-            self._journal.load_undelivered(state_dict.get("undelivered", []), again=self._training.running)
-            self._journal.watch.load_state_dict(state_dict["watch"])
-            self._loaded = state_dict["recorder"]
-            self._album.load_state_dict(state_dict["album"])
-            self._archivist.load_state_dict(state_dict.get("archive", {}))
-            self._neurons.load_state_dict(state_dict.get("neurons", {}))
-            if self._training.now is not None:
-                self._take_over(*self._training.now, state_dict["recorder"])
+    @override
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        known = bool((checkpoint.get("callbacks") or {}).get(self.state_key))
+        self._identity.checkpoint_loaded(trainer.state.fn == "fit", known)
+        if self._identity.running and self._identity.foreign:
+            self._lose_track(
+                "a checkpoint without this monitor's state was restored in the middle of the fit, so that what follows "
+                "does not continue the path"
+            )
 
     @override
-    def _packed(self) -> dict[str, Any]:
-        kept = {name: trajectory.history for name, trajectory in self.trajectories.items() if trajectory.kept}
-        state = self.state_dict()
-        if state:
-            state["recorder"] = {}  # to be read, and not gone on from
-        return {"state": state, "histories": {name: dict(h._asdict()) for name, h in kept.items()}}
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        # Here and not in `state_dict`, since a checkpoint is made by all processes, and this asks all of them.
+        state, session = checkpoint.get("callbacks", {}).get(self.state_key), self._session
+        if session is not None and session.recorder is not None and state:
+            joined = session.recorder.join(state["recorder"], trainer.strategy.root_device)
+            if not joined:  # a process has lost its part of the last record: there is nothing to go on from
+                del checkpoint["callbacks"][self.state_key]
 
-    @override
-    def _unpack(self, content: Mapping[str, Any]) -> None:
-        if not content["state"]:
-            return
-        self._restore(content["state"])
-        for name, fields in content["histories"].items():
-            self._journal.trajectories[name].keep(partial(History, **fields))
-        self._training.forget()  # of which the trainer here knows no more than its weights
+    # What stands behind them.
+
+    @property
+    def _recorded(self) -> int:
+        """The step of the last record; −1 before the first."""
+        if self._session is not None:
+            return self._session.planner.recorded
+        return int(self._state["planner"]["recorded"]) if self._state else -1
+
+    def _opened(self, trainer: pl.Trainer, module: pl.LightningModule) -> Session:
+        """Goes on with the training recorded, or begins anew where nothing but its beginning was recorded.
+
+        Raises:
+            ConfigurationError: where it is another one.
+        """
+        session, recorded = self._session, self._recorded
+        loaded, same = self._identity.loaded, self._identity.is_of(trainer, module)
+        counted = counted_in(self._state.get("steps", {})) if session is None else session.steps.counted
+        step = trainer.global_step if counted is None else counted
+        goes_on = loaded or (same and counted is not None)
+        forsaken = None
+        if recorded < 0 or (recorded == trainer.global_step == 0 and not goes_on):
+            forsaken = session.archive.run if session is not None and session.archive.owned else None
+            self._forget()
+        elif not loaded and not same:
+            resume.check_same_training(recorded, trainer.global_step)
+            resume.refuse_other_training(recorded, trainer.global_step)
+        elif self._identity.foreign:
+            resume.refuse_other_training(recorded, trainer.global_step)
+        else:
+            resume.check_same_training(recorded, step)
+        session = self._session
+        state = self._state if session is None else session.state_dict()
+        followed = None if session is None or session.outputs is None else session.outputs.chosen
+        return open_session(self._arguments, trainer, module, state, self._log, followed, forsaken)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        with resume.resumable(self.state_key):
+            log = self._new_log(state)
+            self._check(state)
+            if self._session is not None and self._identity.current is not None:
+                trainer, module = self._identity.current
+                self._session, self._log = reopen_session(self._session, trainer, module, state, log), log
+                return
+            self._tell_of_another(state.get("run"))
+            self._state, self._log, self._session = state, log, None
+
+    def _check(self, state: Mapping[str, Any]) -> None:
+        """Raises something where a state is none, before anything depends on it."""
+        Planner(self._arguments.schedule, self._arguments.lag, state["planner"])
+        NeuronLog(state.get("neurons", {}))
+        counted_in(state.get("steps", {}))
+        for part in ("trajectories", "watch", "recorder", "album"):
+            dict(state[part])
 
     def _tell_of_another(self, run: str | None) -> None:
         """Says that what was recorded so far gives way to the state of another training."""
-        recorded = self._planner.recorded
-        if recorded > 0 and run not in (None, self._run):
+        own = self._state.get("run") if self._session is None else self._session.run
+        if self._recorded > 0 and run not in (None, own):
             rank_zero_warn(
                 "`InfoGeometryMonitor`: the checkpoint is of another training than the one recorded so far, up to step "
-                f"{recorded}; the monitor goes on with that of the checkpoint, and no longer holds the other's records."
+                f"{self._recorded}; the monitor goes on with that of the checkpoint, and no longer holds the other's "
+                "records."
             )
-        self._run = run or self._run
 
-    @override
-    def _choose(self, trainer: pl.Trainer) -> dict[str, Chosen]:
-        chosen = {}
-        memory = HOST * bytes_of(self.memory)
-        if self.probes != "auto" or not self.reference:
-            chosen = discover(self.probes, trainer, self.probe_size, memory, self.split)
-        if self.reference:
-            given = {name: found.probe for name, found in chosen.items()}
-            chosen = {**discover(self._references.load(given or None), trainer, self.probe_size), **chosen}
-        return chosen
+    def _catch_up(self) -> None:
+        """Waits for records still on their way, from the device or from another process."""
+        if self._session is not None:
+            self._session.receive()
+        content = self._spawned.receive()
+        if content is not None and content["state"]:
+            self._restore(content["state"])
+            for name, fields in content["histories"].items():
+                self._log.trajectories[name].keep(partial(History, **fields))
+            self._identity.forget()  # of which the trainer here knows no more than its weights
 
-    @override
-    def _new_recorder(self, trainer: pl.Trainer, chosen: dict[str, Chosen]) -> Recorder:
-        chunk = training_batch_size(trainer.train_dataloader) or _CHUNK
-        recorder = Recorder(
-            chosen,
-            Evaluator(
-                self.logits_fn, self.precision, chunk, arguments.as_distribution(self.output), agreement(trainer)
-            ),
-            chord=self.lag == 0,
-            max_records=self._album.max_records,
-            memory=bytes_of(self.memory) - self._references.nbytes,
-            markers=SampleMarkers(self._journal.watch.sample_markers),
-            weights=WeightDensities(arguments.as_density(self.parameters), groups_in(self._journal.trajectories)),
-            references=self._references,
-            shard=self._shard(trainer),
+    def _send_home(self, trainer: pl.Trainer) -> None:
+        """Leaves what was recorded to the process that has started this one; it is the same in all of them."""
+        if not (self._spawned.in_child and trainer.local_rank == 0 and self._identity.running):
+            return
+        try:
+            kept = {name: each.history for name, each in self.trajectories.items() if each.kept}
+            state = self.state_dict()
+            if state:
+                state["recorder"] = {}  # to be read, and not gone on from
+            self._spawned.send({"state": state, "histories": {name: dict(h._asdict()) for name, h in kept.items()}})
+        except Exception as error:
+            rank_zero_warn(
+                "`InfoGeometryMonitor`: what was recorded in this process cannot be handed to the one that started it "
+                f'({type(error).__name__}: {error}); the loggers have its curves, and archive="auto" would keep all.'
+            )
+
+    def _lose_track(self, why: str) -> None:
+        """Gives up recording, in every process, since training is not the one recorded any more."""
+        self._identity.forget()
+        if self._session is not None:
+            self._session.end_records()
+        message = (
+            f"`InfoGeometryMonitor`: {why}. Training goes on without this monitor; what was recorded is kept, and is "
+            "in no checkpoint from here on."
         )
-        if self._loaded:
-            recorder.load_state_dict(self._loaded)
-        return recorder
+        if self.strict:
+            raise ConfigurationError(message)
+        rank_zero_warn(message)
+
+    def _close(self) -> None:
+        """Leaves the model, the device and the archive; what was recorded can be read, and another fit can go on."""
+        for name in _LENT:
+            vars(self).pop(name, None)
+        self._identity.end()
+        if self._session is not None:
+            self._session.close()

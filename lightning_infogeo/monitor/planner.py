@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lightning_infogeo.schedules import Clock, Schedule, is_int
@@ -34,9 +35,10 @@ class Planner:
     Args:
         schedule: the steps to record.
         lag: optimizer steps over which velocity is measured; 0 to keep nothing.
+        state: to go on from; None or empty to begin.
     """
 
-    def __init__(self, schedule: Schedule, lag: int) -> None:
+    def __init__(self, schedule: Schedule, lag: int, state: Mapping[str, Any] | None = None) -> None:
         self.schedule = schedule
         self.lag = lag
         self.recorded = -1
@@ -44,6 +46,8 @@ class Planner:
         self.observed: tuple[int, ...] = ()
         self.kept: tuple[int, ...] = ()
         self.wake = 0
+        if state:
+            self.load_state_dict(state)
 
     def observe(self, clock: Clock) -> Decision:
         """Takes note of the step training has reached and returns what to do there.
@@ -66,6 +70,10 @@ class Planner:
             self.kept = self._recent((*self.kept, step))
         return Decision(record, keep, before)
 
+    def reconsider(self) -> None:
+        """Has the schedule asked at the next step: what was foreseen may have changed."""
+        self.wake = 0
+
     def pass_by(self, step: int) -> None:
         """Takes note of a step at which there is nothing to do."""
         if self.observed and step <= self.observed[-1]:
@@ -79,7 +87,7 @@ class Planner:
         lists = {"observed": list(self.observed), "kept": list(self.kept)}
         return {"recorded": self.recorded, "stride": self.stride, **lists}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from where ``state_dict`` left off."""
         numbers = [state["recorded"], state["stride"], *state["observed"], *state["kept"]]
         if not all(is_int(number) for number in numbers) or state["stride"] < 1:

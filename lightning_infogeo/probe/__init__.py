@@ -1,11 +1,10 @@
-"""The probe: a few fixed inputs, how they are chosen, and how a model is evaluated on them without a trace."""
+"""The probe: a few fixed inputs, how they are chosen, and how a model is evaluated on them without side effects."""
 
 from lightning_infogeo.probe.choosing import Chosen as Chosen
 from lightning_infogeo.probe.discovery import discover as discover
-from lightning_infogeo.probe.discovery import left_out as left_out
+from lightning_infogeo.probe.discovery import held_out as held_out
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
-from lightning_infogeo.probe.evaluation import are_probabilities as are_probabilities
-from lightning_infogeo.probe.evaluation import check_values as check_values
+from lightning_infogeo.probe.evaluation import check_labels as check_labels
 from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory
 from lightning_infogeo.probe.fsdp import RECOVERS as RECOVERS
 from lightning_infogeo.probe.inputs import Inputs as Inputs
@@ -18,4 +17,4 @@ from lightning_infogeo.probe.structure import cut as cut
 from lightning_infogeo.probe.structure import leaves as leaves
 from lightning_infogeo.probe.structure import map_leaves as map_leaves
 from lightning_infogeo.probe.structure import nbytes as nbytes
-from lightning_infogeo.probe.transfer import place as place
+from lightning_infogeo.probe.transfer import place_all as place_all

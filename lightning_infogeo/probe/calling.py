@@ -1,4 +1,4 @@
-"""How a model is called with the inputs of a batch, read off its ``forward``."""
+"""Calling a model with the inputs of a batch, by the signature of its ``forward``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import nn
 
 
 def call(module: nn.Module, inputs: Any) -> Any:
-    """Returns what ``module`` makes of inputs.
+    """Returns the output of ``module`` for inputs.
 
-    A mapping whose keys are parameters of the module's ``forward`` is passed by keyword, as models of Hugging Face take
-    their batches. A tuple or list is passed as several arguments where ``forward`` needs that many, and cannot be
-    called with one. All else is the one argument.
+    A mapping whose keys are parameters of the module's ``forward`` is passed by keyword, as Hugging Face's models take
+    their batches. A tuple or list is passed as several arguments where ``forward`` needs that many and cannot be called
+    with one. Anything else is passed as the only argument.
 
     Example:
         >>> class Masked(nn.Module):

@@ -1,4 +1,4 @@
-"""A probe from whatever it is to be taken from: given, or drawn from a loader without a trace."""
+"""Making a probe from a source: given samples, or samples drawn from a loader without changing its state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lightning_infogeo.probe.probe import Probe
 from lightning_infogeo.probe.randomness import SEED, fixed_randomness
 from lightning_infogeo.probe.sampling import Amount, draw, is_indexed, training_batch_size
 from lightning_infogeo.probe.splitting import Split, split
-from lightning_infogeo.probe.untouched import VISITED, Trace, handed_back, queues_of, untouched, used_up
+from lightning_infogeo.probe.untouched import MAX_OBJECTS, Trace, handed_back, queues_of, untouched, used_up
 
 _ONCE = (
     "`InfoGeometryMonitor(probes=...)`: `{}` reads {}, which can be read only once, so samples taken for a probe would "
@@ -29,16 +29,16 @@ class Chosen:
     """A probe on its way to the model.
 
     Attributes:
-        probe: its samples; of one that was drawn, without labels until ``place`` has passed it through the hooks.
+        probe: its samples; a drawn one gets its labels when ``place`` has passed it through the hooks.
         batches: as the loader made them, or as the hooks left them.
-        dataloader_idx: which of the validation loaders it is from.
-        given: whether it is the user's own, whose labels are as given.
+        dataloader_idx: index of its validation loader.
+        given: whether the user gave the samples, and with them the labels.
         placed: whether ``batches`` have been through the hooks.
         optional: whether training can be followed without it.
-        taken: in words, which samples they are.
-        origin: in words, where labels were found.
-        by: tells inputs from labels.
-        nbytes: that the inputs may take, also after the hooks; None for any number.
+        taken: which samples these are, in words.
+        origin: where labels were found, in words.
+        by: splits a batch into inputs and labels.
+        nbytes: the most bytes of the inputs, before and after the hooks; None for no limit.
     """
 
     probe: Probe
@@ -53,12 +53,12 @@ class Chosen:
     nbytes: int | None = None
 
     def thin(self, each: float) -> None:
-        """Leaves out batches, evenly, so that inputs that take so many bytes a sample after the hooks still fit."""
+        """Leaves out batches, evenly, so that inputs of ``each`` bytes a sample after the hooks still fit."""
         counts = self.probe.counts
         wanted = max(1, int((self.nbytes or 0) / each / max(counts)))
-        kept = [k * len(counts) // wanted for k in range(min(wanted, len(counts)))]
-        self.batches = [self.batches[k] for k in kept]
-        self.probe = Probe.of([self.probe.batches[k] for k in kept], [counts[k] for k in kept])
+        indices = [k * len(counts) // wanted for k in range(min(wanted, len(counts)))]
+        self.batches = [self.batches[k] for k in indices]
+        self.probe = Probe.of([self.probe.batches[k] for k in indices], [counts[k] for k in indices])
         self.taken += f", {len(self.probe)} of these, since after the hooks each takes {each / 2**20:.1f} MiB"
 
 
@@ -74,68 +74,65 @@ def choose(
 ) -> Chosen:
     """Returns samples of ``source``; a ``Probe`` is taken whole.
 
-    The global random streams of torch, NumPy and ``random``, and generators that the source owns, are set to a fixed
-    state for the purpose and put back: random augmentation is frozen as it then falls out, the same in every process
-    and after every resume.
+    The global random streams of torch, NumPy and ``random``, and the source's own generators, are set to a fixed state
+    meanwhile and then put back: random augmentation is frozen, the same in every process and after every resume.
 
     Args:
         source: a ``Probe``, a DataLoader, a Dataset, or any iterable of batches.
-        amount: how much to take at most.
-        by: tells inputs from labels; None to find them by itself.
+        amount: the most to take.
+        by: splits a batch into inputs and labels; None to find these automatically.
         loader: whether a Dataset is a loader, whose items are batches.
-        read: batches training reads of the source in one epoch.
+        read: batches that training reads of the source in one epoch.
         dataloader_idx: passed to the batch-transfer hooks.
         batch_size: of samples of a Dataset.
 
     Raises:
-        ConfigurationError: where the source is empty, cannot be read twice, or is none.
+        ConfigurationError: where the source is empty, can be read only once, or is of another type.
     """
     if isinstance(source, Probe):
-        pairs = list(zip(source.batches, _divided(source), strict=True))
+        pairs = list(zip(source.batches, _labels_by_batch(source), strict=True))
         return Chosen(source, pairs, dataloader_idx, taken=f"{len(source)} samples")
     stream = not is_indexed(source, loader)
     _check_rereadable(source, stream)
     queues = queues_of(source) if stream else []
-    if queues:  # beyond what waits there now a read would wait for others
-        waiting = min(one.qsize() for one in queues) // (training_batch_size(source) or 1)
+    if queues:  # reading more than is in them now would block
+        waiting = min(queue.qsize() for queue in queues) // (training_batch_size(source) or 1)
         if not waiting:
-            raise ConfigurationError(_ONCE.format(type(source).__name__, "a queue that is empty"))
+            raise ConfigurationError(_ONCE.format(type(source).__name__, "an empty queue"))
         amount = amount._replace(batches=min(waiting, amount.batches or waiting))
-    running = set(threading.enumerate())
+    threads_before = set(threading.enumerate())
     with fixed_randomness(torch.device("cpu")), untouched(source, seed=SEED) as trace, handed_back(queues):
         drawn = draw(source, amount, by, loader=loader, read=read, batch_size=batch_size)
-    left = (one.name for one in threading.enumerate() if one not in running)
-    trace.changed += [f"a thread that it left running ({name})" for name in left]
-    told(trace, f"reading `{type(source).__name__}`")
+    new_threads = (queue.name for queue in threading.enumerate() if queue not in threads_before)
+    trace.changed += [f"a thread that it left running ({name})" for name in new_threads]
+    warn_of_changes(trace, f"reading `{type(source).__name__}`")
     probe = Probe.of([_inputs(batch, by) for batch in drawn.batches], drawn.counts)
     size = f"{len(probe)}" if drawn.total is None else f"{len(probe)} of {drawn.total:,}"
     how = "evenly spread" if drawn.spread and drawn.total != len(probe) else "" if drawn.spread else "the first ones"
-    fewer = (
-        f"no more since each takes {drawn.each / 2**20:.1f} MiB: memory= or probe_size= decide" if drawn.each else ""
-    )
-    taken = ", ".join(part for part in (f"{size} samples", how, fewer) if part)
+    limit = f"no more since each takes {drawn.each / 2**20:.1f} MiB: raise memory= for more" if drawn.each else ""
+    taken = ", ".join(part for part in (f"{size} samples", how, limit) if part)
     return Chosen(
         probe, drawn.batches, dataloader_idx, given=False, taken=taken, origin="", by=by, nbytes=amount.nbytes
     )
 
 
-def told(trace: Trace, what: str) -> None:
-    """Warns of what could not be put back as it was, or may not have been seen."""
-    if trace.cut:
+def warn_of_changes(trace: Trace, what: str) -> None:
+    """Warns of state that could not be put back, or of objects that were not checked."""
+    if trace.truncated:
         rank_zero_warn(
-            f"`InfoGeometryMonitor`: {what} for a probe goes through more objects than are looked at ({VISITED:,}). If "
-            "some of them draw random numbers or count, training may not be what it is without the monitor; to be sure "
-            "give the samples yourself: probes=Probe(inputs, labels)."
+            f"`InfoGeometryMonitor`: {what} for a probe involves more objects than are checked ({MAX_OBJECTS:,}). "
+            "If the others draw random numbers or count, training may differ from training without the monitor; to "
+            "rule that out, give the samples yourself: probes=Probe(inputs, labels)."
         )
     if trace.changed:
         rank_zero_warn(
             f"`InfoGeometryMonitor`: {what} for a probe has changed {', '.join(trace.changed[:5])}, which could not be "
-            "put back, so training may not be what it is without the monitor; to be sure give the samples yourself: "
-            "probes=Probe(inputs, labels)."
+            "put back, so training may differ from training without the monitor; to rule that out, give the samples "
+            "yourself: probes=Probe(inputs, labels)."
         )
 
 
-def _divided(probe: Probe) -> Iterator[Any]:
+def _labels_by_batch(probe: Probe) -> Iterator[Any]:
     start = 0
     for count in probe.counts:
         yield None if probe.labels is None else probe.labels[start : start + count]
@@ -143,15 +140,15 @@ def _divided(probe: Probe) -> Iterator[Any]:
 
 
 def _inputs(batch: Any, by: Split | None) -> Any:
-    """Returns the inputs of a batch, or all of it where only the model's hooks make them."""
+    """Returns the inputs of a batch; the whole batch where only the model's hooks can tell them."""
     try:
         return split(batch, by).inputs
-    except Exception:  # whatever the user's own function meets
+    except Exception:  # raised by the user's function
         return batch
 
 
 def _check_rereadable(source: Any, stream: bool) -> None:
-    spent = used_up(source, stream=stream, handed_back=True)
-    spent = ["itself"] if isinstance(source, GeneratorType) else spent
-    if spent:
-        raise ConfigurationError(_ONCE.format(type(source).__name__, ", ".join(spent[:3])))
+    consumed = used_up(source, stream=stream, handed_back=True)
+    consumed = ["itself"] if isinstance(source, GeneratorType) else consumed
+    if consumed:
+        raise ConfigurationError(_ONCE.format(type(source).__name__, ", ".join(consumed[:3])))

@@ -1,4 +1,4 @@
-"""Which probes a monitor follows: those given to it, or those it finds in the trainer's own loaders."""
+"""Which probes a monitor follows: given ones, or ones drawn from the trainer's loaders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.probe.choosing import Chosen, choose
 from lightning_infogeo.probe.probe import Probe
 from lightning_infogeo.probe.randomness import fixed_randomness
-from lightning_infogeo.probe.sampling import Amount, Together, training_batch_size
+from lightning_infogeo.probe.sampling import Amount, CombinedLoaders, training_batch_size
 from lightning_infogeo.probe.splitting import Split
 from lightning_infogeo.probe.untouched import untouched
 
@@ -23,54 +23,59 @@ _BATCH = 256
 def discover(
     probes: Any, trainer: pl.Trainer, size: int, memory: int | None = None, by: Split | None = None
 ) -> dict[str, Chosen]:
-    """Returns the probes by name: "train", "val", "val_1", … found, given names, or "probe" for a single unnamed one.
+    """Returns the probes by name: "train", "val", "val_1", … of loaders, given names, or "probe" for an unnamed one.
 
-    Of probes found by themselves those that can be read are followed; where another cannot, a warning says why.
+    Of several loaders those that can be read are followed; for each of the others a warning says why it is not.
 
     Args:
         probes: "auto", a ``Probe``, Dataset or DataLoader, or a mapping of these by name.
         trainer: with its loaders set up.
         size: the most samples to take where the monitor chooses them.
-        memory: bytes for the inputs of all of them, which may be fewer samples; None for any number.
-        by: tells inputs from labels; None to find them by itself.
+        memory: the most bytes of all inputs together, which may mean fewer samples; None for no limit.
+        by: splits a batch into inputs and labels; None to find these automatically.
 
     Raises:
-        ConfigurationError: where there is nothing to follow or it cannot be understood.
+        ConfigurationError: where no probe can be followed.
     """
     batch_size = training_batch_size(trainer.train_dataloader) or _BATCH
     if not isinstance(probes, str):
         named = probes if isinstance(probes, Mapping) else {"probe": probes}
-        drawn = sum(not isinstance(source, Probe) for source in named.values())
-        amount = _amount(trainer, size, memory, drawn)
+        n_drawn = sum(not isinstance(source, Probe) for source in named.values())
+        amount = _amount(trainer, size, memory, n_drawn)
         return {name: _chosen(name, source, amount, by, batch_size=batch_size) for name, source in named.items()}
     sources = dict(_sources(trainer))
     amount = _amount(trainer, size, memory, len(sources))
-    found, failed = {}, {}
+    probes_by_name, errors = {}, {}
     for name, (source, options) in sources.items():
         try:
             if isinstance(source, (list, tuple, Mapping)):
-                source = _together(source, trainer, by)
-            found[name] = _chosen(name, source, amount, by, loader=True, batch_size=batch_size, **options)
-            found[name].optional = len(sources) > 1
+                source = _combined(source, trainer, by)
+            probes_by_name[name] = _chosen(name, source, amount, by, loader=True, batch_size=batch_size, **options)
+            probes_by_name[name].optional = len(sources) > 1
         except ConfigurationError as error:
             if error.__cause__ is not None:  # data that cannot be read would fail in training, too
                 raise
-            failed[name] = error
-    if not found:
-        raise next(iter(failed.values()))
-    for name, reason in failed.items():
+            errors[name] = error
+    if not probes_by_name:
+        raise next(iter(errors.values()))
+    for name, reason in errors.items():
         left_out(name, reason)
-    return found
+    return probes_by_name
+
+
+def held_out(probe: str) -> bool:
+    """Returns whether a probe of this name counts as not trained on: the one place that decides it."""
+    return not probe.startswith("train")
 
 
 def left_out(name: str, error: Exception) -> None:
-    """Says why a probe that was found is not followed."""
+    """Warns that a probe is not followed, and why."""
     rank_zero_warn(f"`InfoGeometryMonitor`: does not follow {name!r}: {error}")
 
 
 def _amount(trainer: pl.Trainer, size: int, memory: int | None, probes: int) -> Amount:
-    one = 1 if getattr(trainer, "fast_dev_run", False) else None
-    return Amount(size, None if memory is None else memory // max(probes, 1), one)
+    max_batches = 1 if getattr(trainer, "fast_dev_run", False) else None
+    return Amount(size, None if memory is None else memory // max(probes, 1), max_batches)
 
 
 def _chosen(name: str, source: Any, amount: Amount, by: Split | None, **options: Any) -> Chosen:
@@ -79,28 +84,28 @@ def _chosen(name: str, source: Any, amount: Amount, by: Split | None, **options:
     except ConfigurationError:
         raise
     except Exception as error:
-        alone = " (read in this process, without workers and their worker_init_fn)"
+        how_read = " (read in this process, without workers and their worker_init_fn)"
         raise ConfigurationError(
             f"`InfoGeometryMonitor(probes=...)`: taking samples for probe {name!r} from `{type(source).__name__}`"
-            f"{alone if getattr(source, 'num_workers', 0) else ''} raised {type(error).__name__}: {error}. Give "
+            f"{how_read if getattr(source, 'num_workers', 0) else ''} raised {type(error).__name__}: {error}. Give "
             "samples that can be read: probes=Probe(inputs, labels)."
         ) from error
 
 
-def _together(loaders: Any, trainer: pl.Trainer, by: Split | None) -> Any:
+def _combined(loaders: Any, trainer: pl.Trainer, by: Split | None) -> Any:
     if by is None and len(loaders) == 1:
         return next(iter(loaders.values() if isinstance(loaders, Mapping) else loaders))
     if by is None:
         raise ConfigurationError(
-            f'`InfoGeometryMonitor(probes="auto")`: training reads {len(loaders)} loaders at once, so it cannot be '
-            "told what the model is called with; say it by split=lambda batch: (inputs, labels), of the batch that "
+            f'`InfoGeometryMonitor(probes="auto")`: training reads {len(loaders)} loaders at once, so the inputs of '
+            "the model cannot be found automatically; give split=lambda batch: (inputs, labels) for the batch that "
             "training_step gets, or give the samples yourself: probes=Probe(inputs, labels)."
         )
-    return Together(trainer.fit_loop._combined_loader)
+    return CombinedLoaders(trainer.fit_loop._combined_loader)
 
 
 def _sources(trainer: pl.Trainer) -> Iterator[tuple[str, tuple[Any, dict[str, Any]]]]:
-    """Yields what training and validation read, with what is to be known of it."""
+    """Yields the loaders of training and validation by name, with options for ``choose``."""
     yield "train", (trainer.train_dataloader, {"read": trainer.num_training_batches})
     for index, (name, loader) in enumerate(_validation_loaders(trainer)):
         yield name, (loader, {"dataloader_idx": index})
@@ -111,7 +116,7 @@ def _validation_loaders(trainer: pl.Trainer) -> Iterator[tuple[str, Any]]:
         return
     loaders: Any = trainer.val_dataloaders
     if loaders is None:
-        # The first validation is epochs away: ask the module or datamodule now, and let Lightning ask again then.
+        # The first validation is epochs away: get the loaders now, and let Lightning get them again then.
         owners = [trainer.lightning_module, getattr(trainer, "datamodule", None)]
         attributes = [vars(owner) for owner in owners if owner is not None]
         with fixed_randomness(torch.device("cpu")), untouched(*attributes):

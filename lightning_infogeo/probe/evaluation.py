@@ -1,4 +1,4 @@
-"""Evaluating a model on a probe in the middle of training, so that training cannot tell."""
+"""Evaluating a model on a probe in the middle of training, without any effect on training."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from torch import Tensor, nn
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import Categorical, Distribution, Selection
-from lightning_infogeo.distributions.chunks import pieces
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info
 from lightning_infogeo.probe.calling import call
-from lightning_infogeo.probe.fsdp import joined, resharded
+from lightning_infogeo.probe.fsdp import gathered, resharded
 from lightning_infogeo.probe.inputs import Inputs
 from lightning_infogeo.probe.randomness import fixed_generators, fixed_randomness, generators_of
 from lightning_infogeo.probe.write_guard import WriteGuard
@@ -26,26 +25,26 @@ Precision = Literal["full", "training"]
 Read = TypeVar("Read")
 LogitsFunction = Callable[[pl.LightningModule, Any], Any]
 
-_SCOPE = "`InfoGeometryMonitor` follows classifiers: regression and other outputs are not supported."
+_CLASSIFIERS_ONLY = "`InfoGeometryMonitor` follows classifiers: regression and other outputs are not supported."
 
 
 class Evaluator(Portable, left_behind={"_agree": bool}):
-    """Calls a model on a probe's inputs and leaves no trace of having done so.
+    """Calls a model on a probe's inputs without side effects.
 
-    During the call every submodule is in evaluation mode (each flag is put back, none is toggled through ``train``),
-    all global random streams are in a fixed state, gradients are off, compiled modules run eagerly, ``self.log`` does
-    nothing, and parameters and buffers that the forward writes are put back. Attributes of other kinds that a forward
-    changes, such as Python counters, are the one trace that cannot be seen.
+    During the call every submodule is in evaluation mode (each flag is set and put back, ``train`` is not called), all
+    global random streams are in a fixed state, gradients are off, compiled modules run eagerly, ``self.log`` does
+    nothing, and parameters and buffers that the forward writes are put back. The one side effect that cannot be undone
+    is a change of other attributes, such as Python counters.
 
-    Where memory runs out, the evaluation is made once more in calls of half as many samples, and so are those to come.
+    Where memory runs out, this evaluation is repeated, and later ones are made, in calls of half as many samples.
 
     Args:
-        logits_fn: f(pl_module, inputs) -> logits; None for what ``calling.call`` does.
+        logits_fn: f(pl_module, inputs) -> logits; None for ``calling.call``.
         precision: "full" (autocast off) or "training" (the trainer's own context).
         chunk: samples per call.
         distribution: what the model's outputs mean.
-        agree: told, where something has raised, whether calls could be made again in smaller ones, and returns whether
-            they shall be: processes that call one model together all have to do the same.
+        agree: f(whether smaller calls are possible) -> whether to repeat in smaller calls, called after an error:
+            processes that call one model together must all do the same.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Lets a block with calls be left by an error in all processes that call the model together, or in none."""
+        """Makes an error that leaves the block known to all processes that call the model together."""
         try:
             yield
         except Exception:
@@ -92,20 +91,20 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
             ConfigurationError: where the output does not fit the distribution.
         """
         size = len(inputs)
-        chosen = selection or Selection(self.distribution, size)
-        found: list[Tensor] = []
+        samples = selection or Selection(self.distribution, size)
+        logits_of_all: list[Tensor] = []
 
         def read(outputs: Tensor, start: int, stop: int) -> None:
-            logits = chosen.take(outputs, start, stop)
+            logits = samples.take(outputs, start, stop)
             if stop - start == size:
-                found.append(logits.clone())
+                logits_of_all.append(logits.clone())
                 return
-            if not found:  # room for all at once: pieces kept and then joined would take it twice
-                found.append(logits.new_empty(len(chosen), logits.shape[1]))
-            found[0][chosen.rows(start, stop)] = logits
+            if not logits_of_all:  # allocated at once: parts that are joined later would take twice the memory
+                logits_of_all.append(logits.new_empty(len(samples), logits.shape[1]))
+            logits_of_all[0][samples.rows(start, stop)] = logits
 
         self.calls(trainer, module, inputs, read)
-        return found[0]
+        return logits_of_all[0]
 
     def calls(
         self,
@@ -114,20 +113,20 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         inputs: Inputs,
         read: Callable[[Tensor, int, int], Read],
     ) -> list[Read]:
-        """Returns what ``read`` makes of each call's outputs, given the first and (exclusively) the last input.
+        """Returns the results of ``read(outputs, start, stop)`` for each call; ``stop`` is exclusive.
 
-        Where memory runs out ``read`` is given all outputs again.
+        Where memory runs out, ``read`` gets all outputs again.
 
         Raises:
             ConfigurationError: where the output does not fit the distribution.
         """
-        made = partial(self._calls, trainer, module, inputs, read)
+        attempt = partial(self._calls, trainer, module, inputs, read)
         try:
-            return made()
+            return attempt()
         except Exception as error:
             if not self._agree(inputs.largest(self.chunk) > 1 and out_of_memory(error)):
                 raise
-        # Not above, where the error holds on to what the calls had in memory.
+        # Outside the except block, in which the error would keep the memory of the calls alive.
         self.chunk = -(-inputs.largest(self.chunk) // 2)
         if module.device.type != "cpu":
             torch.get_device_module(module.device).empty_cache()
@@ -135,7 +134,7 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
             f"`InfoGeometryMonitor`: memory ran out on a probe; trying again, {self.chunk} samples at a time."
         )
         with self.together():
-            return made()
+            return attempt()
 
     def _calls(
         self,
@@ -158,18 +157,18 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
                 stack.enter_context(torch.autocast(module.device.type, enabled=False))
             stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.enter_context(resharded(module))
-            found = []
+            results = []
             for start, stop, batch in inputs.calls(self.chunk):
-                with inputs.lent(batch) as given:
+                with inputs.protected(batch) as given:
                     output = call(module, given) if self.logits_fn is None else self.logits_fn(module, given)
-                    found.append(read(_outputs(output, stop - start, self.distribution), start, stop))
-        inputs.seen()
-        return found
+                    results.append(read(_outputs(output, stop - start, self.distribution), start, stop))
+        inputs.mark_evaluated()
+        return results
 
 
 @contextmanager
 def in_evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Sets the training flag of every submodule to False, and of those that had it back to True."""
+    """Sets the training flag of every submodule to False, and afterwards puts it back."""
     training = [submodule for submodule in module.modules() if submodule.training]
     try:
         for submodule in training:
@@ -181,51 +180,26 @@ def in_evaluation_mode(module: nn.Module) -> Iterator[None]:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Returns whether an error says that there was no memory left, on an accelerator or the host.
+    """Returns whether an error means that memory ran out, on an accelerator or the host.
 
     Example:
         >>> out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.")), out_of_memory(RuntimeError(""))
         (True, False)
     """
     words = ("out of memory", "can't allocate memory", "not enough memory")
-    said = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
-    return said or isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    says_so = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    return says_so or isinstance(error, (MemoryError, torch.OutOfMemoryError))
 
 
-def are_probabilities(logits: Tensor) -> bool:
-    """Returns whether every row, shape (N, C), lies in [0, 1] and sums to 1; reads from the device."""
-    for rows in pieces(*logits.shape):
-        values = logits[rows].double() if logits.device.type != "mps" else logits[rows].float()
-        if not ((values >= 0) & (values <= 1)).all() or not (values.sum(-1) - 1).abs().max() < 1e-2:
-            return False
-    return True
-
-
-def check_values(probabilities: bool, labels: Tensor | None, classes: int, name: str) -> None:
-    """Checks what a first evaluation has shown.
-
-    Args:
-        probabilities: whether all outputs are.
-        labels: of the samples, shape (N,).
-        classes: their number C.
-        name: of the probe.
-
-    Raises:
-        ConfigurationError: where outputs are probabilities, or labels are not among the classes.
-    """
-    if probabilities:
-        raise ConfigurationError(
-            f"`InfoGeometryMonitor(logits_fn=...)`: the output on probe {name!r} is probabilities (every row lies in "
-            "[0, 1] and sums to 1), where logits are expected: leave the final softmax to the loss, or give "
-            "logits_fn=lambda module, inputs: module(inputs).log()."
-        )
+def check_labels(labels: Tensor | None, classes: int, name: str) -> None:
+    """Raises ``ConfigurationError`` where labels of the samples of a probe, shape (N,), are not among the classes."""
     if labels is not None and ((labels < 0) | (labels >= classes)).any():
         raise ConfigurationError(
             f"`Probe(labels=...)` of {name!r}: must lie in 0..{classes - 1} for the {classes} classes of the model, "
             f"got {int(labels.min())}..{int(labels.max())}; renumber the labels, or leave out samples without one (by "
-            "the ignore_index of a distribution, as in output=Categorical(ignore_index=-1)). If these are no labels, "
-            "say where they are by split=lambda batch: (inputs, labels); if the model returns features rather than "
-            "logits, give logits_fn=lambda module, inputs: ... that returns logits."
+            "the ignore_index of a distribution, as in output=Categorical(ignore_index=-1)). If these are not the "
+            "labels, give split=lambda batch: (inputs, labels); if the model returns features rather than logits, give "
+            "logits_fn=lambda module, inputs: ... that returns logits."
         )
 
 
@@ -238,28 +212,28 @@ def _outputs(output: Any, size: int, distribution: Distribution) -> Tensor:
     if not isinstance(output, Tensor):
         got = f"`{type(output).__name__}`"
     elif output.is_floating_point() and output.dim() and len(output) == size and distribution.fits(tuple(output.shape)):
-        return joined(output.detach()).as_subclass(Tensor)
+        return gathered(output.detach()).as_subclass(Tensor)
     else:
         got = f"a tensor of {output.dtype} and shape {tuple(output.shape)}"
         hint = distribution.hint(tuple(output.shape)) if output.is_floating_point() else ""
     raise ConfigurationError(
         f'`InfoGeometryMonitor(output="{distribution.name}")`: the model must return {distribution.expected(size)}, '
-        f"got {got}; give logits_fn=lambda module, inputs: ... that does.{hint} {_SCOPE}"
+        f"got {got}; give logits_fn=lambda module, inputs: ... that does.{hint} {_CLASSIFIERS_ONLY}"
     )
 
 
 @contextmanager
 def _silent(module: nn.Module) -> Iterator[None]:
-    """Makes ``self.log`` do nothing: what a forward logs here would overwrite what training logged."""
+    """Makes ``self.log`` do nothing: a forward would otherwise overwrite values that training has logged."""
     kinds = pl.classes("LightningModule")
     loggers = [submodule for submodule in module.modules() if isinstance(submodule, kinds)]
-    own = [(submodule, submodule.__dict__.get("log")) for submodule in loggers]
+    previous = [(submodule, submodule.__dict__.get("log")) for submodule in loggers]
     try:
-        for submodule, _ in own:
+        for submodule, _ in previous:
             submodule.__dict__["log"] = _ignore
         yield
     finally:
-        for submodule, log in own:
+        for submodule, log in previous:
             if log is None:
                 del submodule.__dict__["log"]
             else:

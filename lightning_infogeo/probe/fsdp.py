@@ -1,4 +1,4 @@
-"""Models of which every process holds a part (DTensor parameters, FSDP2): seen from one process, and put back."""
+"""Sharded models (DTensor parameters, FSDP2): their local parts, and putting them back after a forward."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ RECOVERS = hasattr(FSDPModule, "reset_iter_state")
 """Whether this torch can put FSDP2 back after a forward that raised."""
 
 
-def part_here(tensor: Tensor) -> Tensor:
-    """Returns what this process holds of a tensor; the tensor itself where that is all of it."""
+def local_part(tensor: Tensor) -> Tensor:
+    """Returns this process's part of a tensor; the tensor itself if it is not sharded."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
-def joined(tensor: Tensor) -> Tensor:
-    """Returns a tensor with the parts of all processes, arrived; to be called by all of them."""
+def gathered(tensor: Tensor) -> Tensor:
+    """Returns a tensor with the parts of all processes; all of them must call this."""
     whole = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
     return whole.wait() if isinstance(whole, AsyncCollectiveTensor) else whole
 
 
 @contextmanager
 def resharded(module: nn.Module) -> Iterator[None]:
-    """Leaves every FSDP2 module inside ``module`` in parts, as it is between two steps.
+    """Reshards every FSDP2 module in ``module`` after the block, as it is between two steps.
 
-    A forward leaves the outermost gathered, expecting a backward: weights changed before the next forward would be
-    ignored there. One that raises leaves more behind, which the next would trip over.
+    A forward leaves the outermost module gathered for a backward: it would ignore weights that change before the next
+    forward. A forward that raises also leaves iteration state, on which the next one would fail.
     """
     try:
         yield

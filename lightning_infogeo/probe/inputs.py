@@ -1,4 +1,4 @@
-"""What a model is called with on a probe: call by call, on its device or on the way to it."""
+"""The inputs of a probe, as the model is called with them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 import torch
 
-from lightning_infogeo.probe.structure import contents_of, cut, lent, map_leaves, moved, owned, rows_of
+from lightning_infogeo.probe.structure import contents_of, cut, map_leaves, moved, owned, rows_of, shallow_copy
 
 
 class Inputs:
-    """The inputs of one probe, in batches that stay together wherever they cannot be cut.
+    """The inputs of one probe in batches, some of which cannot be cut.
 
     Args:
-        batches: what the model is called with.
-        counts: samples of each.
-        device: where to bring a batch when it is called for; None where all are there already.
+        batches: inputs of the model.
+        counts: samples of each batch.
+        device: to which a batch is brought for its call; None where all are there already.
 
     Attributes:
         batches: as given.
         counts: as given.
-        written: whether the model writes what it is called with, so that it is given a copy; None before it was seen.
+        written: whether the model writes to its inputs, so that it gets a copy; None before the first evaluation.
 
     Example:
         >>> inputs = Inputs([torch.zeros(3, 2), torch.zeros(2, 2)], [3, 2])
@@ -43,10 +43,10 @@ class Inputs:
         return sum(self.counts)
 
     def calls(self, most: int) -> Iterator[tuple[int, int, Any]]:
-        """Yields the first and (exclusively) the last sample of each call, and what to call the model with.
+        """Yields first sample, last sample (exclusive) and inputs of each call.
 
         Args:
-            most: samples a call, where batches can be cut.
+            most: samples in a call, where batches can be cut.
         """
         start = 0
         for batch, count, whole in zip(self.batches, self.counts, self._whole, strict=True):
@@ -58,22 +58,27 @@ class Inputs:
             start += count
 
     @contextmanager
-    def lent(self, batch: Any) -> Iterator[Any]:
-        """Yields what to call the model with, so that nothing it does to it reaches the batch.
+    def protected(self, batch: Any) -> Iterator[Any]:
+        """Yields inputs for the model, so that nothing it does to them changes the batch.
 
-        Nestings and objects are its own, so that it may take something out of a mapping or put something into a graph.
-        Tensors are copies where it is known to write them; where it is not known yet they are put back, and it is then.
+        Containers and objects are copies, so that the model may take something out of a mapping or put something into a
+        graph. Tensors are copies if the model is known to write to them. In the first evaluation, which shows whether
+        it does, they are put back.
 
         Raises:
-            RuntimeError: where it writes them as it has not done before, so that they cannot be put back.
+            RuntimeError: where the model writes to them for the first time later, so that they cannot be put back.
         """
         if self.written:
             yield owned(batch)
             return
-        tensors = [one for one in contents_of(batch) if isinstance(one, torch.Tensor) and not one.is_inference()]
+        tensors = [
+            content
+            for content in contents_of(batch)
+            if isinstance(content, torch.Tensor) and not content.is_inference()
+        ]
         copies = [tensor.clone() for tensor in tensors] if self.written is None else None
         versions = [tensor._version for tensor in tensors]
-        yield lent(batch)
+        yield shallow_copy(batch)
         changed = [k for k, tensor in enumerate(tensors) if tensor._version != versions[k]]
         if changed and copies is None:
             raise RuntimeError("the forward wrote its inputs, as it had not done before, so they could not be put back")
@@ -81,18 +86,18 @@ class Inputs:
             tensors[k].copy_((copies or tensors)[k])
         self._wrote |= bool(changed)
 
-    def seen(self) -> None:
-        """Takes note that all batches were lent once."""
+    def mark_evaluated(self) -> None:
+        """Notes that the model has been called with all batches once."""
         if self.written is None:
             self.written = self._wrote
 
     def largest(self, most: int) -> int:
-        """Returns the samples of the largest call that could be made smaller; 1 where none can."""
+        """Returns the number of samples in the largest call that can be made smaller; 1 where none can."""
         sizes = [count for count, whole in zip(self.counts, self._whole, strict=True) if not whole]
         return min(most, max(sizes, default=1))
 
     def bounds(self, rank: int, ranks: int) -> tuple[int, int]:
-        """Returns the first and (exclusively) the last sample of one of several equal parts, between two calls."""
+        """Returns first and last (exclusive) sample of one of several equal parts, between two calls of the model."""
         size = len(self)
         if not any(self._whole):
             return size * rank // ranks, size * (rank + 1) // ranks
@@ -101,9 +106,9 @@ class Inputs:
         return edges[batches * rank // ranks], edges[batches * (rank + 1) // ranks]
 
     def part(self, start: int, stop: int) -> Inputs:
-        """Returns samples ``start`` to ``stop`` (exclusive) with memory of their own.
+        """Returns samples ``start`` to ``stop`` (exclusive), copied.
 
-        Where a bound falls into a batch that cannot be cut, the batch belongs to the part in which it begins.
+        A batch that cannot be cut belongs to the part in which it begins.
         """
         batches: list[Any] = []
         counts: list[int] = []

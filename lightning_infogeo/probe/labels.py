@@ -1,4 +1,4 @@
-"""Labels as training has them, of any type and shape, to class indices."""
+"""Converting labels of any type and shape to class indices."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Labels(NamedTuple):
     """The labels of one probe.
 
     Attributes:
-        values: int64, shape (N, ...); of batches whose labels differ in shape (N, P), flat and filled up with
-            ``IGNORED``; None where there are none.
+        values: int64, shape (N, ...); (N, P), flattened and padded with ``IGNORED``, where batches differ in the shape
+            of their labels; None where there are none.
         binary: whether they were given as floating zeros and ones.
-        dtype: as they were given.
-        ragged: whether they were filled up.
-        missing: in words, why there are none although batches have some.
+        dtype: of the given labels.
+        ragged: whether they were padded.
+        missing: why there are none although batches have some, in words.
     """
 
     values: Tensor | None
@@ -34,30 +34,30 @@ NONE = Labels(None)
 
 
 def labels_of(given: Sequence[Any], counts: Sequence[int]) -> Labels:
-    """Returns the labels of batches of so many samples each; probabilities of classes (soft labels) are left out.
+    """Returns the labels of batches of ``counts`` samples; without values for probabilities of classes (soft labels).
 
     Raises:
-        ValueError: where they are no class indices, with what they are in words.
+        ValueError: where they are not class indices, saying what they are.
     """
     if all(labels is None for labels in given):
         return NONE
-    found = [_as_tensor(labels) for labels in given]
-    for labels, count in zip(found, counts, strict=True):
+    tensors = [_as_tensor(labels) for labels in given]
+    for labels, count in zip(tensors, counts, strict=True):
         if labels.is_complex() or labels.shape[:1] != (count,):
             raise ValueError(_no_indices(labels, count))
-    dtype = found[0].dtype
-    if any(labels.is_floating_point() for labels in found):
-        # As losses of yes or no want them, NaN where neither is known.
-        binary = all(bool(((labels == 0) | (labels == 1) | labels.isnan()).all()) for labels in found)
-        soft = [_are_probabilities(labels) for labels in found if labels.is_floating_point()]
+    dtype = tensors[0].dtype
+    if any(labels.is_floating_point() for labels in tensors):
+        # As binary losses take them, with NaN for unknown ones.
+        binary = all(bool(((labels == 0) | (labels == 1) | labels.isnan()).all()) for labels in tensors)
+        soft = [_are_probabilities(labels) for labels in tensors if labels.is_floating_point()]
         if not binary and all(soft):  # also where only some batches are mixed
             return Labels(None, missing=f"they are probabilities of classes (soft labels, {dtype})")
-        if not binary and not all(_is_index_map(labels) for labels in found):
-            raise ValueError(_no_indices(found[0], counts[0]))
-        binary = binary and not all(_is_index_map(labels) for labels in found)
+        if not binary and not all(_is_index_map(labels) for labels in tensors):
+            raise ValueError(_no_indices(tensors[0], counts[0]))
+        binary = binary and not all(_is_index_map(labels) for labels in tensors)
     else:
         binary = False
-    indices = [_indices(labels) for labels in found]
+    indices = [_indices(labels) for labels in tensors]
     shapes = {labels.shape[1:] for labels in indices}
     if len(shapes) == 1:
         return Labels(torch.cat(indices), binary, dtype)
@@ -79,7 +79,7 @@ def _as_tensor(labels: Any) -> Tensor:
 
 
 def _are_probabilities(labels: Tensor) -> bool:
-    """Whether each sample, or each of its positions, has non-negative numbers for the classes that sum to 1."""
+    """Whether the numbers of each sample or position are non-negative and sum to 1 over the classes."""
     if labels.dim() < 2 or labels.shape[1] < 2:
         return False
     return bool((labels >= 0).all()) and bool(((labels.double().sum(1) - 1).abs() < 1e-2).all())

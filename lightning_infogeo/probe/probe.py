@@ -27,14 +27,14 @@ class Probe:
     """Fixed samples on which a model's predictions are followed.
 
     Args:
-        inputs: what the model is called with: a tensor whose first dimension counts the N samples, or any nesting of
-            lists, tuples, mappings and dataclasses of such tensors (lists of N strings are cut like tensors).
+        inputs: inputs of the model: a tensor whose first dimension counts the N samples, or any nesting of lists,
+            tuples, mappings and dataclasses of such tensors (lists of N strings are cut like tensors).
         labels: class indices, shape (N,), or (N, …) where an input has several outputs (tokens, pixels, factors), of
-            any integer type; floating ones where all are 0 or 1, for output="bernoulli". None where there are none.
-            Without labels the quantities that need them are absent.
+            any integer type, or floating zeros and ones for output="bernoulli". None where there are none: quantities
+            that need labels are then absent.
 
     Attributes:
-        batches: copies of the inputs, in the batches that the model is called with.
+        batches: copies of the inputs, in batches as for the calls of the model.
         counts: samples of each batch.
         fingerprint: SHA-256 of structure, shapes, types and contents of the inputs, 64 hexadecimal digits.
 
@@ -53,47 +53,47 @@ class Probe:
         self.fingerprint = _fingerprint(self.batches)
         self._labels = NONE
         try:
-            found = labels_of([labels], self.counts)
+            converted = labels_of([labels], self.counts)
         except ValueError as error:
             shown = "..." if hasattr(labels, "shape") else type(labels).__name__
             raise ConfigurationError(
-                f"`Probe(labels={shown})`: {error}; convert them, or give None where there are none (classifiers only: "
+                f"`Probe(labels={shown})`: {error}; convert them, or give None if there are none (classifiers only: "
                 "targets of a regression are not supported)."
             ) from None
-        if found.missing:
+        if converted.missing:
             raise ConfigurationError(
-                f"`Probe(labels=...)`: {found.missing}, where class indices are expected; give labels.argmax(1), or "
-                "None to follow the samples without labels."
+                f"`Probe(labels=...)`: {converted.missing}, where class indices are expected; give labels.argmax(1), "
+                "or None to follow the samples without labels."
             )
-        self.label(found)
+        self.label(converted)
 
     @classmethod
     def of(cls, batches: Sequence[Any], counts: Sequence[int]) -> Probe:
-        """Returns a probe of inputs in batches of so many samples each, which it keeps as they are; without labels."""
-        made = cls.__new__(cls)
-        made.batches, made.counts, made._labels = list(batches), list(counts), NONE
-        made.fingerprint = _fingerprint(made.batches)
-        return made
+        """Returns a probe without labels of inputs in batches of ``counts`` samples, which are not copied."""
+        probe = cls.__new__(cls)
+        probe.batches, probe.counts, probe._labels = list(batches), list(counts), NONE
+        probe.fingerprint = _fingerprint(probe.batches)
+        return probe
 
     def label(self, labels: Labels) -> None:
-        """Gives the samples their labels, which only passing them through the model's hooks may have shown."""
+        """Sets the labels, which may be known only after the batches have passed the model's hooks."""
         self._labels = labels
 
     @property
     def inputs(self) -> Any:
-        """The inputs: one structure of all N samples, or where batches cannot be joined, a list of these."""
+        """The inputs: one structure of all N samples, or a list of batches where these cannot be joined."""
         if len(self.batches) == 1:
             return self.batches[0]
         return concatenate(self.batches) if self.joinable else list(self.batches)
 
     @property
     def joinable(self) -> bool:
-        """Whether all batches can be written one after the other, each sample staying what it is."""
+        """Whether all batches can be concatenated without changing a sample."""
         return len(self.batches) == 1 or _joinable(self.batches, self.counts)
 
     @property
     def labels(self) -> Tensor | None:
-        """A copy of the labels as int64, or None; flat and filled up with −100 where batches differ in their shape."""
+        """The labels as int64, or None; flattened and padded with −100 where batches differ in their shape."""
         return self._labels.values
 
     @property
@@ -103,12 +103,12 @@ class Probe:
 
     @property
     def ragged(self) -> bool:
-        """Whether labels of batches differed in shape, and are flat and filled up."""
+        """Whether labels were flattened and padded, since batches differ in their shape."""
         return self._labels.ragged
 
     @property
     def about_labels(self) -> Labels:
-        """The labels with what is known of them."""
+        """The labels, with how they were given."""
         return self._labels
 
     def __len__(self) -> int:
@@ -127,7 +127,7 @@ def same_labels(labels: Tensor | None, others: Tensor | None) -> bool:
 
 
 def _joinable(batches: Sequence[Any], counts: Sequence[int]) -> bool:
-    """Whether batches can be written one after the other, so that each sample stays what it is."""
+    """Whether batches can be concatenated without changing a sample."""
     if any(rows_of(batch) != count for batch, count in zip(batches, counts, strict=True)):
         return False
     columns = [list(leaves(batch)) for batch in batches]
@@ -140,12 +140,12 @@ def _form(leaf: Any) -> Any:
 
 
 def _count(inputs: Any) -> int:
-    found = list(leaves(inputs))
-    if any(isinstance(leaf, Tensor) and leaf.layout != torch.strided for leaf in found):
+    parts = list(leaves(inputs))
+    if any(isinstance(leaf, Tensor) and leaf.layout != torch.strided for leaf in parts):
         raise ConfigurationError("`Probe(inputs=...)`: sparse tensors cannot be cut into batches; use .to_dense().")
-    if not any(isinstance(leaf, Tensor) or isinstance(leaf[0], (str, bytes)) for leaf in found):
-        found = []  # lists of numbers alone: are they samples, or the numbers of one?
-    sizes = {len(leaf) for leaf in found if not isinstance(leaf, Tensor) or leaf.dim()}
+    if not any(isinstance(leaf, Tensor) or isinstance(leaf[0], (str, bytes)) for leaf in parts):
+        parts = []  # lists of numbers only may be samples, or the numbers of one sample
+    sizes = {len(leaf) for leaf in parts if not isinstance(leaf, Tensor) or leaf.dim()}
     if not sizes:
         raise ConfigurationError(
             f"`Probe(inputs={type(inputs).__name__})`: no tensor with a first dimension that counts samples; "
@@ -154,8 +154,8 @@ def _count(inputs: Any) -> int:
     if len(sizes) > 1:
         raise ConfigurationError(
             f"`Probe(inputs=...)`: first dimensions of {sorted(sizes)} disagree; every tensor must hold one entry a "
-            "sample. Samples of varying size: give the loader that makes batches of them, probes={...: loader}, or a "
-            "probe of their indices, Probe(torch.arange(n), labels), with a logits_fn that looks them up."
+            "sample. For samples of varying size give the loader that makes batches of them, probes={...: loader}, or "
+            "a probe of their indices, Probe(torch.arange(n), labels), with a logits_fn that looks them up."
         )
     if sizes == {0}:
         raise ConfigurationError("`Probe(inputs=...)`: there are no samples; give at least one.")
@@ -163,7 +163,7 @@ def _count(inputs: Any) -> int:
 
 
 def _fingerprint(batches: Sequence[Any]) -> str:
-    """Of batches that can be joined it is that of the whole, whatever the batches are."""
+    """Returns the fingerprint; that of batches that can be joined does not depend on how samples are batched."""
     digest = hashlib.sha256(type(batches[0]).__name__.encode())
     columns = [list(leaves(batch)) for batch in batches]
     dense = all(is_dense(leaf) or not isinstance(leaf, Tensor) for column in columns for leaf in column)
@@ -190,7 +190,7 @@ def _fingerprint(batches: Sequence[Any]) -> str:
 
 
 def _contents(structure: Any, depth: int = 0) -> Iterator[bytes]:
-    """Yields all that tells two batches apart, also what objects such as graphs hold in attributes."""
+    """Yields everything in which two batches can differ, including attributes of objects such as graphs."""
     if isinstance(structure, Tensor):
         yield f"{structure.dtype}{tuple(structure.shape) if is_dense(structure) else structure.layout}".encode()
         yield _bytes(values_of(structure))

@@ -1,4 +1,4 @@
-"""Every global random stream in a fixed state for a while, and back where it was afterwards."""
+"""Putting random streams into a fixed state, and afterwards back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def generators_of(module: nn.Module) -> list[Any]:
 
 @contextmanager
 def fixed_generators(generators: Sequence[Any]) -> Iterator[None]:
-    """Seeds generators; on leaving, however, they are as they were before."""
+    """Seeds generators, and afterwards puts their state back."""
     before = [_state(generator) for generator in generators]
     try:
         for generator in generators:
@@ -57,16 +57,16 @@ def _restore(generator: Any, state: Any) -> None:
 
 @contextmanager
 def fixed_randomness(device: torch.device) -> Iterator[None]:
-    """Seeds torch (CPU and ``device``), NumPy and ``random``; on leaving, however, they are as they were before.
+    """Seeds torch (CPU and ``device``), NumPy and ``random``, and afterwards puts their state back.
 
-    With the same seed each time, a model that draws random numbers even in evaluation mode gives the same noise at
+    The seed is always the same: a model that draws random numbers even in evaluation mode then has the same noise at
     every record, so that distances show the movement of the network and not the noise.
     """
     python_state, numpy_state = random.getstate(), np.random.get_state(legacy=False)
     torch_state = torch.get_rng_state()
     accelerator: Any = None if device.type == "cpu" else torch.get_device_module(device)
-    where = () if accelerator is None or device.type == "mps" else (device,)
-    accelerator_state = None if accelerator is None else accelerator.get_rng_state(*where)
+    device_argument = () if accelerator is None or device.type == "mps" else (device,)
+    accelerator_state = None if accelerator is None else accelerator.get_rng_state(*device_argument)
     try:
         random.setstate(_PYTHON_STATE)
         np.random.set_state(_NUMPY_STATE)
@@ -79,4 +79,4 @@ def fixed_randomness(device: torch.device) -> Iterator[None]:
         np.random.set_state(numpy_state)
         torch.set_rng_state(torch_state)
         if accelerator is not None:
-            accelerator.set_rng_state(accelerator_state, *where)
+            accelerator.set_rng_state(accelerator_state, *device_argument)

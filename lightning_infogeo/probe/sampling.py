@@ -1,4 +1,4 @@
-"""Drawing the batches of a probe from what a training already has: through its own loader, batch by batch."""
+"""Drawing the batches of a probe from a training's own loaders."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from torch.utils.data import (
 from torch.utils.data.distributed import DistributedSampler
 
 from lightning_infogeo.errors import ConfigurationError
-from lightning_infogeo.probe.keeping import Keeper
+from lightning_infogeo.probe.batch_storage import BatchStorage
 from lightning_infogeo.probe.splitting import Split, split
 from lightning_infogeo.probe.structure import cut, leaves, nbytes, rows_of
 
 MOST_DRAWN = 2**20
-"""Indices read at most of a sampler of the user's own, to know what it draws from."""
+"""The most indices read from a user's sampler, to learn what it draws from."""
 
 MOST_BATCHES = 1024
-"""Batches of indices read at most of a batch sampler of the user's own."""
+"""The most batches of indices read from a user's batch sampler."""
 
 
 class Amount(NamedTuple):
-    """How much to draw at most.
+    """The most to draw.
 
     Attributes:
-        samples: their number.
-        nbytes: of them all together; None for any number.
-        batches: None for as many as it takes.
+        samples: number of samples.
+        nbytes: bytes of all samples together; None for no limit.
+        batches: number of batches; None for no limit.
     """
 
     samples: int
@@ -45,7 +45,7 @@ class Amount(NamedTuple):
     batches: int | None = None
 
     def fitting(self, each: float) -> int:
-        """Returns how many samples of so many bytes each to take, at least one."""
+        """Returns how many samples of ``each`` bytes to take, at least one."""
         if self.nbytes is None or each <= 0:
             return self.samples
         return max(1, min(self.samples, int(self.nbytes / each)))
@@ -55,11 +55,11 @@ class Drawn(NamedTuple):
     """Batches as the loader made them, on the host.
 
     Attributes:
-        batches: which share no memory with the data set.
-        counts: samples of each.
-        total: samples that there are to draw from; None where that is not known.
-        spread: whether they are evenly spread over these, rather than the first ones.
-        each: bytes of a sample, where that kept their number down; else 0.
+        batches: copies, which share no memory with the data set.
+        counts: samples of each batch.
+        total: number of samples in the source; None where it is not known.
+        spread: whether the drawn samples are evenly spread over these, rather than the first ones.
+        each: bytes of a sample where their memory limited the number of samples; else 0.
     """
 
     batches: list[Any]
@@ -78,46 +78,45 @@ def draw(
     read: float = float("inf"),
     batch_size: int = 256,
 ) -> Drawn:
-    """Returns batches of a source, in the order in which it has them.
+    """Returns batches of a source, in its order.
 
-    A DataLoader over a data set with indices gives batches of evenly spaced samples of those its sampler draws from, or
-    evenly spaced ones of the batches that a batch sampler of the user's own makes. They come out of the loader itself,
-    that is through its own ``__iter__`` and ``collate_fn``, in this process. All else gives the first batches of a
-    fresh iterator.
+    A DataLoader over a data set with indices gives batches of samples that are evenly spaced among those its sampler
+    draws from, or evenly spaced batches of a user's batch sampler. They pass the loader's own ``__iter__`` and
+    ``collate_fn``, in this process. Any other source gives the first batches of a new iterator.
 
     Args:
         source: a DataLoader, a Dataset, or any iterable of batches.
-        amount: at most.
-        by: tells inputs from labels, which count the samples of a batch.
-        loader: whether a Dataset is a loader, as it is where a Trainer is given one: its items are batches.
-        read: batches training reads of the source in one epoch; of a source read in order the rest is left out.
-        batch_size: of samples of a Dataset.
+        amount: the most to draw.
+        by: splits a batch into inputs and labels; the labels count the samples of a batch.
+        loader: whether a Dataset is a loader, whose items are batches, as it is for a Trainer.
+        read: batches that training reads of the source in one epoch; the rest of a source read in order is left out.
+        batch_size: for the samples of a Dataset.
 
     Raises:
-        ConfigurationError: where the source is empty, or is none.
+        ConfigurationError: where the source is empty or of another type.
     """
     if isinstance(source, Dataset) and not loader:
         source = DataLoader(source, batch_size=batch_size)
     if isinstance(source, DataLoader) and is_indexed(source, loader):
         return _indexed(source, amount, by, read)
     if isinstance(source, DataLoader):
-        return _first(_announced(in_this_process(source)), amount, by, source.batch_size)
+        return _first(_stated_batches(in_this_process(source)), amount, by, source.batch_size)
     if isinstance(source, (Iterable, Dataset)) and not isinstance(source, (str, bytes, Mapping)):
-        return _first(_announced(source), amount, by, None)
+        return _first(_stated_batches(source), amount, by, None)
     raise ConfigurationError(
         f"`InfoGeometryMonitor(probes=...)`: cannot take samples from `{type(source).__name__}`; give a Probe, a "
         "Dataset, a DataLoader, or a dict of these by name."
     )
 
 
-def _announced(source: Any) -> Iterator[Any]:
-    """Yields as many batches as a source says that it has: a Trainer reads no more, and some break where they end."""
-    return itertools.islice(iter(source), _length(source))
+def _stated_batches(source: Any) -> Iterator[Any]:
+    """Yields as many batches as the length of the source says: a Trainer reads no more, and some sources fail then."""
+    return itertools.islice(iter(source), _length_or_bound(source))
 
 
 def is_indexed(source: Any, loader: bool) -> bool:
     """Returns whether samples can be read in any order; arguments as for ``draw``."""
-    if isinstance(source, DataLoader):  # of which the data set may be another loader, where it has its own __iter__
+    if isinstance(source, DataLoader):  # its data set may be another loader, if it has an __iter__ of its own
         kind = type(source.dataset)
         readable = hasattr(kind, "__getitem__") or hasattr(kind, "__getitems__")
         indexed = readable or type(source).__iter__ is DataLoader.__iter__
@@ -126,71 +125,77 @@ def is_indexed(source: Any, loader: bool) -> bool:
 
 
 def in_this_process(loader: DataLoader[Any], **changes: Any) -> Any:
-    """Returns a loader of the same class and attributes that starts no workers; no code of the user's is run for it."""
-    twin = object.__new__(type(loader))
-    alone = {"num_workers": 0, "persistent_workers": False, "pin_memory": False, "timeout": 0, "prefetch_factor": None}
-    twin.__dict__.update({**loader.__dict__, **alone, "_iterator": None, **changes})
-    return twin
+    """Returns a copy of a loader that starts no workers; no code of the user is run to make it."""
+    copied = object.__new__(type(loader))
+    without_workers = {
+        "num_workers": 0,
+        "persistent_workers": False,
+        "pin_memory": False,
+        "timeout": 0,
+        "prefetch_factor": None,
+    }
+    copied.__dict__.update({**loader.__dict__, **without_workers, "_iterator": None, **changes})
+    return copied
 
 
-class Together:
-    """Several loaders that training reads at once, as a source of the batches that it makes of theirs.
+class CombinedLoaders:
+    """Several loaders that training reads at once, as one source of combined batches.
 
     Args:
-        combined: Lightning's loader of them.
+        combined: Lightning's ``CombinedLoader``.
     """
 
     def __init__(self, combined: Any) -> None:
         self._combined = combined
 
     def __iter__(self) -> Iterator[Any]:
-        anew = type(self._combined)(_alone(self._combined.iterables), mode=self._combined._mode)
-        return (batch for batch, _, _ in anew)
+        combined = type(self._combined)(_without_workers(self._combined.iterables), mode=self._combined._mode)
+        return (batch for batch, _, _ in combined)
 
 
-def _alone(loaders: Any) -> Any:
+def _without_workers(loaders: Any) -> Any:
     if isinstance(loaders, DataLoader):
         return in_this_process(loaders)
     if isinstance(loaders, Mapping):
-        return {key: _alone(loader) for key, loader in loaders.items()}
-    return [_alone(loader) for loader in loaders] if isinstance(loaders, (list, tuple)) else loaders
+        return {key: _without_workers(loader) for key, loader in loaders.items()}
+    return [_without_workers(loader) for loader in loaders] if isinstance(loaders, (list, tuple)) else loaders
 
 
 def training_batch_size(loaders: Any) -> int | None:
-    """Returns the batch size of a DataLoader, or None where it has none to tell."""
+    """Returns the batch size of a DataLoader; None where it is not known."""
     if not isinstance(loaders, DataLoader):
         return None
     size = loaders.batch_size or getattr(loaders.batch_sampler, "batch_size", None)
     return size if isinstance(size, int) else None
 
 
-class _Units(list[Any]):
-    """What takes the place of a loader's sampler or batch sampler, and knows whether it was asked."""
+class _FixedSampler(list[Any]):
+    """A list that replaces a loader's sampler or batch sampler, and notes whether it was used."""
 
-    asked = False
+    used = False
 
-    def __init__(self, units: Iterable[Any], instead_of: Any) -> None:
+    def __init__(self, units: Iterable[Any], original: Any) -> None:
         super().__init__(units)
-        self._instead_of = instead_of
+        self._original = original
 
     def __iter__(self) -> Iterator[Any]:
-        self.asked = True
+        self.used = True
         return super().__iter__()
 
-    def __getattr__(self, name: str) -> Any:  # such as batch_size, which a loader's own __iter__ may look at
-        return getattr(self.__dict__["_instead_of"], name)
+    def __getattr__(self, name: str) -> Any:  # such as batch_size, which a loader's own __iter__ may read
+        return getattr(self.__dict__["_original"], name)
 
 
 def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: float) -> Drawn:
     batch_sampler, dataset, collate = loader.batch_sampler, loader.dataset, loader.collate_fn
     total: int | None = None
     if batch_sampler is None:
-        entries = _entries(loader.sampler, read)
+        entries = _batch_indices(loader.sampler, read)
         _not_empty(entries)
         first = collate(dataset[entries[0]])
         count = max(1, _count(first, by, None))
         each = nbytes(first) / count
-        units, place = _spaced(entries, -(-_target(amount, each, count) // count)), "sampler"
+        units, attribute = _spaced(entries, -(-_target(amount, each, count) // count)), "sampler"
     elif type(batch_sampler) is BatchSampler:
         most = MOST_DRAWN if read == float("inf") else int(read) * batch_sampler.batch_size
         population = _population(batch_sampler.sampler, dataset, most)
@@ -199,24 +204,24 @@ def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: fl
         _not_empty(population)
         total, count, each = len(population), batch_sampler.batch_size, _bytes_of_one(loader, population[0], amount)
         chosen = _spaced(population, _target(amount, each, count))
-        units, place = [chosen[k : k + count] for k in range(0, len(chosen), count)], "batch_sampler"
+        units, attribute = [chosen[k : k + count] for k in range(0, len(chosen), count)], "batch_sampler"
     else:
-        entries = _entries(batch_sampler, read)
+        entries = _batch_indices(batch_sampler, read)
         _not_empty(entries)
         count = max(1, len(entries[0])) if isinstance(entries[0], (list, tuple)) else 1
-        one = entries[0][0] if isinstance(entries[0], (list, tuple)) and entries[0] else entries[0]
-        each = _bytes_of_one(loader, one, amount)
-        units, place = _spaced(entries, -(-_target(amount, each, count) // count)), "batch_sampler"
-    asked = _Units(units, getattr(loader, place))
-    drawn = _first(iter(in_this_process(loader, **{place: asked})), amount, by, count)
-    return drawn._replace(total=total if asked.asked else None, spread=asked.asked, each=drawn.each)
+        first_index = entries[0][0] if isinstance(entries[0], (list, tuple)) and entries[0] else entries[0]
+        each = _bytes_of_one(loader, first_index, amount)
+        units, attribute = _spaced(entries, -(-_target(amount, each, count) // count)), "batch_sampler"
+    sampler = _FixedSampler(units, getattr(loader, attribute))
+    drawn = _first(iter(in_this_process(loader, **{attribute: sampler})), amount, by, count)
+    return drawn._replace(total=total if sampler.used else None, spread=sampler.used, each=drawn.each)
 
 
 def _first(batches: Iterator[Any], amount: Amount, by: Split | None, expected: int | None) -> Drawn:
-    """Takes whole batches until there is enough; of the last one, where it can be cut, only what is wanted."""
+    """Takes batches until there are enough samples; the last one is cut where it can be."""
     taken: list[Any] = []
     counts: list[int] = []
-    keeper: Keeper | None = None
+    storage: BatchStorage | None = None
     wanted, limited = amount.samples, 0.0
     size = 0
     for batch in batches:
@@ -229,8 +234,8 @@ def _first(batches: Iterator[Any], amount: Amount, by: Split | None, expected: i
             break
         if count > room and rows_of(batch) == count:
             batch, count = cut(batch, 0, max(room, 1)), max(room, 1)
-        keeper = keeper or Keeper(max(wanted, count))
-        taken.append(keeper.keep(batch, count))
+        storage = storage or BatchStorage(max(wanted, count))
+        taken.append(storage.store(batch, count))
         counts.append(count)
         size += count
         if size >= wanted or len(taken) == amount.batches:
@@ -240,10 +245,10 @@ def _first(batches: Iterator[Any], amount: Amount, by: Split | None, expected: i
 
 
 def _count(batch: Any, by: Split | None, expected: int | None) -> int:
-    """Returns how many samples a batch holds: as many as labels, else what its tensors or the loader say."""
+    """Returns how many samples a batch has, by its labels, else by its tensors or the loader."""
     try:
         pair = split(batch, by)
-    except Exception:  # what it holds may only be known after the model's hooks
+    except Exception:  # inputs and labels may be known only after the model's hooks
         pair = None
     known = rows_of(batch) if pair is None else pair.size
     if known is not None:
@@ -262,28 +267,28 @@ def _target(amount: Amount, each: float, count: int) -> int:
 
 
 def _bytes_of_one(loader: DataLoader[Any], index: Any, amount: Amount) -> float:
-    """Returns what one sample takes, by itself or in a batch of its own where that can be made; 0 where it is free."""
+    """Returns the bytes of one sample, by itself or collated, whichever are more; 0 where no limit needs them."""
     if amount.nbytes is None:
         return 0.0
     dataset: Any = loader.dataset
     try:
         items = dataset.__getitems__([index]) if hasattr(dataset, "__getitems__") else [dataset[index]]
-    except Exception:  # the loader itself will tell, unless its own __iter__ reads otherwise
+    except Exception:  # the loader will raise it, unless its own __iter__ reads differently
         return 0.0
     try:
         collated = loader.collate_fn(items)
-    except Exception:  # a function that needs several samples
+    except Exception:  # a collate_fn that needs several samples
         collated = None
     return float(max(nbytes(items), nbytes(collated)))
 
 
-def _entries(sampler: Any, read: float) -> Sequence[Any]:
-    """Returns what a sampler gives for each batch, in order: all of it, or a bounded part where it goes on."""
-    if isinstance(sampler, (SequentialSampler, RandomSampler)) and _is_as_made(sampler):
+def _batch_indices(sampler: Any, read: float) -> Sequence[Any]:
+    """Returns the indices that a sampler gives for each batch, in order, up to a bound."""
+    if isinstance(sampler, (SequentialSampler, RandomSampler)) and _iterates_as_framework(sampler):
         return range(len(sampler.data_source))
     entries: list[Any] = []
     indices = 0
-    for entry in itertools.islice(sampler, int(min(_length(sampler), MOST_BATCHES, read))):
+    for entry in itertools.islice(sampler, int(min(_length_or_bound(sampler), MOST_BATCHES, read))):
         entries.append(entry)
         indices += len(entry) if isinstance(entry, (list, tuple)) else 1
         if indices >= MOST_DRAWN:
@@ -292,12 +297,14 @@ def _entries(sampler: Any, read: float) -> Sequence[Any]:
 
 
 def _population(sampler: Any, dataset: Any, most: int) -> Sequence[int]:
-    """Returns the indices a sampler draws from, in order; reads at most so many, and only where it has to."""
-    known = _known(sampler, dataset)
-    if known is not None and _is_as_made(sampler):
+    """Returns the indices a sampler draws from, in order; reads at most ``most`` of them, and only if it has to."""
+    known = _indices_of_known(sampler, dataset)
+    if known is not None and _iterates_as_framework(sampler):
         return known
     try:
-        drawn = list(itertools.islice(sampler, min(_length(dataset), _length(sampler), MOST_DRAWN, most)))
+        drawn = list(
+            itertools.islice(sampler, min(_length_or_bound(dataset), _length_or_bound(sampler), MOST_DRAWN, most))
+        )
     except Exception:
         if known is None:
             raise
@@ -308,8 +315,8 @@ def _population(sampler: Any, dataset: Any, most: int) -> Sequence[int]:
         return drawn
 
 
-def _known(sampler: Any, dataset: Any) -> Sequence[int] | None:
-    """Returns what a sampler of torch's or Lightning's draws from, without reading it; None for any other."""
+def _indices_of_known(sampler: Any, dataset: Any) -> Sequence[int] | None:
+    """Returns the indices that a sampler of torch or Lightning draws from, without reading it; None for any other."""
     if isinstance(sampler, (SequentialSampler, RandomSampler)):
         return range(len(sampler.data_source))
     if isinstance(sampler, SubsetRandomSampler):
@@ -317,21 +324,21 @@ def _known(sampler: Any, dataset: Any) -> Sequence[int] | None:
     if isinstance(sampler, WeightedRandomSampler):
         return torch.as_tensor(sampler.weights).nonzero().flatten().tolist()
     if isinstance(sampler, DistributedSampler):
-        inner = getattr(sampler.dataset, "_sampler", None)  # lightning wraps a sampler of the user's own
-        return range(_length(dataset)) if inner is None else _population(inner, dataset, MOST_DRAWN)
+        inner = getattr(sampler.dataset, "_sampler", None)  # Lightning wraps a user's sampler
+        return range(_length_or_bound(dataset)) if inner is None else _population(inner, dataset, MOST_DRAWN)
     return None
 
 
-def _is_as_made(sampler: Any) -> bool:
-    """Whether a sampler draws by the method of the class that its kind is known by."""
+def _iterates_as_framework(sampler: Any) -> bool:
+    """Whether a sampler's ``__iter__`` is one of torch or Lightning, not a user's."""
     return str(type(sampler).__iter__.__module__).startswith(("torch.", "lightning.", "pytorch_lightning."))
 
 
-def _length(sized: Any) -> int:
-    """Returns a length, or what is read at most of what has none."""
+def _length_or_bound(sized: Any) -> int:
+    """Returns a length, or ``MOST_DRAWN`` where there is none."""
     try:
         return len(sized)
-    except Exception:  # whatever a length of the user's own meets
+    except Exception:  # raised by a user's __len__
         return MOST_DRAWN
 
 
@@ -340,9 +347,9 @@ def _spaced(population: Sequence[Any], size: int) -> list[Any]:
     return [population[k * len(population) // count] for k in range(count)]
 
 
-def _not_empty(found: Sequence[Any]) -> None:
-    if not len(found):
+def _not_empty(samples: Sequence[Any]) -> None:
+    if not len(samples):
         raise ConfigurationError(
-            "`InfoGeometryMonitor(probes=...)`: a data set is empty; give one with samples, or the samples yourself: "
-            "probes=Probe(inputs, labels)."
+            "`InfoGeometryMonitor(probes=...)`: a data set is empty; give one with samples, or give the samples "
+            "yourself: probes=Probe(inputs, labels)."
         )

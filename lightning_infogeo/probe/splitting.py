@@ -1,4 +1,4 @@
-"""Inputs and labels of a batch: found by themselves, or by a function of the user's."""
+"""Splitting a batch into inputs and labels, automatically or by a user's function."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.probe.structure import fields_of, is_plain, rows_of
 
 LABEL_NAMES = ("label", "labels", "y", "target", "targets")
-"""Under which labels are sought in mappings, dataclasses and objects such as graphs."""
+"""Names of labels in mappings, dataclasses and objects such as graphs."""
 
 IMAGE, MASK = "image", "mask"
-"""The names of inputs and labels in segmentation, where there is none of the others."""
+"""Names of inputs and labels in segmentation, used where there is none of ``LABEL_NAMES``."""
 
 ADVICE = (
     "Say where they are by split=lambda batch: (inputs, labels), or give the samples yourself: "
@@ -26,12 +26,12 @@ Split = Callable[[Any], Any]
 
 
 class Pair(NamedTuple):
-    """What a batch holds.
+    """The two parts of a batch.
 
     Attributes:
-        inputs: what the model is called with.
+        inputs: of the model.
         labels: None where there are none.
-        origin: in words, where the labels were found.
+        origin: where the labels were found, in words.
     """
 
     inputs: Any
@@ -40,7 +40,7 @@ class Pair(NamedTuple):
 
     @property
     def size(self) -> int | None:
-        """How many samples: as many as labels, else as the inputs can be cut into; None where neither says."""
+        """The number of samples, by the labels, else by the inputs; None where it is not known."""
         if hasattr(self.labels, "__len__") and getattr(self.labels, "shape", None) != ():
             return len(self.labels)
         return rows_of(self.inputs)
@@ -49,14 +49,14 @@ class Pair(NamedTuple):
 def split(batch: Any, by: Split | None = None, named: Callable[[Mapping[Any, Any]], bool] | None = None) -> Pair:
     """Returns inputs and labels of a batch.
 
-    By itself: a tuple or list is (inputs, labels, ...). A mapping, dataclass or object has its labels under one of
-    ``LABEL_NAMES``; its inputs are the one remaining value, or where several remain, the mapping without the labels,
-    or the dataclass or object as it is. Of a mapping with "image" and "mask" and no other labels, these two.
+    Without ``by``, a tuple or list is (inputs, labels, ...). A mapping, dataclass or object has its labels under one of
+    ``LABEL_NAMES``; the inputs are the one remaining value, or if several remain, the mapping without the labels, or
+    the dataclass or object itself. A mapping with "image" and "mask" and no other labels has these two.
 
     Args:
         batch: as the model's ``training_step`` gets it.
-        by: f(batch) -> (inputs, labels), labels None where there are none; None to find them by itself.
-        named: whether the model takes a mapping only by its keys, so that one with a single key stays a mapping.
+        by: f(batch) -> (inputs, labels), labels None where there are none; None for the rules above.
+        named: f(inputs) -> whether the model takes a mapping only by keyword, so that one with a single key stays one.
 
     Raises:
         ConfigurationError: where they cannot be found.
@@ -88,14 +88,14 @@ def split(batch: Any, by: Split | None = None, named: Callable[[Mapping[Any, Any
 
 
 def _by_function(batch: Any, by: Split) -> Pair:
-    made = by(batch)
-    if not isinstance(made, (tuple, list)) or len(made) != 2:
+    result = by(batch)
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise ConfigurationError(
             f"`InfoGeometryMonitor(split=...)`: must return (inputs, labels), with labels None where there are none; "
-            f"of a batch of type `{type(batch).__name__}` it returned `{type(made).__name__}`"
-            f"{f' of {len(made)}' if isinstance(made, (tuple, list)) else ''}."
+            f"of a batch of type `{type(batch).__name__}` it returned `{type(result).__name__}`"
+            f"{f' of {len(result)}' if isinstance(result, (tuple, list)) else ''}."
         )
-    return Pair(made[0], made[1], "from split=")
+    return Pair(result[0], result[1], "from split=")
 
 
 def _without(mapping: Mapping[Any, Any], name: str) -> Any:

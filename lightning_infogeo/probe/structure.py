@@ -1,4 +1,4 @@
-"""Nestings of tensors: walked, copied, moved, joined, and cut where that is possible."""
+"""Nested structures of tensors: visiting, copying, moving, joining and cutting them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
 
 def leaves(structure: Any) -> Iterator[Any]:
     """Yields every tensor and every list of plain values in ``structure``."""
-    found: list[Any] = []
-    map_leaves(found.append, structure)
-    yield from found
+    leaf_list: list[Any] = []
+    map_leaves(leaf_list.append, structure)
+    yield from leaf_list
 
 
 def is_leaf(structure: Any) -> bool:
-    """Returns whether something is not looked into: a tensor, an array, or a list of plain values."""
+    """Returns whether a structure is a leaf: a tensor, an array, or a list of plain values."""
     return isinstance(structure, (Tensor, np.ndarray)) or is_plain(structure)
 
 
 def is_plain(structure: Any) -> bool:
-    """Returns whether something is a list or tuple of strings and numbers alone."""
+    """Returns whether a structure is a list or tuple of strings and numbers only."""
     return (
         isinstance(structure, (tuple, list))
         and len(structure) > 0
@@ -42,7 +42,7 @@ def is_plain(structure: Any) -> bool:
 
 
 def fields_of(batch: Any) -> dict[Any, Any]:
-    """Returns what a mapping, named tuple or dataclass holds by name; nothing for all else."""
+    """Returns the values of a mapping, named tuple or dataclass by name; an empty dict for anything else."""
     if isinstance(batch, Mapping):
         return dict(batch.items())
     if hasattr(batch, "_fields"):
@@ -53,7 +53,7 @@ def fields_of(batch: Any) -> dict[Any, Any]:
 
 
 def parts_of(structure: Any) -> Iterator[Any]:
-    """Yields what stands directly in a nesting: nothing for a leaf, or for an object that is no nesting."""
+    """Yields the direct parts of a nested structure; nothing for a leaf or for any other object."""
     if is_leaf(structure):
         return
     fields = fields_of(structure)
@@ -64,9 +64,9 @@ def parts_of(structure: Any) -> Iterator[Any]:
 
 
 def owned(structure: Any) -> Any:
-    """Returns a copy that shares no memory: a data set kept in memory may hand out views of itself."""
+    """Returns a copy that shares no memory, since a data set in memory may hand out views of itself."""
     if is_leaf(structure):
-        return _own(structure)
+        return _copied(structure)
     if _is_object(structure):
         with suppress(Exception):  # what cannot be copied is used as it is
             return structure.clone() if hasattr(structure, "clone") else copy.deepcopy(structure)
@@ -74,17 +74,19 @@ def owned(structure: Any) -> Any:
 
 
 def moved(structure: Any, device: torch.device) -> Any:
-    """Returns ``structure`` on a device, without waiting where its memory is pinned."""
+    """Returns ``structure`` on a device; the copy is asynchronous where its memory is pinned."""
     if isinstance(structure, Tensor):
         return structure.to(device, non_blocking=True)
-    if hasattr(structure, "to") and not is_leaf(structure):  # such as packed sequences, of which a part stays behind
+    if hasattr(structure, "to") and not is_leaf(
+        structure
+    ):  # such as packed sequences, a part of which stays on the CPU
         with suppress(Exception):  # what cannot be moved is used as it is
             return structure.to(device)
     return structure if is_leaf(structure) else _rebuilt(lambda part: moved(part, device), structure)
 
 
 def pinned(structure: Any) -> Any:
-    """Returns ``structure`` in memory that a copy to an accelerator need not wait for."""
+    """Returns ``structure`` in pinned memory, from which copies to an accelerator are asynchronous."""
     return map_leaves(lambda leaf: leaf.pin_memory() if isinstance(leaf, Tensor) else leaf, structure)
 
 
@@ -92,37 +94,37 @@ def contents_of(structure: Any) -> Iterator[Any]:
     """Yields tensors, arrays, strings and lists of plain values, also in attributes of objects such as graphs."""
     waiting, seen = [structure], set()
     while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
+        current = waiting.pop()
+        if id(current) in seen:
             continue
-        seen.add(id(one))
-        if is_leaf(one) or isinstance(one, (str, bytes)):
-            yield one
+        seen.add(id(current))
+        if is_leaf(current) or isinstance(current, (str, bytes)):
+            yield current
         else:
-            inside = list(parts_of(one))
-            waiting += inside or list(getattr(one, "__dict__", {}).values())
+            inside = list(parts_of(current))
+            waiting += inside or list(getattr(current, "__dict__", {}).values())
 
 
-def lent(structure: Any) -> Any:
-    """Returns nestings and objects of their own around the same tensors, for whoever takes them apart."""
+def shallow_copy(structure: Any) -> Any:
+    """Returns copies of containers and objects around the same tensors."""
     if _is_object(structure) and not is_leaf(structure):
-        with suppress(Exception):  # what cannot be copied is lent as it is
+        with suppress(Exception):  # what cannot be copied is used as it is
             return copy.copy(structure)
-    return structure if is_leaf(structure) else _rebuilt(lent, structure)
+    return structure if is_leaf(structure) else _rebuilt(shallow_copy, structure)
 
 
 def nbytes(structure: Any) -> int:
-    """Returns what ``contents_of`` a structure take."""
-    return sum(_nbytes(one) for one in contents_of(structure))
+    """Returns the bytes of ``contents_of`` a structure."""
+    return sum(_nbytes(content) for content in contents_of(structure))
 
 
 def is_dense(leaf: Any) -> bool:
-    """Returns whether something is a tensor with a number for every place of a box."""
+    """Returns whether a leaf is a dense tensor, neither sparse nor nested."""
     return isinstance(leaf, Tensor) and leaf.layout == torch.strided and not leaf.is_nested
 
 
 def values_of(tensor: Tensor) -> Tensor:
-    """Returns the numbers that a sparse or nested tensor holds, one after the other; a dense one as it is."""
+    """Returns the values of a sparse or nested tensor as one tensor; a dense tensor as it is."""
     if is_dense(tensor):
         return tensor
     if tensor.layout == torch.sparse_coo:
@@ -132,19 +134,23 @@ def values_of(tensor: Tensor) -> Tensor:
     )
 
 
-def _nbytes(one: Any) -> int:
-    if isinstance(one, Tensor):
-        return int(values_of(one).nbytes)
-    if isinstance(one, np.ndarray):
-        return int(one.nbytes)
-    return len(one) if isinstance(one, (str, bytes)) else sum(len(i) for i in one if isinstance(i, (str, bytes)))
+def _nbytes(content: Any) -> int:
+    if isinstance(content, Tensor):
+        return int(values_of(content).nbytes)
+    if isinstance(content, np.ndarray):
+        return int(content.nbytes)
+    return (
+        len(content)
+        if isinstance(content, (str, bytes))
+        else sum(len(i) for i in content if isinstance(i, (str, bytes)))
+    )
 
 
 def rows_of(structure: Any) -> int | None:
-    """Returns how many samples a batch holds, where it can be cut between any two of them; else None.
+    """Returns the number of samples of a batch that can be cut between any two of them; else None.
 
-    It can where all tensors and lists have that many entries. Objects that are no nestings cannot be cut, nor lists of
-    as many tensors of one kind as there are samples, which may be one sample an entry.
+    It can be cut where all tensors and lists have that many entries. Other objects cannot be cut, nor can a list of as
+    many tensors of one kind as there are samples, whose entries may be the samples.
 
     Example:
         >>> x = torch.zeros(4, 3)
@@ -160,7 +166,7 @@ def rows_of(structure: Any) -> int | None:
 
 
 def _measure(part: Any, sizes: set[int], lists: set[int]) -> bool:
-    """Notes the first dimensions of leaves and the lengths of lists of tensors; returns whether there is but these."""
+    """Adds the first dimensions of leaves and lengths of lists of tensors; returns whether there is nothing else."""
     if isinstance(part, Tensor):
         sizes.update({len(part)} if is_dense(part) and part.dim() else ())
         return is_dense(part)
@@ -176,7 +182,7 @@ def _measure(part: Any, sizes: set[int], lists: set[int]) -> bool:
 
 
 def concatenate(batches: list[Any]) -> Any:
-    """Returns one batch holding the samples of several of the same structure.
+    """Returns one batch with the samples of several batches of the same structure.
 
     Raises:
         ValueError: where they differ in structure, or in shape beyond the first dimension.
@@ -184,7 +190,7 @@ def concatenate(batches: list[Any]) -> Any:
     columns = [list(leaves(batch)) for batch in batches]
     if any(len(column) != len(columns[0]) for column in columns):
         raise ValueError("the batches differ in structure and cannot be joined")
-    joined = iter([_chained(parts) for parts in zip(*columns, strict=True)])
+    joined = iter([_concatenated(parts) for parts in zip(*columns, strict=True)])
     return map_leaves(lambda leaf: next(joined), batches[0])
 
 
@@ -197,7 +203,7 @@ def cut(structure: Any, start: int, stop: int) -> Any:
 
 
 def _rebuilt(function: Callable[[Any], Any], structure: Any) -> Any:
-    """Returns a nesting with ``function`` applied to what stands directly in it; anything else as it is."""
+    """Returns a nested structure with ``function`` applied to its direct parts; anything else as it is."""
     if isinstance(structure, Mapping):
         mapped = {key: function(value) for key, value in structure.items()}
         return _updated(structure, mapped) if isinstance(structure, MutableMapping) else mapped
@@ -218,13 +224,13 @@ def _is_object(structure: Any) -> bool:
     return not nesting and not isinstance(structure, _SINGLE)
 
 
-def _own(leaf: Any) -> Any:
+def _copied(leaf: Any) -> Any:
     if isinstance(leaf, np.ndarray):
         return torch.tensor(leaf) if leaf.dtype != object else leaf
     return leaf.detach().clone() if isinstance(leaf, Tensor) else leaf
 
 
-def _chained(parts: tuple[Any, ...]) -> Any:
+def _concatenated(parts: tuple[Any, ...]) -> Any:
     if not isinstance(parts[0], Tensor):
         return [value for part in parts for value in part]
     if not parts[0].dim():

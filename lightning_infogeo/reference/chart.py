@@ -1,4 +1,4 @@
-"""The map that finished runs span, on which a running one is placed."""
+"""The embedding of finished runs, on whose axes a running one is placed."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 from lightning_infogeo.distances import pairwise_bhattacharyya
 from lightning_infogeo.embedding import Embedding, inpca
 from lightning_infogeo.geodesics import geodesic, ignorance, truth
-from lightning_infogeo.reference.progress_table import in_parts
+from lightning_infogeo.reference.progress_table import amplitude_blocks
 from lightning_infogeo.trajectory import Trajectory
 
 
 class Chart(NamedTuple):
-    """The map that references span, on which a running training is placed without moving it.
+    """The embedding of references, on whose axes a running training is placed without changing them.
 
     Attributes:
-        points: predictions of the records on it, shape (M, N, C).
-        member: which reference a record is of, shape (M,).
+        points: predictions of the embedded records, shape (M, N, C).
+        member: index of the reference of each record, shape (M,).
         embedding: of these records.
         milestones: coordinates of ignorance and of points on the way to truth, shape (11, k).
     """
@@ -36,20 +36,25 @@ def chart(trajectories: Sequence[Trajectory], records: int = 128, n_components: 
 
     Args:
         trajectories: opened from archives, of the same probe.
-        records: of all references together, at most; evenly taken from each.
-        n_components: axes.
+        records: the most records of all references together, evenly spaced in each.
+        n_components: number of axes.
     """
     points, member = [], []
     for index, trajectory in enumerate(trajectories):
         finite = trajectory.length.isfinite().nonzero()[:, 0]
         count = min(len(finite), max(2, records // len(trajectories)))
         chosen = finite[torch.linspace(0, len(finite) - 1, count).round().long()]
-        points.append(torch.cat(list(in_parts(trajectory, chosen))))
+        points.append(torch.cat(list(amplitude_blocks(trajectory, chosen))))
         member += [index] * len(chosen)
-    whole = torch.cat(points)
-    embedding = inpca(pairwise_bhattacharyya(whole), n_components)
+    amplitudes = torch.cat(points)
+    embedding = inpca(pairwise_bhattacharyya(amplitudes), n_components)
     labels = trajectories[0].labels
-    way = ignorance(whole[0])[None]
+    geodesic_points = ignorance(amplitudes[0])[None]
     if labels is not None:
-        way = geodesic(way[0], truth(labels, whole[0]), torch.linspace(0, 1, 11))
-    return Chart(whole, torch.tensor(member), embedding, embedding.transform(pairwise_bhattacharyya(way, whole)))
+        geodesic_points = geodesic(geodesic_points[0], truth(labels, amplitudes[0]), torch.linspace(0, 1, 11))
+    return Chart(
+        amplitudes,
+        torch.tensor(member),
+        embedding,
+        embedding.transform(pairwise_bhattacharyya(geodesic_points, amplitudes)),
+    )

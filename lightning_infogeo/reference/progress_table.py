@@ -1,4 +1,4 @@
-"""Finished runs to measure a running one by: how far it is from their path, and how far ahead on it."""
+"""Comparing a running training with finished runs: its distance from their paths, and its lead."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class Reference(NamedTuple):
     """Finished runs by progress.
 
     Attributes:
-        tables: their predictions at G equally spaced values of progress in (0, 1], shape (R, G, N, C), float32.
-        steps: the step at which each first got so far, linear between records; NaN where it never did, shape (R, G).
+        tables: predictions at G equally spaced values of progress in (0, 1], shape (R, G, N, C), float32.
+        steps: step at which each run first reaches these, linear between records, shape (R, G); NaN where it never
+            does.
     """
 
     tables: Tensor
@@ -33,11 +34,11 @@ class Reference(NamedTuple):
 
 
 def reference(trajectories: Sequence[Trajectory], values: int = 100) -> Reference:
-    """Returns what ``against`` needs of finished runs; reads the archives a few records at a time.
+    """Returns the tables of finished runs for ``against``; reads the archives a few records at a time.
 
     Args:
         trajectories: opened from archives, of the same probe with labels.
-        values: of progress, equally spaced, up to 1.
+        values: number of equally spaced values of progress, up to 1.
 
     Raises:
         ValueError: where a trajectory has no labels or no finite record.
@@ -48,13 +49,13 @@ def reference(trajectories: Sequence[Trajectory], values: int = 100) -> Referenc
         finite = trajectory.length.isfinite().nonzero()[:, 0]
         if labels is None or not len(finite):
             raise ValueError(f"`reference(trajectories=...)`: {trajectory.name!r} has no labels or no finite record.")
-        reached = torch.cat([_progress(part, labels) for part in in_parts(trajectory, finite)])
-        before, after = _around(reached, values)
+        reached = torch.cat([_progress(part, labels) for part in amplitude_blocks(trajectory, finite)])
+        before, after = _bracketing(reached, values)
         needed = torch.unique(torch.cat([before, after]))
-        place = torch.zeros(len(finite), dtype=torch.int64)
-        place[needed] = torch.arange(len(needed))
-        kept = torch.cat(list(in_parts(trajectory, finite[needed])))
-        tables.append(reindex(kept, reached[needed], values))
+        position = torch.zeros(len(finite), dtype=torch.int64)
+        position[needed] = torch.arange(len(needed))
+        amplitudes = torch.cat(list(amplitude_blocks(trajectory, finite[needed])))
+        tables.append(reindex(amplitudes, reached[needed], values))
         steps.append(_steps(trajectory.steps[finite].double(), reached.double(), before, after, values))
     return Reference(torch.stack(tables), torch.stack(steps))
 
@@ -63,14 +64,14 @@ def against(reference: Reference, step: int, amplitudes: Tensor, progress: Tenso
     """Returns ``QUANTITIES`` of a running training; reads nothing back from the device.
 
     - distance_to_reference: d_B to the nearest reference at equal progress, nats per sample;
-    - lead: how many optimizer steps later that reference got as far: positive ahead of it, negative behind, NaN where
-      it never got so far.
+    - lead: how many optimizer steps later that reference reached this progress: positive ahead of it, negative behind,
+      NaN where it never did.
 
     Args:
         reference: on the device of the predictions.
         step: optimizer steps taken.
         amplitudes: shape (N, C).
-        progress: of them, scalar, range [0, 1]; NaN gives NaN.
+        progress: of these amplitudes, scalar, range [0, 1]; NaN gives NaN.
 
     Returns:
         Shape (2,), of the type of ``progress``.
@@ -81,8 +82,8 @@ def against(reference: Reference, step: int, amplitudes: Tensor, progress: Tenso
     high = (low + 1).clamp_max(values - 1)
     fraction = position - low
     left, right = (reference.tables.index_select(1, index[None])[:, 0] for index in (low, high))
-    at = torch.stack([geodesic(a, b, fraction.to(a.dtype)) for a, b in zip(left, right, strict=True)])
-    distances = bhattacharyya(at, amplitudes.to(at.dtype))
+    on_reference = torch.stack([geodesic(a, b, fraction.to(a.dtype)) for a, b in zip(left, right, strict=True)])
+    distances = bhattacharyya(on_reference, amplitudes.to(on_reference.dtype))
     nearest = distances.argmin()
     reached = reference.steps.index_select(0, nearest[None])[0]
     ahead = torch.lerp(reached.index_select(0, low[None])[0], reached.index_select(0, high[None])[0], fraction.double())
@@ -91,8 +92,8 @@ def against(reference: Reference, step: int, amplitudes: Tensor, progress: Tenso
     return torch.where(progress.isfinite(), record, torch.nan)
 
 
-def in_parts(trajectory: Trajectory, records: Tensor) -> Iterator[Tensor]:
-    """Yields the predictions of these records of an archive, a few at a time."""
+def amplitude_blocks(trajectory: Trajectory, records: Tensor) -> Iterator[Tensor]:
+    """Yields the predictions of some records of an archive, a few at a time."""
     amplitudes = trajectory.amplitudes
     size = max(1, _BLOCK // (4 * amplitudes.shape[1] * amplitudes.shape[2]))
     return (amplitudes[part].float() for part in torch.split(records, size))
@@ -102,8 +103,8 @@ def _progress(amplitudes: Tensor, labels: Tensor) -> Tensor:
     return progress(amplitudes, ignorance(amplitudes[0]), truth(labels, amplitudes[0]))
 
 
-def _around(reached: Tensor, values: int) -> tuple[Tensor, Tensor]:
-    """The records before and after each value of progress: the first past it, and the one before that."""
+def _bracketing(reached: Tensor, values: int) -> tuple[Tensor, Tensor]:
+    """Returns for each value of progress the first record past it, after the one before that: (before, after)."""
     grid = torch.arange(1, values + 1, dtype=reached.dtype) / values
     after = torch.searchsorted(reached.cummax(0).values, grid).clamp_max(len(reached) - 1)
     return (after - 1).clamp_min(0), after

@@ -132,7 +132,7 @@ def knee(
     increments of L are those of the smooth curve plus their own residuals times a random factor that is correlated over
     as many records as the residuals are. Each residual stays at its place, so noise that changes during a training is
     kept, which moving blocks would mix up; and L is summed from the increments again, so its errors add up as they
-    did. Measured coverage is in ``tests/test_curvature.py``.
+    did. Measured coverage is in ``tests/scaling/test_curvature.py``.
 
     Args:
         steps: optimizer steps of the records, shape (T,), increasing.

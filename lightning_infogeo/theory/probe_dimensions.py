@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lightning_infogeo.archive import Recorded
+from lightning_infogeo.archive import ArchivedTrajectory
 from lightning_infogeo.probe import Probe
 from lightning_infogeo.theory.measured import ProbeSpectrum, probe_spectrum
 from lightning_infogeo.trajectory import Trajectory
@@ -48,7 +48,7 @@ def dimensions_of(
 
 
 def recorded_dimensions(
-    recorded: Recorded, distances: Tensor | None, steps: Tensor, own: Tensor
+    recorded: ArchivedTrajectory, distances: Tensor | None, steps: Tensor, own: Tensor
 ) -> ProbeSpectrum | None:
     """Returns both numbers for a recorded probe; None where there is nothing to predict from or to measure.
 

@@ -1,4 +1,4 @@
-"""Topology of learning: how the incoming weights of a layer's neurons branch and spread through training."""
+"""Topology of learning: how the incoming weights of a layer's neurons branch and spread during training."""
 
 from lightning_infogeo.topology.capacity import Capacity as Capacity
 from lightning_infogeo.topology.capacity import effective_capacity as effective_capacity

@@ -18,7 +18,7 @@ RESOLUTION = 30
 
 
 class Capacity(NamedTuple):
-    """A curve over the steps, and where it levels off.
+    """The number of clusters of neurons over the steps, and where it levels off.
 
     Attributes:
         steps: of the records, shape (records,).
@@ -43,9 +43,9 @@ def effective_capacity(
 ) -> Capacity:
     """Returns the number of distinct clusters of neurons at every step.
 
-    Neurons are in the same cluster where a chain of neurons leads from one to the other with no hop above ``eps``; a
-    neuron by itself is a cluster. The distance is the same at all steps, so a layer whose neurons drift apart gains
-    capacity, and one whose neurons become equal loses it.
+    Two neurons are in the same cluster if a chain of neurons with no hop above ``eps`` connects them; a neuron by
+    itself is a cluster. The distance is the same at all steps, so a layer whose neurons drift apart gains capacity, and
+    one whose neurons become equal loses it.
 
     Args:
         vectors: incoming weights, tensor or array of shape (records, neurons, fan_in); or a ``neuron_cloud`` of them.
@@ -75,20 +75,20 @@ def effective_capacity(
     return Capacity(layer.steps, clusters, layer.neurons, reach, *_saturation(layer.steps, clusters))
 
 
-_FRONTIER = 256
-"""Neurons whose distances to the others are taken at once."""
+_BATCH = 256
+"""Neurons whose distances to the others are computed at once."""
 
 
 def _clusters(points: Tensor, reach: float) -> int:
-    """Returns the number of components of points (P, d) joined where no more than ``reach`` apart."""
-    left, count = points, 0
-    while len(left):
+    """Returns the number of connected components of points (P, d), joined where at most ``reach`` apart."""
+    unvisited, count = points, 0
+    while len(unvisited):
         count += 1
-        waiting, left = left[:1], left[1:]
-        while len(waiting) and len(left):
-            front, waiting = waiting[:_FRONTIER], waiting[_FRONTIER:]
-            near = (torch.cdist(front, left, compute_mode="donot_use_mm_for_euclid_dist") <= reach).any(0)
-            waiting, left = torch.cat([waiting, left[near]]), left[~near]
+        queue, unvisited = unvisited[:1], unvisited[1:]
+        while len(queue) and len(unvisited):
+            front, queue = queue[:_BATCH], queue[_BATCH:]
+            near = (torch.cdist(front, unvisited, compute_mode="donot_use_mm_for_euclid_dist") <= reach).any(0)
+            queue, unvisited = torch.cat([queue, unvisited[near]]), unvisited[~near]
     return count
 
 

@@ -14,7 +14,7 @@ DIMENSIONS = 20
 
 
 class Cloud(NamedTuple):
-    """Points of a layer in the order of records, and of neurons within each.
+    """Points of a layer, ordered by record and then by neuron.
 
     Attributes:
         points: coordinates on the principal axes, centred, shape (records · neurons, d), float64, on the CPU.
@@ -40,18 +40,18 @@ def neuron_cloud(
     """Returns the cloud of a layer on its first principal axes.
 
     Up to 1,024 inputs the axes are the exact eigenvectors of the covariance; beyond, they come from six rounds of
-    subspace iteration, begun by a generator of its own, so that the same vectors always give the same points. The sign
-    of an axis is that of its largest loading.
+    subspace iteration with a fixed seed, so that the same vectors always give the same points. The largest loading of
+    an axis is positive.
 
     Args:
-        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in), any floating type; a cloud, made
-            before for several uses, is returned as it is.
+        vectors: incoming weights, tensor or array of shape (records, neurons, fan_in), any floating type; a ``Cloud``
+            is returned as it is.
         steps: of the records, shape (records,), increasing; None for 0, 1, 2, …
         dimensions: principal axes to keep; all are kept where there are fewer.
         caller: the function named in errors.
 
     Raises:
-        ValueError: where the vectors have another shape, are empty or not finite, or do not belong to the steps.
+        ValueError: where the vectors have another shape, are empty or not finite, or do not match the steps.
 
     Example:
         Two neurons that part along one axis.
@@ -96,7 +96,7 @@ _EXACT = 1024
 
 
 def _parts(vectors: Tensor, scale: Tensor) -> Iterator[Tensor]:
-    """Yields points of some records, (P, fan_in), float64, of some 64 MB each."""
+    """Yields the points of some records at a time, (P, fan_in), float64, about 64 MB."""
     records = max(1, 2**23 // (vectors.shape[1] * vectors.shape[2]))
     for part in torch.split(vectors, records):
         yield part.flatten(0, 1).cpu().double() / scale

@@ -1,4 +1,4 @@
-"""Fewer points of a cloud, spread evenly over it, and which of them stands for each of the others."""
+"""Choosing points spread evenly over a cloud, and the nearest of them for every other point."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from torch import Tensor
 
 
 class Representatives(NamedTuple):
-    """Points kept of a cloud.
+    """Points chosen to represent a cloud.
 
     Attributes:
-        kept: indices of these points, shape (M,), int64.
-        nearest: for every point, the position in ``kept`` of the one that stands for it, shape (P,), int64.
-        radius: largest distance from a point to the one that stands for it; 0 where all are kept.
+        indices: of these points, shape (M,), int64.
+        nearest: for every point, the position in ``indices`` of the one that represents it, shape (P,), int64.
+        radius: largest distance from a point to the one that represents it; 0 where all are chosen.
     """
 
-    kept: Tensor
+    indices: Tensor
     nearest: Tensor
     radius: float
 
     @property
     def weights(self) -> Tensor:
-        """How many points each stands for, shape (M,), int64."""
-        return self.nearest.bincount(minlength=len(self.kept))
+        """How many points each represents, shape (M,), int64."""
+        return self.nearest.bincount(minlength=len(self.indices))
 
 
 def farthest_points(points: Tensor, count: int) -> Representatives:
     """Returns ``count`` points, each chosen farthest from those before; the first lies farthest from the origin.
 
-    No point is farther than ``radius`` from one kept, and no two kept are closer than ``radius``. Cells whose points
-    cannot be nearer to the new one are passed over, which makes the cost nearly that of P log M distances for clouds of
-    few dimensions. Points that coincide are kept once only, where any are left out.
+    No point is farther than ``radius`` from a chosen one, and no two chosen ones are closer than ``radius``. Cells
+    whose points cannot be nearer to the new one are skipped, which makes the cost nearly that of P log M distances for
+    clouds of few dimensions. Of points that coincide only one is chosen, unless all are.
 
     Args:
         points: shape (P, d).
-        count: how many to keep, at least one; all where there are no more.
+        count: how many to choose, at least one; all where there are no more.
 
     Example:
         >>> farthest_points(torch.tensor([[0.0], [1.0], [2.0], [10.0]]), 2)
-        Representatives(kept=tensor([3, 0]), nearest=tensor([1, 1, 1, 0]), radius=2.0)
+        Representatives(indices=tensor([3, 0]), nearest=tensor([1, 1, 1, 0]), radius=2.0)
     """
     if len(points) <= count:
-        every = torch.arange(len(points))
-        return Representatives(every, every, 0.0)
+        all_indices = torch.arange(len(points))
+        return Representatives(all_indices, all_indices, 0.0)
     x = points.double().numpy()
     first = int((x**2).sum(1).argmax())
     distance = np.linalg.norm(x - x[first], axis=1)
     nearest = np.zeros(len(x), dtype=np.int64)
-    kept, cells = [first], [np.arange(len(x))]
+    indices, cells = [first], [np.arange(len(x))]
     centres = np.empty((count, x.shape[1]))
     centres[0] = x[first]
     radii, far = np.zeros(count), np.zeros(count, dtype=np.int64)
@@ -69,14 +69,14 @@ def farthest_points(points: Tensor, count: int) -> Representatives:
         to_new = np.sqrt(np.square(x[members] - x[new]).sum(1))
         nearer = to_new < distance[members]
         moved = members[nearer]
-        robbed = np.unique(nearest[moved])
+        shrunk_cells = np.unique(nearest[moved])
         distance[moved], nearest[moved] = to_new[nearer], k
-        for cell in robbed:
-            cells[cell] = left = cells[cell][nearest[cells[cell]] == cell]
-            far[cell] = left[distance[left].argmax()]
+        for cell in shrunk_cells:
+            cells[cell] = remaining = cells[cell][nearest[cells[cell]] == cell]
+            far[cell] = remaining[distance[remaining].argmax()]
             radii[cell] = distance[far[cell]]
         cells.append(moved)
-        kept.append(new)
+        indices.append(new)
         far[k] = moved[distance[moved].argmax()]
         radii[k] = distance[far[k]]
-    return Representatives(torch.tensor(kept), torch.from_numpy(nearest), float(radii.max()))
+    return Representatives(torch.tensor(indices), torch.from_numpy(nearest), float(radii.max()))

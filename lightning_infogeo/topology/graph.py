@@ -1,4 +1,4 @@
-"""Learning graphs: how the neurons of a layer part and meet while it learns.
+"""Learning graphs: how the neurons of a layer diverge and merge while it learns.
 
 Source: Gabella, arXiv 1902.08160. The cloud of a layer (neurons × records) is cut into overlapping intervals of a lens;
 clusters within each are nodes, and nodes that share points are joined (Mapper).
@@ -22,10 +22,10 @@ Lens = Literal["norm", "pca"]
 Convention = Literal["interval", "spacing"]
 
 INTERVALS = 30
-"""Of the first layer in arXiv 1902.08160."""
+"""Number of intervals for the first layer in arXiv 1902.08160."""
 
 MAX_POINTS = 5000
-"""Beyond it farthest points stand for the others: clusters of one interval may need the square of that in memory."""
+"""Above this, farthest points represent the others: clustering one interval may need the square of it in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +37,9 @@ class LearningGraph:
             sorted; ``steps``, sorted; ``size``, number of points (neuron, record); ``step``, the median over these;
             ``lens``, its mean over these. An edge has ``shared``, number of points in both.
         points: number of points, neurons × records.
-        kept: how many of them were clustered; the others go with the nearest of these.
-        radius: largest distance from a point to the one that stands for it, in the unit of the weights; 0 without any.
+        kept: how many of them were clustered; each of the others belongs to the clusters of the nearest of these.
+        radius: largest distance from a point to the one that represents it, in the unit of the weights; 0 if all are
+            kept.
         eps: distance up to which points of an interval are joined, in the unit of the weights.
         spacing: h, from the middle of an interval to that of the next, in the unit of the weights.
         explained: share of the variance that the principal axes hold.
@@ -66,7 +67,7 @@ class LearningGraph:
 
     @property
     def leaves(self) -> tuple[int, ...]:
-        """Nodes with one neighbour; the root, where training begins, is one if it has only one."""
+        """Nodes with one neighbour; the root, where training begins, is a leaf if it has only one."""
         return tuple(node for node, degree in self.graph.degree if degree == 1)
 
     @property
@@ -76,10 +77,10 @@ class LearningGraph:
 
     @property
     def branch_steps(self) -> tuple[int, ...]:
-        """For each branch node the step at which neurons parted there, or met, sorted.
+        """For each branch node the step at which neurons diverged or merged there, sorted.
 
-        It is the step at which a third of its neighbours is first reached: the second way out, or the way on from where
-        two ways came together. The parting itself is earlier, by no more than the node lasts: its ``steps``.
+        It is the step at which the third of its neighbours is first reached: the second branch out, or the continuation
+        of two merged ones. The divergence itself is earlier, by at most the duration of the node: its ``steps``.
         """
         first = {node: steps[0] for node, steps in self.graph.nodes(data="steps")}
         return tuple(sorted(sorted(first[other] for other in self.graph[node])[2] for node in self.branch_nodes))
@@ -108,17 +109,17 @@ def learning_graph(
 
     The order of neurons changes nothing but the numbers of nodes, and weights scaled by a factor give the same graph.
 
-    The automatic ``eps`` is the longest way of any neuron from one record to the next, without which its trajectory
-    falls into beads. It is at least the spacing h of the intervals, so that the graph does not resolve more across the
-    lens than along it, and at most their width, beyond which one jump of one neuron would join everything; and it is
-    never less than twice ``radius``, the gaps that leaving out points makes.
+    The automatic ``eps`` is the longest distance of any neuron from one record to the next, below which its trajectory
+    would fall apart. It is at least the spacing h of the intervals, so that the graph does not resolve more across the
+    lens than along it; at most their width, since otherwise one jump of one neuron could join everything; and never
+    less than twice ``radius``, the gaps between chosen points.
 
-    Beyond ``max_points`` points the graph is that of farthest points, each weighing as many as it stands for; all of
+    Beyond ``max_points`` points the graph is that of farthest points, each weighted by the number it represents; all of
     the others count in the attributes of nodes. A feature smaller than ``radius`` is lost.
 
-    A cluster whose points all belong to another is left out. It says nothing that the other does not: components and
-    cycles stay as they are (the nerve is collapsed, not changed), but where the lens has a turning point on the way of
-    some neurons such a cluster would be a leaf.
+    A cluster whose points all belong to another is left out. It adds nothing: components and cycles stay as they are
+    (the nerve is collapsed, not changed), but where the lens has a turning point on the path of some neurons such a
+    cluster would be a leaf.
 
     Args:
         vectors: incoming weights, tensor or array of shape (records, neurons, fan_in); or a ``neuron_cloud`` of them.
@@ -131,7 +132,7 @@ def learning_graph(
         min_samples: points within ``eps`` of one, itself included, that make it part of a cluster; others are left out.
         convention: what ``overlap`` is a share of.
         dimensions: principal axes kept before anything else.
-        max_points: above.
+        max_points: the most points that are clustered.
         nested: whether to keep clusters that lie within another, as the published graphs do.
 
     Raises:
@@ -147,21 +148,21 @@ def learning_graph(
         values, intervals = torch.zeros_like(values), 1  # one interval, not many copies of it
     spacing = float(values.max() - values.min()) / intervals
     chosen = farthest_points(layer.points, max_points)
-    reach = _reach(layer, spacing, spacing / (1 - share), chosen.radius) if eps == "auto" else float(eps)
+    reach = _automatic_eps(layer, spacing, spacing / (1 - share), chosen.radius) if eps == "auto" else float(eps)
 
-    weighted = torch.cat([layer.points[chosen.kept], chosen.weights[:, None]], 1).numpy()
-    complex_ = kmapper.KeplerMapper(verbose=0).map(
-        values[chosen.kept, None].numpy(),
+    weighted = torch.cat([layer.points[chosen.indices], chosen.weights[:, None]], 1).numpy()
+    mapper_complex = kmapper.KeplerMapper(verbose=0).map(
+        values[chosen.indices, None].numpy(),
         weighted,
         cover=kmapper.Cover(n_cubes=intervals, perc_overlap=share),
         clusterer=_Weighted(clusterer(eps=reach, min_samples=min_samples)),
         nerve=_Nerve(),
     )
-    nodes, links = complex_["nodes"], complex_["links"]
+    nodes, links = mapper_complex["nodes"], mapper_complex["links"]
     if not nested:
         nodes = _without_nested(nodes, links)
-    graph = _described(networkx.Graph(), nodes, links, layer, values, chosen)
-    return LearningGraph(graph, len(layer.points), len(chosen.kept), chosen.radius, reach, spacing, layer.explained)
+    graph = _add_nodes_and_edges(networkx.Graph(), nodes, links, layer, values, chosen)
+    return LearningGraph(graph, len(layer.points), len(chosen.indices), chosen.radius, reach, spacing, layer.explained)
 
 
 def interval_overlap(overlap: float, convention: Convention = "interval") -> float:
@@ -216,21 +217,21 @@ def _libraries() -> tuple[Any, Any, Any]:
     return kmapper, networkx, DBSCAN
 
 
-def _reach(layer: Cloud, spacing: float, width: float, radius: float) -> float:
-    """The automatic eps."""
+def _automatic_eps(layer: Cloud, spacing: float, width: float, radius: float) -> float:
+    """Returns the automatic ``eps`` of ``learning_graph``."""
     hops = layer.trajectories.diff(dim=0).norm(dim=-1).flatten()
     longest = float(hops.max()) if len(hops) else 0.0
     return max(min(max(longest, spacing), width), 2 * radius) or 1.0  # identical points are joined by any distance
 
 
 class _Weighted:
-    """DBSCAN over rows whose last column says how many points each stands for."""
+    """DBSCAN over rows whose last column is the number of points that each represents."""
 
     def __init__(self, clusterer: Any) -> None:
         self._clusterer = clusterer
 
     def get_params(self) -> dict[str, int]:
-        """KeplerMapper passes over intervals with fewer rows than this; one row may stand for many points."""
+        """Returns 1 as the fewest rows of an interval that KeplerMapper clusters: one row may represent many points."""
         return {"min_samples": 1}
 
     def fit_predict(self, rows: np.ndarray[Any, Any]) -> Any:
@@ -238,7 +239,7 @@ class _Weighted:
 
 
 class _Nerve:
-    """Joins nodes that share a point, in the time of listing the points; KeplerMapper's own tries every pair."""
+    """Joins nodes that share a point, in time linear in the points; KeplerMapper's own class tries every pair."""
 
     min_intersection = 1
 
@@ -255,21 +256,21 @@ class _Nerve:
 
 
 def _without_nested(nodes: Mapping[str, Sequence[int]], links: Mapping[str, Sequence[str]]) -> dict[str, Sequence[int]]:
-    """Returns the nodes whose points do not all belong to another that stays."""
+    """Returns the nodes whose points do not all belong to another returned node."""
     sets = {name: frozenset(members) for name, members in nodes.items()}
     around: defaultdict[str, list[str]] = defaultdict(list)
     for name, others in links.items():
         for other in others:
             around[name].append(other)
             around[other].append(name)
-    # By size, so that what swallows a node is itself swallowed only later, by what holds both.
+    # By size, so that a node that contains another is removed only later, for one that contains both.
     for name in sorted(nodes, key=lambda name: len(sets[name])):
         if any(other in sets and sets[name] <= sets[other] for other in around[name]):
             del sets[name]
     return {name: nodes[name] for name in nodes if name in sets}
 
 
-def _described(
+def _add_nodes_and_edges(
     graph: Any,
     nodes: Mapping[str, Sequence[int]],
     links: Mapping[str, Sequence[str]],
@@ -277,7 +278,7 @@ def _described(
     values: Tensor,
     chosen: Representatives,
 ) -> Any:
-    """Adds the nodes, with all points that go with the kept ones, and the edges."""
+    """Adds the nodes, with all points that the chosen ones represent, and the edges."""
     cells = torch.split(chosen.nearest.argsort(stable=True), chosen.weights.tolist())
     points = {name: torch.cat([cells[member] for member in members]) for name, members in nodes.items()}
     number = {name: k for k, name in enumerate(sorted(points, key=lambda name: float(values[points[name]].mean())))}

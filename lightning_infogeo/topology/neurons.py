@@ -1,4 +1,4 @@
-"""The incoming weights of neurons: which layers, which vectors, and how to keep them within a budget of bytes."""
+"""Recording the incoming weights of neurons: layers, vectors, and projections that fit a budget of bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.nn.parameter import UninitializedParameter
 
 from lightning_infogeo.topology.projection import Projection, affordable_dimension
 
-MOST = 10_000
-"""Neurons of a layer beyond which ``True`` leaves it out, such as the rows of a vocabulary: name it to have it."""
+MAX_NEURONS = 10_000
+"""Layers with more neurons, such as embeddings of a vocabulary, are recorded only if they are named."""
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -25,16 +25,16 @@ Layers = bool | Sequence[str]
 def neuron_layers(module: nn.Module, layers: Layers = True) -> tuple[str, ...]:
     """Returns the names of the layers whose neurons are to be followed, in the order of the module.
 
-    Layers with neurons are Linear (rows), convolutions (filters) and Embedding (rows). ``True`` takes all of them but
-    those with a single neuron or more than 10,000, and those whose weight is that of a layer before (tied). Never
-    taken are layers whose weight is no floating parameter of theirs: parametrised, quantised, or sharded into pieces.
+    Layers with neurons are Linear (rows), convolutions (filters) and Embedding (rows). ``True`` takes all of them
+    except those with a single neuron or more than 10,000, and those that share the weight of an earlier layer (tied). A
+    layer whose weight is not a floating parameter of its own (parametrised, quantised, sharded) is never taken.
 
     Args:
         module: whose layers.
         layers: ``True``, or names as of ``module.named_modules()``; "" is the module itself.
 
     Raises:
-        ValueError: for a name that is no layer with neurons, or where there is none.
+        ValueError: for a name that is not a layer with neurons, or where there is none.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2), nn.Linear(2, 1))
@@ -65,14 +65,14 @@ def neuron_layers(module: nn.Module, layers: Layers = True) -> tuple[str, ...]:
     chosen, seen = [], set()
     for name, weight in available.items():
         neurons = _neurons(module.get_submodule(name))
-        if id(weight) not in seen and 1 < neurons <= MOST:
+        if id(weight) not in seen and 1 < neurons <= MAX_NEURONS:
             chosen.append(name)
         seen.add(id(weight))
     if not chosen:
         sizes = ", ".join(f"{name!r} ({_neurons(module.get_submodule(name))})" for name in available)
         raise ValueError(
-            f"`neuron_layers({type(module).__name__}, True)`: there is no {kinds} layer with 2 to {MOST} neurons; "
-            f"there are {sizes or 'none of any size'}: name the layers to be followed."
+            f"`neuron_layers({type(module).__name__}, True)`: there is no {kinds} layer with 2 to {MAX_NEURONS} "
+            f"neurons; there are {sizes or 'none of any size'}: name the layers to be followed."
         )
     return tuple(chosen)
 
@@ -80,8 +80,8 @@ def neuron_layers(module: nn.Module, layers: Layers = True) -> tuple[str, ...]:
 def incoming(module: nn.Module, layers: Sequence[str]) -> dict[str, Tensor]:
     """Returns the incoming weights of neurons, one vector each, as they are now.
 
-    Views of the weights where their layout allows, outside of autograd: copy what has to outlive the next step. No
-    value is read from the device, and no hook, parametrisation or random number generator is touched.
+    They are views of the weights where the layout allows, outside of autograd: copy them to keep them beyond the next
+    step. No value is read from the device, and no hook, parametrisation or random number generator is used.
 
     Args:
         module: with the layers.
@@ -108,12 +108,12 @@ def _neurons(layer: nn.Module) -> int:
 
 
 class NeuronRecorder(NamedTuple):
-    """What ``NeuronSettings.start`` has chosen: which layers are recorded, and through which projections.
+    """Records the incoming weights of chosen layers; made by ``NeuronSettings.start``.
 
     Attributes:
         layers: names, in the order of the module.
-        projections: by layer, those that are reduced only; on the device of their weights.
-        shapes: of one record, (neurons, numbers kept of each) by layer.
+        projections: by layer, for projected layers only; on the device of the weights.
+        shapes: of one record by layer, (neurons, fan_in or projected dimension).
     """
 
     layers: tuple[str, ...]
@@ -122,13 +122,13 @@ class NeuronRecorder(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """Of one record."""
-        return 4 * sum(neurons * kept for neurons, kept in self.shapes.values())
+        """Bytes of one record."""
+        return 4 * sum(neurons * dimension for neurons, dimension in self.shapes.values())
 
     def record(self, module: nn.Module) -> dict[str, Tensor]:
         """Returns the vectors of each layer, shape (neurons, fan_in or projected), float32, copies, on the device.
 
-        Nothing is read from the device, and nothing of the training is touched.
+        Nothing is read from the device, and training is not affected.
         """
         with torch.no_grad():
             return {

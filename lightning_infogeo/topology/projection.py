@@ -1,4 +1,4 @@
-"""A fixed random projection that keeps distances, and when it is needed."""
+"""A fixed random projection that preserves distances, and the dimension that a budget affords."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-LEAST = 32
-"""Dimensions below which no projection is offered: its squared distances would be off by more than 25 %."""
+MIN_DIMENSION = 32
+"""The smallest dimension of a projection: below it squared distances would be off by more than 25 %."""
 
 
 class Projection:
@@ -17,8 +17,8 @@ class Projection:
 
     Every squared distance is multiplied by a random factor of mean 1 that is χ²_k / k distributed, k the dimension: its
     standard deviation is √(2/k), that of the distance about √(1/2k) (Johnson & Lindenstrauss 1984; exact for normal
-    entries). The matrix is drawn by a generator of its own; the global ones are left alone. It never changes, so that
-    records of one run, and of runs with the same seed, can be compared.
+    entries). The matrix is drawn by a generator of its own, not the global ones. It never changes, so that records of
+    one run, and of runs with the same seed, can be compared.
 
     Args:
         fan_in: length of the vectors.
@@ -46,11 +46,11 @@ class Projection:
 
     @property
     def relative_error(self) -> float:
-        """Standard deviation of a squared distance over its true value, √(2/k)."""
+        """Relative standard deviation of a squared distance, √(2/k)."""
         return math.sqrt(2 / self.matrix.shape[1])
 
     def __call__(self, vectors: Tensor) -> Tensor:
-        """Returns vectors (..., fan_in) in k dimensions, (..., k), float32 whatever autocast may say."""
+        """Returns vectors (..., fan_in) in k dimensions, (..., k), float32 even under autocast."""
         if not torch.amp.is_autocast_available(vectors.device.type):
             return vectors.float() @ self.matrix
         with torch.autocast(vectors.device.type, enabled=False):
@@ -58,7 +58,7 @@ class Projection:
 
 
 def affordable_dimension(sizes: Sequence[tuple[int, int]], records: int, memory: int) -> int:
-    """Returns D, the largest number of dimensions such that all records fit, layers of fewer inputs kept whole.
+    """Returns D, the largest dimension at which all records fit; layers of fewer inputs are not projected.
 
     Args:
         sizes: (neurons, fan_in) of the layers.
@@ -88,9 +88,10 @@ def affordable_dimension(sizes: Sequence[tuple[int, int]], records: int, memory:
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if needed(middle) <= room else (low, middle)
-    if low < LEAST:
+    if low < MIN_DIMENSION:
         raise ValueError(
-            f"`NeuronSettings(memory={memory})`: {records} records of {sum(n for n, _ in sizes)} neurons in {LEAST} "
-            f"dimensions need {4 * records * needed(LEAST)} bytes; raise it, name fewer layers, or record less often."
+            f"`NeuronSettings(memory={memory})`: {records} records of {sum(n for n, _ in sizes)} neurons in "
+            f"{MIN_DIMENSION} dimensions need {4 * records * needed(MIN_DIMENSION)} bytes; raise it, name fewer "
+            "layers, or record less often."
         )
     return low

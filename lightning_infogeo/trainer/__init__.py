@@ -1,1 +1,1 @@
-"""What is known of Lightning's trainer: where training stands, its steps, its identity, and its child processes."""
+"""Reading Lightning's trainer: its progress, optimizer steps, identity, strategy and child processes."""

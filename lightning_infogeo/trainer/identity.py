@@ -1,4 +1,4 @@
-"""Which training a monitor follows, and what was restored into it since."""
+"""Which training a monitor follows, and which restored states belong to it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import lightning_infogeo.lightnings as pl
 
 
 class TrainingIdentity:
-    """Knows a training by its trainer and its module, as long as they live; a copy of it, or a pickle, knows none.
+    """Identifies a training by its trainer and module, to which it keeps weak references; copies and pickles have none.
 
-    Lightning hands over restored state without saying why. A state may be that of a checkpoint to go on from; one that
-    was saved a moment ago by a callback that tries something out before training (``LearningRateFinder``), and says
-    nothing of this training; or one of a checkpoint that is only evaluated.
+    Lightning restores state without saying why. The state may be that of a checkpoint from which training continues;
+    one that a callback such as ``LearningRateFinder`` saved just before, to try something out; or that of a checkpoint
+    which is only evaluated.
 
     Attributes:
         running: whether training has begun and not ended.
-        loaded: whether the state is that of a checkpoint which training goes on from.
-        foreign: whether training goes on from a checkpoint without a state of this monitor.
-        lost: whether it has done so in the middle of a fit.
+        loaded: whether training continues from a checkpoint with a state of this monitor.
+        foreign: whether training continues from a checkpoint without one.
+        lost: whether such a checkpoint was loaded in the middle of a fit.
     """
 
     def __init__(self) -> None:
@@ -29,27 +29,27 @@ class TrainingIdentity:
         self.lost = False
         self._trainer: Any = lambda: None
         self._module: Any = lambda: None
-        self._lent = False
+        self._saved_before_fit = False
         self._ignored = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TrainingIdentity, ()
 
-    def approach(self) -> None:
-        """A fit is being set up."""
-        self.running = self.loaded = self.foreign = self._lent = False
+    def set_up(self) -> None:
+        """Notes that a fit is being set up."""
+        self.running = self.loaded = self.foreign = self._saved_before_fit = False
 
     def begin(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Training begins."""
+        """Notes that training begins."""
         self._trainer, self._module = weakref.ref(trainer), weakref.ref(module)
         self.running, self.loaded, self.foreign, self.lost = True, False, False, False
 
     def end(self) -> None:
-        """Training is over, or has failed."""
+        """Notes that training has ended or failed."""
         self.running = False
 
     def forget(self) -> None:
-        """It is not the training that was recorded any more."""
+        """Notes that the training is no longer the one that was recorded."""
         self._trainer = self._module = lambda: None
         self.lost = True
 
@@ -58,27 +58,27 @@ class TrainingIdentity:
         return self._trainer() is trainer and self._module() is module
 
     @property
-    def now(self) -> tuple[pl.Trainer, pl.LightningModule] | None:
-        """Trainer and module where training runs."""
+    def current(self) -> tuple[pl.Trainer, pl.LightningModule] | None:
+        """Trainer and module while training runs; else None."""
         trainer, module = self._trainer(), self._module()
         return (trainer, module) if self.running and trainer is not None and module is not None else None
 
-    def lend(self) -> None:
-        """The state is being saved."""
-        self._lent = not self.running
+    def state_saved(self) -> None:
+        """Notes that the state is being saved."""
+        self._saved_before_fit = not self.running
 
-    def announce(self, fitting: bool, known: bool) -> None:
-        """A checkpoint is being restored: in a fit or not, with a state of this monitor or not."""
+    def checkpoint_loaded(self, fitting: bool, known: bool) -> None:
+        """Notes that a checkpoint is being loaded, in a fit or not, and with a state known to this monitor or not."""
         self._ignored = not fitting
-        if fitting and not known and not self._lent:
+        if fitting and not known and not self._saved_before_fit:
             self.foreign = True
         if not known:
-            self._lent = False
+            self._saved_before_fit = False
 
-    def receive(self) -> bool:
-        """A state is being restored; returns whether to take it."""
+    def accept_state(self) -> bool:
+        """Returns whether to accept the state that is being restored."""
         ignored, self._ignored = self._ignored, False
-        lent, self._lent = self._lent, False
-        if not (ignored or lent or self.running):
+        saved_before_fit, self._saved_before_fit = self._saved_before_fit, False
+        if not (ignored or saved_before_fit or self.running):
             self.loaded, self.foreign, self.lost = True, False, False
         return not ignored

@@ -1,6 +1,6 @@
-"""From a process that Lightning has made for a fit back to the one that asked for it, whose monitor saw nothing of it.
+"""Returning results from a process that Lightning spawned for a fit to its parent.
 
-Lightning itself brings back weights, the trainer's state and ``callback_metrics``, and calls no hook of the callback.
+Lightning itself returns weights, the trainer's state and ``callback_metrics``, but calls no hook of a callback.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import torch
 
 
 class SpawnedResults:
-    """A file that a child process leaves for its parent; both have a copy of this, made before they parted.
+    """A file that a child process writes for its parent; spawning gives both a copy of this object.
 
-    It goes when it is read, or with the parent's copy. Any other copy, or pickle, is a parcel of its own.
+    The file is deleted when it is read, or with the parent's copy. Any other copy or pickle has a file of its own.
 
     Args:
-        owner: the parent's process id; None for this process.
-        name: of the file; empty for a new one.
+        owner: process id of the parent; None for this process.
+        name: name of the file; empty for a new one.
     """
 
     def __init__(self, owner: int | None = None, name: str = "") -> None:
@@ -39,32 +39,32 @@ class SpawnedResults:
         return SpawnedResults, (self._owner, self._name) if spawning else ()
 
     @property
-    def away(self) -> bool:
-        """Whether this is a child of the process that made it."""
+    def in_child(self) -> bool:
+        """Whether this process is a child of the one that made the object."""
         parent = multiprocessing.parent_process()
         return parent is not None and parent.pid == self._owner != os.getpid()
 
-    def at_the_end(self, send: Callable[[], None]) -> None:
-        """Has ``send`` called when this process ends, also by an exception, of which no callback is told in a child."""
+    def call_at_exit(self, send: Callable[[], None]) -> None:
+        """Registers ``send`` to be called when this process ends, also by an exception, for which no hook is called."""
         multiprocessing.util.Finalize(None, send, exitpriority=1)
 
     def send(self, content: Any) -> None:
-        """Leaves tensors and plain values for the parent."""
+        """Writes tensors and plain values for the parent."""
         path = _path(self._name)
         partial = path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
-        # Of nobody else's making, and for nobody else to read: the folder is everybody's.
+        # Created exclusively and readable by this user only, since all users share the folder.
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             torch.save(content, file)
         os.replace(partial, path)
 
     def receive(self) -> Any:
-        """Returns what a child has left, in the parent once; None where there is nothing."""
+        """Returns what a child has written; None where there is nothing. The parent's call deletes the file."""
         with suppress(OSError):
             path = _path(self._name)
             if path.exists():
                 content = torch.load(path, weights_only=True)
-                if not self.away:
+                if not self.in_child:
                     path.unlink()
                 return content
         return None

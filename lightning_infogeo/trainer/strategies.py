@@ -1,4 +1,4 @@
-"""Which packages and strategies of Lightning the monitor can follow."""
+"""Checks of the packages and strategies of Lightning that the monitor can follow."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from lightning_infogeo.probe import RECOVERS
 
 
 def check_packages(trainer: pl.Trainer, module: pl.LightningModule) -> None:
-    """Raises ``ConfigurationError`` where a Trainer of one Lightning is to train by what was made for the other."""
+    """Raises ``ConfigurationError`` where Trainer and module or data module are of different Lightning packages."""
     own = pl.packages_of(trainer)
-    for thing in (module, trainer.fit_loop._data_source.instance):
-        others = pl.packages_of(thing)
-        for_one_alone = isinstance(thing, pl.classes("LightningModule", "LightningDataModule"))
-        if own and for_one_alone and own[0] not in others:
-            name = type(thing).__name__
+    for component in (module, trainer.fit_loop._data_source.instance):
+        packages = pl.packages_of(component)
+        is_of_one_package = isinstance(component, pl.classes("LightningModule", "LightningDataModule"))
+        if own and is_of_one_package and own[0] not in packages:
+            name = type(component).__name__
             raise ConfigurationError(
-                f"`InfoGeometryMonitor`: the Trainer is of `{own[0]}`, but `{name}` of `{others[0]}`, another package "
-                f"with classes of its own; where `{name}` is defined, write `import {own[0]} as pl` and not "
-                f"`import {others[0]} as pl`, or the other way round for the Trainer."
+                f"`InfoGeometryMonitor`: the Trainer is from `{own[0]}`, but `{name}` from `{packages[0]}`, a "
+                f"different package; where `{name}` is defined, write `import {own[0]} as pl` instead of "
+                f"`import {packages[0]} as pl`, or the other way round for the Trainer."
             )
 
 
 def check_strategy(trainer: pl.Trainer, distributed: str, **followed: object) -> None:
-    """Raises where processes hold the model in a way that the monitor cannot follow.
+    """Raises for strategies that the monitor cannot follow.
 
     Args:
         trainer: with its strategy.
         distributed: argument of the monitor.
-        followed: arguments of the monitor that need the weights themselves, by name.
+        followed: arguments of the monitor that need whole weights, by name.
 
     Raises:
-        ConfigurationError: for FSDP1, DeepSpeed, and several processes otherwise than by DDP or in parts; and in parts,
-            for what needs more of a process than to call the model.
+        ConfigurationError: for FSDP1, DeepSpeed, and several processes other than by DDP or ``ModelParallelStrategy``;
+            and under the latter for arguments that need whole weights.
     """
     strategy = trainer.strategy
     named = f"`{type(strategy).__name__}`"
@@ -59,11 +59,11 @@ def check_strategy(trainer: pl.Trainer, distributed: str, **followed: object) ->
     for argument, value in followed.items():
         if value:
             raise ConfigurationError(
-                f"`InfoGeometryMonitor({argument}={value!r})`: under {named} no process has the weights, of which "
-                f"each holds a part; leave {argument} out, what follows predictions needs it not."
+                f"`InfoGeometryMonitor({argument}={value!r})`: under {named} each process holds only a part of the "
+                f"weights; leave {argument} out (following predictions does not need it)."
             )
 
 
 def in_parts(trainer: pl.Trainer) -> bool:
-    """Returns whether every process has but a part of the model, so that all of them have to call it together."""
+    """Returns whether each process has only a part of the model, so that all of them must call it together."""
     return trainer.world_size > 1 and isinstance(trainer.strategy, pl.classes("strategies.ModelParallelStrategy"))

@@ -1,4 +1,4 @@
-"""The path of one probe's predictions: running quantities on the device, and what was recorded of it."""
+"""The path of one probe's predictions: running quantities on the device, and the recorded trajectory."""
 
 from lightning_infogeo.trajectory.series import Kind as Kind
 from lightning_infogeo.trajectory.series import Series as Series
@@ -8,6 +8,5 @@ from lightning_infogeo.trajectory.state import TrajectoryState as TrajectoryStat
 from lightning_infogeo.trajectory.state import arcs_of as arcs_of
 from lightning_infogeo.trajectory.state import extend as extend
 from lightning_infogeo.trajectory.state import start as start
-from lightning_infogeo.trajectory.trajectory import WEIGHTS as WEIGHTS
 from lightning_infogeo.trajectory.trajectory import Trajectory as Trajectory
 from lightning_infogeo.trajectory.trajectory import of_probes as of_probes

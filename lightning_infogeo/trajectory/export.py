@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def to_frame(trajectory: Trajectory) -> pandas.DataFrame:
-    """Returns one row a record, indexed by step; ``attrs`` says how it was recorded.
+    """Returns a frame with one row for each record, indexed by step; ``attrs`` says how it was recorded.
 
     Raises:
         ModuleNotFoundError: where pandas is not installed.
@@ -32,12 +32,12 @@ def to_frame(trajectory: Trajectory) -> pandas.DataFrame:
 
 
 def to_csv(trajectories: Mapping[str, Trajectory], path: str | Path) -> None:
-    """Writes all trajectories to one file in UTF-8, a row a probe and record; what is not defined is left empty.
+    """Writes all trajectories to one file in UTF-8, with a row for each probe and record.
 
-    Columns are the quantities of probes, and where weights are followed also those of theirs.
+    Columns are the quantities of probes and, where weights are followed, of weights. Undefined values are left empty.
     """
-    others = [quantity for trajectory in trajectories.values() for quantity in trajectory.quantities]
-    header = tuple(dict.fromkeys((*LABELLED_QUANTITIES, *others)))
+    all_quantities = [quantity for trajectory in trajectories.values() for quantity in trajectory.quantities]
+    header = tuple(dict.fromkeys((*LABELLED_QUANTITIES, *all_quantities)))
     with open(path, "w", newline="", encoding="utf-8", errors="replace") as file:
         writer = csv.writer(file)
         writer.writerow(["probe", "step", *header, "schedule", "lag", "precision"])

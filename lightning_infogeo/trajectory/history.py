@@ -1,8 +1,8 @@
-"""A bounded history of predictions: the records that lose the path least are dropped, on the device.
+"""A bounded history of predictions on the device, which drops the records that matter least for the path.
 
-Whether a record may go is told by the distances to its neighbours in time, so a record costs two distances however
-many are kept. The distances between all of them are wanted when a picture is drawn: made then and at once
-(``table``), they cost as much as half a dozen of their rows would one by one.
+Which record is dropped depends on distances between neighbours in time, so a record costs two distances whatever the
+capacity. Distances between all records are needed only when an embedding is drawn: computed at once (``table``), they
+cost as much as half a dozen of their rows computed one by one.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class HistoryState(NamedTuple):
     """At most K records. Slots are not in the order of time: sort by ``steps``.
 
     Attributes:
-        amplitudes: shape (K, N, C), float32, or sketches of them, (K, N, m); written in place by ``extend``.
+        amplitudes: shape (K, N, C), float32, or their sketches, (K, N, m); written in place by ``extend``.
         gaps: Bhattacharyya distances to the record before, shape (K,), float32; 0 for the first.
-        weights: how many records each stands for, shape (K,); 0 where a slot is free.
-        spreads: about how far these are from it, in sum: distances add up on the way to it, shape (K,).
+        weights: how many records each represents, shape (K,); 0 where a slot is free.
+        spreads: estimated sum of the distances of these from it, shape (K,): their distances along the path are added.
         steps: of the records, shape (K,), int64; −1 where a slot is free.
         used: number of slots in use, scalar int64.
         marked: the records of events, shape (K,), bool.
@@ -40,12 +40,12 @@ class HistoryState(NamedTuple):
 
 
 class History(NamedTuple):
-    """The records kept, in the order of time and on the CPU.
+    """The records of a history in the order of time, on the CPU.
 
     Attributes:
-        amplitudes: shape (T, N, C), float32, or sketches of them, (T, N, m).
+        amplitudes: shape (T, N, C), float32, or their sketches, (T, N, m).
         distances: Bhattacharyya distances between them, shape (T, T), float32; nats per sample.
-        weights: how many records each stands for, shape (T,).
+        weights: how many records each represents, shape (T,).
         steps: shape (T,), int64.
         marked: the records of events, shape (T,), bool.
     """
@@ -81,8 +81,8 @@ def extend(
 ) -> HistoryState:
     """Adds a record; reads nothing back from the device.
 
-    A full history first drops the record that a neighbour in time can best stand for, such that records so far are
-    least far, in sum, from those that stand for them. First and last are never dropped, marked ones only when they
+    A full history first drops the record that a neighbour in time can best represent, so that the summed distance of
+    all records from those that represent them is least. First and last are never dropped, marked ones only when they
     exceed a quarter of the slots.
 
     Args:
@@ -90,33 +90,33 @@ def extend(
         step: optimizer steps taken, more than at any record before.
         amplitudes: shape (N, C). Where they are not finite the history stays as it is.
         floor: overlaps below it count as it; of sketches, ``Sketch.floor``.
-        apart: gives the distance, shape (1,), between two slots, each of shape (1,), where K stands for the new
-            record: to be given where ``amplitudes`` are of some samples of a probe only.
-        finite: whether all amplitudes of the probe are, scalar bool, in the same case.
+        apart: f(slot, slot) -> distance, all of shape (1,), slot K being the new record; needed where ``amplitudes``
+            are those of some samples of a probe only.
+        finite: whether all amplitudes of the probe are finite, scalar bool; needed in the same case.
     """
     capacity = len(state.steps)
     finite = amplitudes.isfinite().all() if finite is None else finite
-    apart = apart or partial(_apart, state.amplitudes, amplitudes.float(), floor)
+    distance = apart or partial(_slot_distance, state.amplitudes, amplitudes.float(), floor)
     full = state.used == capacity
 
     order = torch.where(state.steps >= 0, state.steps, torch.iinfo(torch.int64).max).argsort()
-    gap = torch.where(state.used > 0, apart(order.gather(0, (state.used - 1).clamp_min(0)[None]), _new(state)), 0)
+    gap = torch.where(state.used > 0, distance(order.gather(0, (state.used - 1).clamp_min(0)[None]), _new(state)), 0)
     loss = _least(state, order, gap)
     slot = torch.where(full, loss.dropped, state.used.clamp_max(capacity - 1))
 
-    def handed_on(kept: Tensor, own: float, share: Tensor) -> Tensor:
-        """Gives the heir its share, which may be the new record, and then the new record its slot."""
-        with_new = torch.cat([kept, torch.full_like(gap, own)])
-        with_new = with_new.index_add(0, loss.heir, torch.where(full, share, 0))
+    def reassigned(old: Tensor, own: float, share: Tensor) -> Tensor:
+        """Adds the share to the successor, which may be the new record, and writes the new record to its slot."""
+        with_new = torch.cat([old, torch.full_like(gap, own)])
+        with_new = with_new.index_add(0, loss.successor, torch.where(full, share, 0))
         return with_new[:-1].index_copy(0, slot, with_new[-1:])
 
-    weights = handed_on(state.weights, 1, loss.weight)
-    spreads = handed_on(state.spreads, 0, loss.spread)
+    weights = reassigned(state.weights, 1, loss.weight)
+    spreads = reassigned(state.spreads, 0, loss.spread)
     gaps = torch.cat([state.gaps, gap])
-    gaps = torch.where(full, gaps.index_copy(0, loss.after, apart(loss.before, loss.after)), gaps)
+    gaps = torch.where(full, gaps.index_copy(0, loss.after, distance(loss.before, loss.after)), gaps)
     gaps = gaps[:-1].index_copy(0, slot, gaps[-1:])
-    kept = state.amplitudes.index_select(0, slot)
-    state.amplitudes.index_copy_(0, slot, torch.where(finite, amplitudes.float(), kept))
+    dropped_amplitudes = state.amplitudes.index_select(0, slot)
+    state.amplitudes.index_copy_(0, slot, torch.where(finite, amplitudes.float(), dropped_amplitudes))
     return HistoryState(
         amplitudes=state.amplitudes,
         gaps=torch.where(finite, gaps, state.gaps),
@@ -135,8 +135,14 @@ def mark(state: HistoryState, step: int) -> HistoryState:
     return state._replace(marked=state.marked.index_fill(0, nearest[None], True))
 
 
+def saved(state: HistoryState, made: int) -> dict[str, Tensor]:
+    """Returns copies on the CPU, since a history is written in place; of no more slots than ``made`` records use."""
+    shortened = state._replace(amplitudes=state.amplitudes[:made])
+    return {field: tensor.cpu().clone() for field, tensor in shortened._asdict().items()}
+
+
 def restored(state: HistoryState) -> HistoryState:
-    """Returns a history whose ``amplitudes`` hold only its first slots with all of them again."""
+    """Returns a history with all slots, from one whose ``amplitudes`` have only the first of them."""
     missing = len(state.steps) - len(state.amplitudes)
     free = state.amplitudes.new_zeros(missing, *state.amplitudes.shape[1:])
     return state._replace(amplitudes=torch.cat([state.amplitudes, free]))
@@ -147,7 +153,7 @@ def table(state: HistoryState, used: int, floor: float = OVERLAP_FLOOR, other: H
 
     Args:
         state: the history.
-        used: known on the host: no more slots are in use.
+        used: the most slots in use, as known on the host.
         floor: as for ``extend``.
         other: of the same capacity, with as many slots in use.
 
@@ -175,55 +181,55 @@ def in_order(state: HistoryState, distances: Tensor) -> History:
 
 
 class _Loss(NamedTuple):
-    """What a full history can best spare: slots, shape (1,), where K is that of the new record.
+    """The record that a full history drops; slots have shape (1,), and K is that of the new record.
 
     Attributes:
-        dropped: the record to go.
-        before: its neighbour in time.
-        after: the other.
-        heir: which of them stands for it from now on.
-        weight: what the heir takes over, shape (1,).
-        spread: about how far that is from the heir, in sum, shape (1,).
+        dropped: slot of the dropped record.
+        before: slot of the record before it in time.
+        after: slot of the record after it in time.
+        successor: which of these two represents it from now on.
+        weight: number of records that the successor takes over, shape (1,).
+        spread: estimated sum of their distances from the successor, shape (1,).
     """
 
     dropped: Tensor
     before: Tensor
     after: Tensor
-    heir: Tensor
+    successor: Tensor
     weight: Tensor
     spread: Tensor
 
 
 def _least(state: HistoryState, order: Tensor, gap: Tensor) -> _Loss:
-    """Returns the loss of least w d + (S + S′) / 2.
+    """Returns the record with the least w d + (S + S′) / 2.
 
-    A record that stands for w, itself among them, S away in sum, hands on w d + S to an heir d away, which has S′
-    already. Without the S a record would go on absorbing a path that leaves it in small steps; with the whole of them,
-    one amid what it stands for could absorb no more.
+    A record represents w records, itself included, at a summed distance S; dropping it adds w d + S to a successor at
+    distance d, which has S′ already. Without the S a record would go on absorbing a path that leaves it in small steps;
+    with the whole of them, one in the middle of the records it represents could absorb no more.
 
     Args:
         state: the history.
         order: its slots by time, shape (K,).
         gap: distance of the new record to the last, shape (1,).
     """
-    some, others = order[1:], torch.cat([order[2:], _new(state)])  # the first stays
-    weight, spread, before_it = state.weights[some], state.spreads[some], state.gaps[some]
-    to_left, to_right = weight * before_it, weight * torch.cat([before_it[1:], gap])
-    # Added in this order, either of two records of one weight is the same loss to the last bit, for all processes.
+    candidates, next_slots = order[1:], torch.cat([order[2:], _new(state)])  # the first stays
+    weight, spread, gap_before = state.weights[candidates], state.spreads[candidates], state.gaps[candidates]
+    to_left, to_right = weight * gap_before, weight * torch.cat([gap_before[1:], gap])
+    # Added in this order, two records of equal weight give the same loss to the last bit in all processes.
     left = to_left + (spread + state.spreads[order[:-1]]) / 2
     right = to_right + (spread + torch.cat([spread[1:], torch.zeros_like(gap)])) / 2
-    protected = state.marked[some] & (state.marked.sum() <= len(order) // 4)
-    victim = torch.where(protected, torch.inf, torch.minimum(left, right)).argmin()[None]
+    protected = state.marked[candidates] & (state.marked.sum() <= len(order) // 4)
+    position = torch.where(protected, torch.inf, torch.minimum(left, right)).argmin()[None]
 
     def of(values: Tensor) -> Tensor:
-        return values.gather(0, victim)
+        return values.gather(0, position)
 
     leftwards = of(left <= right)
     return _Loss(
-        dropped=of(some),
+        dropped=of(candidates),
         before=of(order),
-        after=of(others),
-        heir=torch.where(leftwards, of(order), of(others)),
+        after=of(next_slots),
+        successor=torch.where(leftwards, of(order), of(next_slots)),
         weight=of(weight),
         spread=of(spread) + torch.where(leftwards, of(to_left), of(to_right)),
     )
@@ -233,8 +239,8 @@ def _new(state: HistoryState) -> Tensor:
     return torch.full_like(state.steps[:1], len(state.steps))
 
 
-def _apart(kept: Tensor, new: Tensor, floor: float, a: Tensor, b: Tensor) -> Tensor:
+def _slot_distance(stored: Tensor, new: Tensor, floor: float, a: Tensor, b: Tensor) -> Tensor:
     def at(slot: Tensor) -> Tensor:
-        return torch.where(slot == len(kept), new, kept.index_select(0, slot.clamp_max(len(kept) - 1)))
+        return torch.where(slot == len(stored), new, stored.index_select(0, slot.clamp_max(len(stored) - 1)))
 
     return bhattacharyya(at(a), at(b), floor=floor)

@@ -1,4 +1,4 @@
-"""The path of one probe's predictions: running quantities on the device."""
+"""The running quantities of a probe's trajectory, on the device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lightning_infogeo.distances import arc, arc_from_logits
 from lightning_infogeo.distributions import precise
-from lightning_infogeo.distributions.chunks import pieces
+from lightning_infogeo.distributions.chunks import sample_chunks
 from lightning_infogeo.geodesics import progress_in
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from lightning_infogeo.trajectory.observation import Observation, observe
@@ -27,9 +27,9 @@ class TrajectoryState(NamedTuple):
     Attributes:
         first: logits of the first finite record, shape (N, C); or sketches of its amplitudes, shape (N, m).
         last: the same of the last finite record.
-        last_step: the step of it, scalar int64.
+        last_step: step of the last finite record, scalar int64.
         length: information length so far, scalar.
-        rounding: what adding small increments to ``length`` has lost so far, scalar.
+        rounding: compensation for rounding in ``length``, scalar.
         started: whether there has been a finite record, scalar bool.
     """
 
@@ -89,9 +89,9 @@ def extend(
         labels: shape (N,), int64 class indices.
         before: the step s − lag and the logits there; without it velocity and roughness are NaN.
         chord: measure the velocity over the interval since the last record instead (``before`` is then not used).
-        observation: of this prediction, where it is known; of a sketched one it must be.
-        arcs: from ``arcs_of``, where they are known. With both given, of all samples of a probe, ``logits`` and the
-            state may be those of some of them: all means are then over the samples that these two are of.
+        observation: of this prediction, where it is known; required for a sketched one.
+        arcs: from ``arcs_of``, where they are known. If both are given and are of all samples of a probe, ``logits``
+            and the state may be those of some of them: means are then over the samples of these two.
         sketched: whether logits here, in the state and in ``before`` are sketches: distances then come from chords.
 
     Returns:
@@ -99,14 +99,14 @@ def extend(
         logits hold NaN or +∞, or −∞ for all classes of a sample, the state is unchanged and the vector all NaN.
         Other logits of −∞ are probabilities of 0; where one is the label's, distance_to_truth is +∞, and nothing else.
     """
-    seen = observe(logits, labels) if observation is None else observation
+    observed = observe(logits, labels) if observation is None else observation
     interval = (step - state.last_step).to(state.length.dtype)
     earlier = None if before is None or chord else before[1]
     arcs = arcs_of(state, logits, earlier, sketched) if arcs is None else arcs
     hops = 2 * arcs.square().mean(-1).sqrt()
     hop, displacement = hops[0], hops[1]
     nan = torch.full_like(hop, torch.nan)
-    finite = seen.finite.all() & ~(hop + displacement).isnan()
+    finite = observed.finite.all() & ~(hop + displacement).isnan()
 
     velocity, roughness = nan, nan
     if chord:
@@ -130,16 +130,16 @@ def extend(
             "displacement": displacement,
             "straightness": torch.where(length > 0, (displacement / length).clamp_max(1), 1),
             "roughness": torch.where(state.started, roughness, nan),
-            "entropy": seen.entropies.mean(),
+            "entropy": observed.entropies.mean(),
         },
     )
-    if seen.distances is not None and seen.plane is not None:
+    if observed.distances is not None and observed.plane is not None:
         recorded = LABELLED_QUANTITIES
-        values |= {"distance_to_truth": seen.distances.mean(), "progress": progress_in(seen.plane)}
+        values |= {"distance_to_truth": observed.distances.mean(), "progress": progress_in(observed.plane)}
 
     extended = TrajectoryState(
-        first=_replaced(state.first, logits, finite & ~state.started),
-        last=_replaced(state.last, logits, finite),
+        first=_replaced_where(state.first, logits, finite & ~state.started),
+        last=_replaced_where(state.last, logits, finite),
         last_step=torch.where(finite, torch.full_like(state.last_step, step), state.last_step),
         length=torch.where(finite, length, state.length),
         rounding=torch.where(finite, rounding, state.rounding),
@@ -151,21 +151,23 @@ def extend(
 def arcs_of(state: TrajectoryState, points: Tensor, before: Tensor | None, sketched: bool = False) -> Tensor:
     """Returns the arcs of every sample to the last record, the first, and to ``before`` where it is given: (2 or 3, N).
 
-    Before the first record there is none: it counts as both.
+    Without any record yet the prediction itself counts as first and last.
     """
     between = arc if sketched else arc_from_logits
-    found = torch.zeros(2 if before is None else 3, len(points), dtype=state.length.dtype, device=points.device)
-    for rows in pieces(points.shape[0], points.shape[1]):
+    arcs_by_sample = torch.zeros(
+        2 if before is None else 3, len(points), dtype=state.length.dtype, device=points.device
+    )
+    for rows in sample_chunks(points.shape[0], points.shape[1]):
         here = precise(points[rows])
         ends = [torch.where(state.started, end[rows], here) for end in (state.last, state.first)]
         ends += [] if before is None else [precise(before[rows])]
-        found[:, rows] = between(torch.stack(ends), here, "none")
-    return found
+        arcs_by_sample[:, rows] = between(torch.stack(ends), here, "none")
+    return arcs_by_sample
 
 
-def _replaced(old: Tensor, new: Tensor, when: Tensor) -> Tensor:
-    """Returns ``new`` where ``when`` (scalar bool), else ``old``: in place, piece by piece, where that is large."""
-    parts = list(pieces(old.shape[0], old.shape[1]))
+def _replaced_where(old: Tensor, new: Tensor, when: Tensor) -> Tensor:
+    """Returns ``new`` if ``when`` (scalar bool), else ``old``; large tensors are written in place, chunk by chunk."""
+    parts = list(sample_chunks(old.shape[0], old.shape[1]))
     if len(parts) == 1:
         return torch.where(when, precise(new), old)
     for rows in parts:

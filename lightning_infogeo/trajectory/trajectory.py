@@ -1,4 +1,4 @@
-"""What was recorded on one probe, on the host or on disk."""
+"""The recorded trajectory of one probe, on the host or on disk."""
 
 from __future__ import annotations
 
@@ -10,49 +10,52 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_infogeo.archive import Amplitudes, Archive, Recorded
+from lightning_infogeo.archive import Amplitudes, Archive, ArchivedTrajectory
 from lightning_infogeo.quantities import quantity
 from lightning_infogeo.trajectory.history import History
-
-WEIGHTS = "parameters/"
-"""What the names of the weights' trajectories begin with, and no probe's."""
+from lightning_infogeo.trajectory.series import Kind, kind_of
 
 
 def of_probes(trajectories: Mapping[str, Trajectory]) -> dict[str, Trajectory]:
     """Returns those of probes alone: the weights' have other quantities and other units."""
-    return {name: trajectory for name, trajectory in trajectories.items() if not name.startswith(WEIGHTS)}
+    return {name: trajectory for name, trajectory in trajectories.items() if trajectory.kind == "probe"}
 
 
 class Trajectory:
-    """What was recorded on one probe, on the host: one entry a record.
+    """The records of one probe on the host.
 
-    Every quantity is an attribute: ``trajectory.velocity`` is a float64 CPU tensor of shape (records,). NaN stands
-    where a quantity is not defined, and in all quantities of a record whose logits were not finite.
+    Every quantity is an attribute: ``trajectory.velocity`` is a float64 CPU tensor of shape (records,). It is NaN where
+    the quantity is not defined, and at every record whose logits were not finite.
 
     Args:
         quantities: the names, in the order of the rows.
         schedule: how the schedule describes itself.
         lag: optimizer steps over which velocity is measured.
         precision: "full" or "training", and the dtype of the logits, as "full float32".
+        kind: what it is of: predictions on a probe, or the distribution of weights.
 
     Attributes:
+        kind: as given.
         quantities: as given.
         schedule: as given. Lengths recorded on different schedules are not comparable.
         lag: as given.
         precision: as given.
-        recorded: where ``open`` has it from, with ``amplitudes``, ``labels`` and ``inputs()``; otherwise None.
+        recorded: source in the archive of a trajectory from ``open``, with ``inputs()``; else None.
     """
 
-    def __init__(self, quantities: Sequence[str], schedule: str, lag: int, precision: str) -> None:
+    def __init__(
+        self, quantities: Sequence[str], schedule: str, lag: int, precision: str, kind: Kind = "probe"
+    ) -> None:
+        self.kind = kind
         self.quantities = tuple(quantities)
         self.schedule = schedule
         self.lag = lag
         self.precision = precision
-        # Numbers alone, eight bytes each: a long run leaves nothing else on the host.
+        # Plain numbers of eight bytes each, so that a long run takes little memory on the host.
         self._steps = array("q")
         self._values = array("d")
-        self._kept: Callable[[], History] | None = None
-        self.recorded: Recorded | None = None
+        self._history: Callable[[], History] | None = None
+        self.recorded: ArchivedTrajectory | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], probe: str | None = None) -> Trajectory:
@@ -70,9 +73,8 @@ class Trajectory:
         names = archive.probes
         recorded = archive[probe or (names[0] if len(names) == 1 else "val")]
         about = recorded.attributes
-        trajectory = cls(
-            about["quantities"], str(about.get("schedule")), about.get("lag", 1), str(about.get("precision"))
-        )
+        how = str(about.get("schedule")), about.get("lag", 1), str(about.get("precision"))
+        trajectory = cls(about["quantities"], *how, kind_of(recorded.name))
         for step, row in zip(recorded.steps.tolist(), recorded.quantities.tolist(), strict=True):
             trajectory.append(step, row)
         trajectory.recorded = recorded
@@ -88,27 +90,27 @@ class Trajectory:
         """Optimizer steps of the records, int64."""
         return torch.tensor(self._steps, dtype=torch.int64)
 
-    def keep(self, kept: Callable[[], History]) -> None:
-        """Says where the history kept for the embedding is to be had."""
-        self._kept = kept
+    def keep(self, history: Callable[[], History]) -> None:
+        """Sets the function that returns the history kept for the embedding."""
+        self._history = history
 
     @property
     def kept(self) -> bool:
-        """Whether a history is kept for the embedding, here."""
-        return self._kept is not None
+        """Whether this process keeps a history for the embedding."""
+        return self._history is not None
 
     @property
     def history(self) -> History:
-        """The records kept for the embedding, in order: amplitudes, distances, weights, steps; waits for the device.
+        """The records kept for the embedding, in the order of time; waits for the device.
 
         Raises:
-            RuntimeError: where none are kept: ``embedding=False``, or a process other than the first.
+            RuntimeError: where none are kept: with ``embedding=False``, or in a process other than the first.
         """
-        if self._kept is None:
+        if self._history is None:
             raise RuntimeError(
                 "`Trajectory.history`: no history is kept here (embedding=False, or not the first process)."
             )
-        return self._kept()
+        return self._history()
 
     @property
     def distances(self) -> Tensor:
@@ -117,39 +119,39 @@ class Trajectory:
 
     @property
     def amplitudes(self) -> Amplitudes:
-        """Predictions of all records, (T, N, C), read in the parts that are asked for; of an archive only."""
-        return self._opened("amplitudes").amplitudes
+        """Predictions of all records, (T, N, C), read from the archive by indexing; only if opened from an archive."""
+        return self._archived("amplitudes").amplitudes
 
     @property
     def labels(self) -> Tensor | None:
-        """Of the probe's samples, (N,), or None; of an archive only."""
-        return self._opened("labels").labels
+        """Labels of the probe's samples, (N,), or None; only if opened from an archive."""
+        return self._archived("labels").labels
 
     @property
     def name(self) -> str:
-        """Of the run; of an archive only."""
-        return self._opened("name").archive.name
+        """Name of the run; only if opened from an archive."""
+        return self._archived("name").archive.name
 
     @property
     def fingerprint(self) -> str:
-        """Of the probe's inputs; of an archive only."""
-        return str(self._opened("fingerprint").attributes.get("fingerprint"))
+        """Fingerprint of the probe's inputs; only if opened from an archive."""
+        return str(self._archived("fingerprint").attributes.get("fingerprint"))
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What was trained and how; of an archive only."""
-        return self._opened("metadata").archive.metadata
+        """Metadata of the run; only if opened from an archive."""
+        return self._archived("metadata").archive.metadata
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """What the markers saw on any probe of the run; of an archive only."""
-        return self._opened("events").archive.events
+        """Events on all probes of the run; only if opened from an archive."""
+        return self._archived("events").archive.events
 
-    def _opened(self, what: str) -> Recorded:
+    def _archived(self, attribute: str) -> ArchivedTrajectory:
         if self.recorded is None:
             raise RuntimeError(
-                f'`Trajectory.{what}`: is kept in archives only; record with InfoGeometryMonitor(archive="auto") and '
-                "read with Trajectory.open(path)."
+                f"`Trajectory.{attribute}`: is stored in archives only; record with "
+                'InfoGeometryMonitor(archive="auto") and read with Trajectory.open(path).'
             )
         return self.recorded
 
@@ -185,9 +187,9 @@ class Trajectory:
         }
 
     @classmethod
-    def from_state_dict(cls, state: dict[str, Any]) -> Trajectory:
-        """Returns the trajectory that ``state_dict`` was taken from."""
-        trajectory = cls(state["quantities"], state["schedule"], state["lag"], state["precision"])
+    def from_state_dict(cls, state: Mapping[str, Any], name: str = "") -> Trajectory:
+        """Returns the trajectory of this name that ``state_dict`` was taken from."""
+        trajectory = cls(state["quantities"], state["schedule"], state["lag"], state["precision"], kind_of(name))
         for step, row in zip(state["steps"].tolist(), state["values"].tolist(), strict=True):
             trajectory.append(step, row)
         return trajectory

@@ -14,8 +14,8 @@ import torch
 import xarray
 import zarr
 
-from lightning_infogeo.archive import Archive, ArchiveError, ArchiveWriter, Background, Folder, Row, to_arrays
-from lightning_infogeo.archive.background import FEWEST, MOST
+from lightning_infogeo.archive import Archive, ArchiveError, ArchiveWriter, BackgroundWriter, Folder, Row, to_arrays
+from lightning_infogeo.archive.background import MAX_QUEUED, MIN_QUEUED
 from lightning_infogeo.trajectory import Trajectory
 
 QUANTITIES = ["velocity", "length"]
@@ -265,18 +265,18 @@ class Held(ArchiveWriter):
         super().append(step, rows, events)
 
     def commit(self):
-        if waiting := sum(len(records) for records in self._waiting.values()):
+        if waiting := sum(len(records) for records in self._pending.values()):
             self.batches.append(waiting)
             self.busy.set()
             assert self.free.wait(60)
         super().commit()
 
 
-@pytest.mark.parametrize(("shape", "room"), [((6, 4), MOST), ((1000, 3000), FEWEST)])
+@pytest.mark.parametrize(("shape", "room"), [((6, 4), MAX_QUEUED), ((1000, 3000), MIN_QUEUED)])
 def test_what_waits_is_bounded_and_written_together(shape, room, tmp_path):
     made = Held(Folder(tmp_path / "run.zarr"), {}, compression=False).hold()
     made.add("val", QUANTITIES, {}, shape)
-    background = Background(made)
+    background = BackgroundWriter(made)
 
     def hand_over(step):
         background.append(step, {"val": Row([0, 0], np.full(shape, step, np.float32))}, None)
@@ -301,7 +301,7 @@ def test_the_background_says_what_failed_and_keeps_what_came_before(tmp_path):
     made = Held(Folder(tmp_path / "run.zarr"), {}).hold()
     made.free.set()
     made.add("val", QUANTITIES, {}, (6, 4))
-    background = Background(made)
+    background = BackgroundWriter(made)
 
     def write_all():
         for step in range(10**6):
@@ -316,7 +316,7 @@ def test_the_background_says_what_failed_and_keeps_what_came_before(tmp_path):
 def _write_until_killed(path, written):
     made = writer(path)
     made.commit()
-    background = Background(made)
+    background = BackgroundWriter(made)
     for step in range(10**6):
         background.append(step, row(step), [{"detected_at": step}])
         written.value = step
@@ -339,7 +339,7 @@ def test_killed_at_any_moment_it_holds_every_record_that_was_committed(tmp_path)
         process.join()
         opened = Trajectory.open(path)
         counts.append(len(opened))
-        assert len(opened) >= at - 2 * MOST  # no more were waiting or being written
+        assert len(opened) >= at - 2 * MAX_QUEUED  # no more were waiting or being written
         assert opened.steps.tolist() == list(range(len(opened)))
         assert opened.velocity.tolist() == [step / 3 for step in range(len(opened))]
         if len(opened):
@@ -421,10 +421,10 @@ def test_a_link_out_of_the_archive_is_not_followed(written, tmp_path):
 
 
 def test_missing_and_foreign_folders_are_named(tmp_path):
-    with pytest.raises(ArchiveError, match=r"there is none"):
+    with pytest.raises(ArchiveError, match=r"there is no archive"):
         Trajectory.open(tmp_path / "nothing")
     zarr.create_group(tmp_path / "other.zarr")
-    with pytest.raises(ArchiveError, match=r"not written by this package"):
+    with pytest.raises(ArchiveError, match=r"this package did not write"):
         Trajectory.open(tmp_path / "other.zarr")
     (tmp_path / "text.zarr").mkdir()
     (tmp_path / "text.zarr" / "zarr.json").write_text("[" * 10**5)

@@ -3,9 +3,9 @@ import os
 import pytest
 
 from lightning_infogeo.archive import find_archives
-from lightning_infogeo.cli.runs import find, short_names
-from tests.cli.recorded import write
-from tests.comparison.families import training
+from lightning_infogeo.cli.runs import find_runs, short_names
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import training
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_archives_are_found_at_any_depth_in_the_order_of_their_numbers(folder):
     assert found == ["mine.zarr", "version_2/infogeo.zarr", "version_10/infogeo.zarr"]
     assert find_archives(folder / "mine.zarr") == [str(folder / "mine.zarr")]
     assert find_archives(f"{folder}/version_*") == [str(folder / f"version_{n}" / "infogeo.zarr") for n in (2, 10)]
-    assert len(find([str(folder), str(folder / "mine.zarr"), f"{folder}/version_2"])) == 3
+    assert len(find_runs([str(folder), str(folder / "mine.zarr"), f"{folder}/version_2"])) == 3
 
 
 def test_archives_are_found_in_other_file_systems(folder):

@@ -6,7 +6,7 @@ import pytest
 
 from lightning_infogeo.cli import main
 from tests.browser.chromium import BINARY, browse
-from tests.page.hostile import IMAGE, SCRIPT, hostile
+from tests.helpers.hostile_archives import IMAGE, SCRIPT, hostile
 
 pytest.importorskip("aiohttp", reason="needs aiohttp: pip install aiohttp")
 pytestmark = pytest.mark.skipif(BINARY is None, reason="needs chromium: apt-get install --yes chromium")
@@ -159,7 +159,7 @@ def test_a_page_that_did_not_escape_would_be_noticed(tmp_path):
 
 
 def test_neurons_are_drawn_as_paths_graph_and_capacity(tmp_path):
-    from tests.page.test_neurons import recorded
+    from tests.helpers.recorded_neurons import recorded
 
     recorded(tmp_path / "run.zarr")
     main(["report", str(tmp_path), "-o", str(tmp_path / "report.html")])
@@ -187,8 +187,8 @@ def test_neurons_are_drawn_as_paths_graph_and_capacity(tmp_path):
 
 
 def test_dark_pages_are_dark_and_one_run_without_labels_is_drawn(tmp_path):
-    from tests.cli.recorded import write
-    from tests.comparison.families import training
+    from tests.helpers.synthetic_archives import write
+    from tests.helpers.synthetic_runs import training
 
     write(tmp_path / "a.zarr", training(1, records=6, samples=10)._replace(labels=None))
     main(["report", str(tmp_path), "-o", str(tmp_path / "report.html")])

@@ -14,8 +14,8 @@ import torch
 import lightning_infogeo.cli.compare as module
 from lightning_infogeo.cli.output_files import FILES
 from lightning_infogeo.comparison import compare
-from tests.cli.recorded import write
-from tests.comparison.families import beside_the_geodesic, on_the_geodesic, training
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import beside_the_geodesic, on_the_geodesic, training
 
 ROOT = Path(__file__).parents[2]
 AT = [(k + 1) / 50 for k in range(50)]
@@ -130,7 +130,7 @@ def test_an_interrupted_command_says_what_is_kept_and_goes_on_from_it(command, f
     code, shown, said = command("compare", folder, "--out", tmp_path)
     assert code == 130
     assert shown == ""
-    assert f"finished pieces are in {tmp_path / 'pieces'}" in said
+    assert f"finished parts are in {tmp_path / 'pieces'}" in said
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("pieces/*/*.npy")}
     assert len({path.parent for path in before}) >= 3
     monkeypatch.undo()

@@ -13,8 +13,8 @@ import lightning_infogeo.cli.compare as compare_module
 from lightning_infogeo.cli import main
 from lightning_infogeo.cli.errors import Exit
 from lightning_infogeo.cli.output_files import FILES
-from tests.cli.recorded import write
-from tests.comparison.families import training
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import training
 
 ROOT = Path(__file__).parents[2]
 ENCODINGS = ["ascii", "latin-1", "cp932", "cp1252", "utf-8"]

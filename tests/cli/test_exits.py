@@ -9,8 +9,8 @@ import zarr
 
 from lightning_infogeo.archive import ArchiveWriter, Folder
 from lightning_infogeo.cli.errors import Exit
-from tests.cli.recorded import write
-from tests.comparison.families import training
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import training
 
 COMMANDS = pytest.mark.parametrize("name", ["compare", "report"])
 
@@ -58,7 +58,7 @@ def test_zarr_groups_of_others_are_no_archives_but_said_to_be_none_where_they_ar
     assert command(name, tmp_path / "other")[0] == Exit.EMPTY
     code, _, said = command(name, tmp_path / "other" / "data.zarr")
     assert code == Exit.DAMAGED
-    assert "not written by this package" in said
+    assert "this package did not write" in said
 
 
 @COMMANDS
@@ -76,7 +76,7 @@ def test_a_run_without_records(command, name, tmp_path):
     code, _, said = command(name, tmp_path / "zero.zarr")
     assert code == Exit.EMPTY
     assert "run 'zero'" in said
-    assert "no record yet" in said
+    assert "no records yet" in said
 
 
 @COMMANDS
@@ -220,7 +220,7 @@ def test_a_missing_extra_names_its_install_command(command, name, module, extra,
 
 def test_help_and_version(command):
     for arguments, parts in [
-        (["--help"], ["compare", "report", "demo", "exit codes", "5  runs that do not belong on one map"]),
+        (["--help"], ["compare", "report", "demo", "exit codes", "5  runs that cannot be compared"]),
         (["compare", "--help"], ["PATH", "--group-by", "--skip", "pieces", "torchrun", "4  a damaged archive"]),
         (["report", "--help"], ["-o FILE", "without a network", "3  nothing found"]),
         (["--version"], ["lightning-infogeo "]),

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from lightning_infogeo.archive import Archive
-from lightning_infogeo.cli.runs import Place, Some, opened
-from tests.cli.recorded import write
-from tests.comparison.families import training
+from lightning_infogeo.cli.runs import RecordSubset, RunLocation, open_runs
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import training
 
 RUN = training(1, records=7, samples=6)
 
@@ -13,7 +13,7 @@ RUN = training(1, records=7, samples=6)
 @pytest.mark.parametrize("which", [[0, 1, 2, 3], [0, 2, 3, 6], [5]])
 def test_some_records_are_read_as_if_there_were_no_others(tmp_path, which):
     write(tmp_path / "a.zarr", RUN)
-    some = Some(Archive(tmp_path / "a.zarr")["val"].amplitudes, torch.tensor(which), "float32")
+    some = RecordSubset(Archive(tmp_path / "a.zarr")["val"].amplitudes, torch.tensor(which), "float32")
     expected = RUN.amplitudes.float()[which]
     assert some.shape == tuple(expected.shape)
     last = len(which) - 1
@@ -32,7 +32,7 @@ def test_some_records_are_read_as_if_there_were_no_others(tmp_path, which):
 
 def test_a_run_that_goes_on_is_looked_at_as_far_as_it_had_come(tmp_path):
     path = str(write(tmp_path / "a.zarr", RUN, bad=(1,)))
-    (run,) = opened([Place(path, "a", "val", 4)])
+    (run,) = open_runs([RunLocation(path, "a", "val", 4)])
     assert run.steps.tolist() == [0, 2, 3]
     assert run.left_out == 1
     assert run.amplitudes[:].shape[0] == 3

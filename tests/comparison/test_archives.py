@@ -6,7 +6,7 @@ import torch
 from lightning_infogeo.archive import ArchiveWriter, Folder, Row
 from lightning_infogeo.comparison import compare
 from lightning_infogeo.trajectory import Trajectory
-from tests.comparison.families import training
+from tests.helpers.synthetic_runs import training
 
 
 def opened(run, folder, dtype="float32"):

@@ -7,7 +7,7 @@ import torch
 from lightning_infogeo import bhattacharyya, inpca, pairwise_bhattacharyya
 from lightning_infogeo.comparison import compare, joint_embedding, trajectory_distance
 from lightning_infogeo.geodesics import geodesic, ignorance, truth
-from tests.comparison.families import CLASSES, beside_the_geodesic, on_the_geodesic, training
+from tests.helpers.synthetic_runs import CLASSES, beside_the_geodesic, on_the_geodesic, training
 
 
 @pytest.fixture(scope="module")

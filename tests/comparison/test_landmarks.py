@@ -6,7 +6,7 @@ from lightning_infogeo import inpca, pairwise_bhattacharyya
 from lightning_infogeo.comparison import Work
 from lightning_infogeo.comparison.checkpoints import Checkpoints
 from lightning_infogeo.comparison.landmarks import farthest_points, landmark_inpca
-from tests.comparison.families import training
+from tests.helpers.synthetic_runs import training
 
 RUNS = [training(seed, records=60, way=seed // 2) for seed in range(6)]
 POINTS = Checkpoints(RUNS)

@@ -6,15 +6,15 @@ import torch
 from lightning_infogeo import fisher_rao, progress
 from lightning_infogeo.comparison import Work, shuffled_within_classes
 from lightning_infogeo.comparison.nulls import shuffle_null
-from lightning_infogeo.comparison.reindexed import Reindexed
+from lightning_infogeo.comparison.reindexed import ReindexedRun
 from lightning_infogeo.geodesics import ignorance, truth
-from tests.comparison.families import LABELS, beside_the_geodesic, on_the_geodesic, training
+from tests.helpers.synthetic_runs import LABELS, beside_the_geodesic, on_the_geodesic, training
 
 GRID = torch.arange(1, 61, dtype=torch.float64) / 100
 
 
 def null(run, at, draws=3, seed=0, memory=2**28):
-    found, lengths = shuffle_null([Reindexed(run, at, 100)], run.labels, 100, draws, seed, Work(memory))
+    found, lengths = shuffle_null([ReindexedRun(run, at, 100)], run.labels, 100, draws, seed, Work(memory))
     return found[0], lengths[0]
 
 

@@ -10,8 +10,8 @@ from lightning_infogeo import reindex
 from lightning_infogeo.comparison import Recording, Work, compare, dendrogram, leaf_order, trajectory_distance
 from lightning_infogeo.comparison.checkpoints import Checkpoints
 from lightning_infogeo.comparison.course import courses
-from lightning_infogeo.comparison.reindexed import Reindexed, at_equal_progress
-from tests.comparison.families import (
+from lightning_infogeo.comparison.reindexed import ReindexedRun, at_equal_progress
+from tests.helpers.synthetic_runs import (
     ARC,
     LABELS,
     Spy,
@@ -27,7 +27,7 @@ GRID = torch.arange(1, 61, dtype=torch.float64) / 100
 
 def reindexed(runs, n=100, memory=2**28):
     followed = courses(Checkpoints(runs), runs[0].labels, "arc", Work(memory), "")
-    return [Reindexed(run, course.progress, n) for run, course in zip(runs, followed, strict=True)]
+    return [ReindexedRun(run, course.progress, n) for run, course in zip(runs, followed, strict=True)]
 
 
 def test_progress_lengths_and_straightness_on_the_geodesic_are_known():
@@ -83,7 +83,7 @@ def test_distances_agree_with_the_definition_in_slow_arithmetic(memory):
 def test_reading_a_few_values_gives_what_reindexing_the_whole_gives():
     run = training(3, records=40)
     (course,) = courses(Checkpoints([run]), run.labels, "arc", Work(), "")
-    lazy = Reindexed(run, course.progress, 50)
+    lazy = ReindexedRun(run, course.progress, 50)
     expected = reindex(run.amplitudes, course.progress, 50)
     torch.testing.assert_close(lazy.read(slice(0, 50)), expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(lazy.read(slice(7, 12), slice(3, 9)), expected[7:12, 3:9], rtol=1e-12, atol=1e-12)

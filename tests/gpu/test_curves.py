@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.gpu.fits import PROBE, Convolutional, Net, Weights, X, Y, fit, watching
+from tests.helpers.gpu_fits import PROBE, Convolutional, Net, Weights, X, Y, fit, watching
 
 SINGLE = 1e-4
 """Of a distance that is some hundredths: logits in float32 on two devices differ by some 1e-6."""

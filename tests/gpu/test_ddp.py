@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.gpu.ddp_run import without_dropout
-from tests.gpu.fits import fit, images, watching
+from tests.helpers.gpu_ddp_run import without_dropout
+from tests.helpers.gpu_fits import fit, images, watching
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_one_process_of_ddp(accelerator, tmp_path):
-    command = [sys.executable, "-m", "tests.gpu.ddp_run", accelerator, str(tmp_path)]
+    command = [sys.executable, "-m", "tests.helpers.gpu_ddp_run", accelerator, str(tmp_path)]
     given = {"OMP_NUM_THREADS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **given}, capture_output=True, text=True, timeout=90, check=False

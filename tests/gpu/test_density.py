@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lightning_infogeo import ParameterDensity
-from tests.gpu.fits import fit, watching
+from tests.helpers.gpu_fits import fit, watching
 
 
 def density(device, deterministic, settings):

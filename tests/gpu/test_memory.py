@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
-from tests.gpu.fits import CLASSES, PROBE, fit, watching
+from tests.helpers.gpu_fits import CLASSES, PROBE, fit, watching
 
 SHAPE = (PROBE.stop - PROBE.start, CLASSES)
 

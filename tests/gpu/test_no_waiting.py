@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from lightning_infogeo import InfoGeometryMonitor, ParameterDensity, Trajectory
-from tests.gpu.fits import Convolutional, Language, Net, fit, images, texts, watching
+from tests.helpers.gpu_fits import Convolutional, Language, Net, fit, images, texts, watching
 
 pytestmark = pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 
@@ -26,7 +26,7 @@ def no_waiting(device):
 
 
 class Sentry(InfoGeometryMonitor):
-    """Everything between a due record and its place in the mailbox is watched."""
+    """Everything between a due record and the copy to the host is watched."""
 
     records = 0
 

@@ -5,7 +5,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
-from tests.gpu.fits import Net, X, Y, fit, images, watching
+from tests.helpers.gpu_fits import Net, X, Y, fit, images, watching
 
 pytestmark = [  # Lightning's remarks on what these tests do on purpose
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before"),

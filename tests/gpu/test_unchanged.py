@@ -6,7 +6,17 @@ import torch
 from torch import nn
 
 from lightning_infogeo import InfoGeometryMonitor
-from tests.gpu.fits import CLASSES, FEATURES, Convolutional, Net, NoisyInEvaluation, digest, fit, streams, watching
+from tests.helpers.gpu_fits import (
+    CLASSES,
+    FEATURES,
+    Convolutional,
+    Net,
+    NoisyInEvaluation,
+    digest,
+    fit,
+    streams,
+    watching,
+)
 
 DETERMINISTIC = {"deterministic": True}
 CASES = {

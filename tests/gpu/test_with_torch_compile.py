@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.gpu.fits import Net, digest, fit, watching
+from tests.helpers.gpu_fits import Net, digest, fit, watching
 
 CASES = [
     pytest.param("cuda", "eager", marks=pytest.mark.gpu),

@@ -13,7 +13,7 @@ def followed(held_out, trained, marker=None, state=None, start=0):
     marker = marker or LateGeneralisation()
     state, states = state or marker.start(ZERO), []
     for step, values in zip(STEPS[start:], torch.stack([held_out, trained], dim=1)[start:], strict=False):
-        state = marker.extend(state, step, values)
+        state = marker.extend(state, step, values[:1], values[1:])
         states.append(state)
     return states
 
@@ -65,7 +65,7 @@ def test_records_that_are_not_finite_change_nothing():
     marker, state = LateGeneralisation(), LateGeneralisation().start(ZERO)
     for k in range(90):
         if k not in (3, 50, 70):
-            state = marker.extend(state, STEPS[k], torch.stack([held_out[k], trained[k]]))
+            state = marker.extend(state, STEPS[k], held_out[k : k + 1], trained[k : k + 1])
     assert state.firing.times == 1
     assert all(torch.equal(a, b) for a, b in zip(followed(held_out, trained)[-1][1:], state[1:], strict=True))
 
@@ -82,7 +82,7 @@ def test_it_reads_nothing_from_the_device():
     marker = LateGeneralisation()
     state = marker.start(torch.zeros((), device="meta"))
     for step in range(20):
-        state = marker.extend(state, step, torch.zeros(2, device="meta"))
+        state = marker.extend(state, step, torch.zeros(1, device="meta"), torch.zeros(1, device="meta"))
     assert state.away.device.type == "meta"
 
 

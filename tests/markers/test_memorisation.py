@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lightning_infogeo.markers import MemorisationOnset, packed, unpacked
-from tests.markers.test_overfitting import log_steps
+from tests.helpers.log_spaced_steps import log_steps
 
 
 def velocities(steps, at=None, noise=0.3, seed=0, growth=1.0):
@@ -21,7 +21,7 @@ def followed(steps, pairs, marker=None, state=None):
     marker = marker or MemorisationOnset()
     state = state or marker.start(torch.zeros((), dtype=torch.float64))
     for step, pair in zip(steps, pairs, strict=True):
-        state = marker.extend(state, step, pair)
+        state = marker.extend(state, step, pair[:1], pair[1:])
     return state
 
 
@@ -84,7 +84,7 @@ def test_it_reads_nothing_from_the_device():
     marker = MemorisationOnset()
     state = marker.start(torch.zeros((), device="meta"))
     for step in range(20):
-        state = marker.extend(state, step, torch.zeros(2, device="meta"))
+        state = marker.extend(state, step, torch.zeros(1, device="meta"), torch.zeros(1, device="meta"))
     assert state.ratio.device.type == "meta"
 
 

@@ -5,16 +5,9 @@ import pytest
 import torch
 
 from lightning_infogeo.markers import OverfittingOnset, packed, unpacked
-from lightning_infogeo.schedules import Clock, LogSpaced
+from tests.helpers.log_spaced_steps import log_steps
 
 SAMPLES = 300
-
-
-def log_steps(last=4000, per_decade=24):
-    steps, schedule = [0], LogSpaced(per_decade)
-    while steps[-1] < last:
-        steps.append(min(schedule.next_step(steps[-1], Clock(steps[-1])), last))
-    return steps
 
 
 def followed(steps, distances, marker=None):
@@ -211,9 +204,9 @@ def test_it_reads_nothing_from_the_device():
 
 def test_three_answers():
     marker = OverfittingOnset(matters=0.1)
-    assert marker.verdict(True, 0.05, 500).answer == "flagged"
-    assert marker.verdict(False, 0.05, 500).answer == "clean"
-    undecidable = marker.verdict(False, 0.2, 500)
+    assert marker.verdict(True, 500, resolution=0.05).answer == "flagged"
+    assert marker.verdict(False, 500, resolution=0.05).answer == "clean"
+    undecidable = marker.verdict(False, 500, resolution=0.2)
     assert (undecidable.answer, undecidable.samples) == ("undecidable", 2000)
 
 
@@ -222,7 +215,7 @@ def test_a_small_probe_of_hard_samples_cannot_decide():
     x = turning(steps, at=100, rise=0.0, spread=2.0)[:, :8]
     marker = OverfittingOnset()
     reading = marker.reading(followed(steps, x)[-1])
-    verdict = marker.verdict(bool(reading[0]), float(reading[-1]), 8)
+    verdict = marker.verdict(bool(reading[0]), 8, resolution=float(reading[-1]))
     assert verdict.answer == "undecidable"
     assert verdict.samples > 8
 

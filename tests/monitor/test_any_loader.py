@@ -24,7 +24,7 @@ from torch.utils.data import (
 )
 
 from lightning_infogeo import InfoGeometryMonitor
-from tests.classifiers import Classifier, fit
+from tests.helpers.classifiers import Classifier, fit
 
 N = 24
 WIDTH = 64

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lightning_infogeo import InfoGeometryMonitor, Probe
-from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
 
 
 @dataclasses.dataclass

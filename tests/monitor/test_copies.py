@@ -12,11 +12,14 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning_infogeo import ConfigurationError, EmbeddingSettings, InfoGeometryMonitor, Trajectory
 from lightning_infogeo.archive import find_archives
 from lightning_infogeo.distributions import Tokens
-from tests.classifiers import digest, fit
-from tests.monitor.live import handles, models, on_devices, plain
-from tests.monitor.test_archive import probe
-from tests.monitor.test_resume import ByStep, pytestmark, saved  # noqa: F401
-from tests.tasks import Language, loaders
+from tests.helpers.archived_runs import probe
+from tests.helpers.classifiers import digest, fit
+from tests.helpers.reachable import handles, models, on_devices, plain
+from tests.helpers.readings import readings
+from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
+from tests.helpers.tasks import Language, loaders
+
+pytestmark = REMARKS_ON_RESUMING
 
 SMALL = EmbeddingSettings(max_records=16)
 WAYS = {"deepcopy": copy.deepcopy, "pickle": lambda monitor: pickle.loads(pickle.dumps(monitor))}
@@ -32,19 +35,6 @@ class Copies(pl.Callback):
         if trainer.global_step in self.at:
             made = self.way(self.monitor)
             self.made[trainer.global_step] = made, plain(self.monitor.state_dict()), plain(made.state_dict())
-
-
-def readings(monitor):
-    kept = any(trajectory.kept for trajectory in monitor.trajectories.values())
-    texts = [axes.get_title() for axes in monitor.picture().axes] if kept else []
-    return (
-        texts,
-        {name: trajectory.state_dict() for name, trajectory in monitor.trajectories.items()},
-        {name: tuple(t.history) for name, t in monitor.trajectories.items() if t.kept},
-        monitor.events,
-        str(monitor.summary()),
-        {layer: tuple(kept) for layer, kept in monitor.neuron_trajectories.items()},
-    )
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from torch import nn
 
 from lightning_infogeo import InfoGeometryMonitor, Probe
 from lightning_infogeo.theory import measured_spectrum, probe_spectrum
-from tests.classifiers import IMAGES, LABELS, Classifier, fit
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit
 
 
 def shown(monitor, capsys):

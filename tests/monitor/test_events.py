@@ -1,52 +1,20 @@
 """Markers in real trainings: what fires, what is said, what reaches loggers and files, what a resume continues."""
 
 import logging
-from typing import ClassVar, NamedTuple
 
 import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import ConfigurationError, Event, InfoGeometryMonitor, LogLogKnee, OverfittingOnset
-from lightning_infogeo.markers import Firing
-from tests.classifiers import IMAGES, LABELS, Classifier, fit, val_loader
-from tests.monitor.test_resume import ByStep, pytestmark, saved  # noqa: F401
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, val_loader
+from tests.helpers.markers import At, mislabelled
+from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
 
-
-class AtState(NamedTuple):
-    firing: Firing
-    total: Tensor
-
-
-class At:
-    """Fires at the records given."""
-
-    observes: ClassVar = ("length",)
-
-    def __init__(self, *steps, name="at"):
-        self.steps, self.name = steps, name
-
-    def start(self, like):
-        return AtState(Firing.none(like), like.new_zeros(()))
-
-    def extend(self, state, step, observation):
-        fires = torch.tensor(step in self.steps)
-        total = state.total + observation[0]
-        return AtState(state.firing.after(fires, torch.tensor(step - 1.0), step, total), total)
-
-    def message(self, event):
-        return f"{event.probe} at {event.step}"
-
-
-def mislabelled(size=120):
-    generator = torch.Generator().manual_seed(0)
-    wrong = torch.rand(size, generator=generator) < 0.4
-    labels = torch.where(wrong, torch.randint(0, 10, (size,), generator=generator), LABELS[:size])
-    return DataLoader(TensorDataset(IMAGES[:size], labels), batch_size=30)
+pytestmark = REMARKS_ON_RESUMING
 
 
 def overfit(callbacks, tmp_path, **options):
@@ -182,11 +150,36 @@ def test_logits_that_are_never_finite_raise_no_event(tmp_path):
     assert monitor.events == []
 
 
+class Nameless(At):
+    def __init__(self):
+        pass
+
+
+class Elsewhere(At):
+    scope = "device"
+
+
+class Everything(At):
+    scope = "samples"
+
+
 @pytest.mark.parametrize(
-    "markers", ["all", 3, [OverfittingOnset], [object()], [OverfittingOnset(), OverfittingOnset(alpha=0.1)], {"a": 1}]
+    ("markers", "remedy"),
+    [
+        ("all", 'must be "default", or a list of markers'),
+        (3, 'must be "default", or a list of markers'),
+        ({"a": 1}, 'must be "default", or a list of markers'),
+        ([OverfittingOnset], r"OverfittingOnset'> is no marker: give an instance of a class that derives from"),
+        ([object()], r"object object at .* derives from lightning_infogeo\.Marker"),
+        ([LogLogKnee(), "knee"], r"'knee' is no marker"),
+        ([Nameless()], "lacks `name`"),
+        ([Elsewhere()], 'scope must be "record", or "samples"'),
+        ([Everything()], r"with observes = \(\"distance_to_truth\",\)"),
+        ([OverfittingOnset(), OverfittingOnset(alpha=0.1)], r"of different names, and are \['overfitting', 'overf"),
+    ],
 )
-def test_impossible_markers_are_named(markers):
-    with pytest.raises(ConfigurationError, match=r"InfoGeometryMonitor\(markers="):
+def test_impossible_markers_are_named(markers, remedy):
+    with pytest.raises(ConfigurationError, match=rf"(?s)InfoGeometryMonitor\(markers=.*{remedy}"):
         InfoGeometryMonitor(markers=markers)
 
 

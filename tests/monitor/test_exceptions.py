@@ -10,10 +10,12 @@ import torch
 from lightning_infogeo import InfoGeometryMonitor, Trajectory
 from lightning_infogeo.archive import ArchiveWriter, Folder
 from lightning_infogeo.monitor.device.recorder import Recorder
-from tests.classifiers import fit
-from tests.monitor.live import handles, models, on_devices, plain
-from tests.monitor.test_copies import readings
-from tests.monitor.test_resume import ByStep, pytestmark  # noqa: F401
+from tests.helpers.classifiers import fit
+from tests.helpers.reachable import handles, models, on_devices, plain
+from tests.helpers.readings import readings
+from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep
+
+pytestmark = REMARKS_ON_RESUMING
 
 
 class Fails(ByStep):

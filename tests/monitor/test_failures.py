@@ -1,42 +1,118 @@
-"""A record that fails never costs a training; under ``strict`` it says so by raising."""
+"""Whatever breaks, training goes on, what was recorded stays, and a message names what broke; ``strict`` raises."""
+
+import errno
 
 import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader, Dataset
 
-from lightning_infogeo import InfoGeometryMonitor
-from tests.classifiers import Classifier, digest, fit
-from tests.monitor.test_logging import Minimal, records, scalars
+from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Schedule, Trajectory
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit
+from tests.helpers.loggers import Minimal, records, scalars
+from tests.helpers.markers import At
 
 
-class Flaky(Classifier):
-    """Fails in evaluation from some step on, as a probe that no longer fits into memory does."""
+class ShortOfMemory(Classifier):
+    """Has room for so many samples in evaluation, from some step on."""
+
+    room, since, error = 8, 6, torch.OutOfMemoryError
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
 
     def forward(self, x):
-        if not self.training and self.global_step >= 6:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        if not self.training:
+            self.asked.append(len(x))
+            if self.global_step >= self.since and len(x) > self.room:
+                raise self.error("CUDA out of memory. Tried to allocate 2 GiB.")
         return self.net(x)
 
     def validation_step(self, batch, batch_idx):
         pass
 
 
-def test_a_record_that_raises_warns_once_and_training_goes_on(tmp_path):
-    logger, monitor = Minimal(), InfoGeometryMonitor(schedule=2)
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
+@pytest.mark.parametrize("since", [0, 6])
+def test_where_memory_runs_out_half_the_chunk_is_tried_and_kept(since, error, tmp_path):
+    class Model(ShortOfMemory):
+        pass
+
+    Model.since, Model.error = since, error
+    whole, halved = (InfoGeometryMonitor(schedule=2, probe_size=32) for _ in range(2))
+    without = fit(whole, tmp_path)
+    made = fit(halved, tmp_path, Model)
+    assert digest(made) == digest(without)
+    asked = made.lightning_module.asked
+    assert set(asked) == {16, 8}
+    assert set(asked[asked.index(8) :]) == {8}  # it never asks for too much again
+    for name, kept in whole.trajectories.items():
+        torch.testing.assert_close(
+            kept.state_dict()["values"], halved.trajectories[name].state_dict()["values"], equal_nan=True
+        )
+
+
+def test_where_half_is_too_much_too_it_is_switched_off_with_one_warning(tmp_path):
+    class Model(ShortOfMemory):
+        room = 0
+
+    logger, monitor = Minimal(), InfoGeometryMonitor(schedule=2, probe_size=32)
     with pytest.warns(UserWarning, match=r"recording at step 6 raised OutOfMemoryError: CUDA out of memory") as warned:
-        trainer = fit(monitor, tmp_path, Flaky, logger=logger, max_steps=12)
+        made = fit(monitor, tmp_path, Model, logger=logger)
     assert len([w for w in warned if "InfoGeometryMonitor" in str(w.message)]) == 1
-    assert trainer.global_step == 12
+    assert made.lightning_module.asked[-2:] == [16, 8]
+    assert digest(made) == digest(fit([], tmp_path))
     assert monitor.trajectories["val"].steps.tolist() == [0, 2, 4]
     assert records(logger)[0] == [1, 3]
-    assert trainer.lightning_module.training
-    assert digest(trainer) == digest(fit([], tmp_path, max_steps=12))
+    assert made.lightning_module.training
+    assert made.global_step == 12
+    with pytest.raises(torch.OutOfMemoryError):
+        fit(InfoGeometryMonitor(schedule=2, strict=True), tmp_path, Model)
 
 
-def test_under_strict_it_raises(tmp_path):
-    with pytest.raises(torch.cuda.OutOfMemoryError):
-        fit(InfoGeometryMonitor(schedule=2, strict=True), tmp_path, Flaky)
+def test_other_errors_are_not_tried_again(tmp_path):
+    class Model(ShortOfMemory):
+        room = 0
+
+        @staticmethod
+        def error(message):
+            return RuntimeError("size mismatch")
+
+    with pytest.warns(UserWarning, match="raised RuntimeError: size mismatch"):
+        made = fit(InfoGeometryMonitor(schedule=2, probe_size=32), tmp_path, Model)
+    assert 8 not in made.lightning_module.asked
+
+
+class Vocabulary(Classifier):
+    """Knows ten words; reads its batches elsewhere."""
+
+    def __init__(self):
+        super().__init__(torch.nn.Sequential(torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(8, 10)))
+
+    def training_step(self, batch, batch_idx):
+        return torch.nn.functional.cross_entropy(self(batch[1][:, None].expand(-1, 2)), batch[1])
+
+
+def test_a_sample_on_which_the_model_raises_is_refused_before_training(tmp_path):
+    words = torch.tensor([[1, 2], [3, 99]])
+    with pytest.raises(ConfigurationError, match=r"calling `Vocabulary` raised IndexError: index out of range"):
+        fit(InfoGeometryMonitor(Probe(words, [0, 1])), tmp_path, Vocabulary, val=False)
+
+
+def test_one_on_which_it_raises_later_switches_the_monitor_off(tmp_path):
+    class Shrinks(Vocabulary):
+        def forward(self, x):
+            if not self.training and self.global_step == 5:
+                x = x + 90
+            return self.net(x)
+
+    monitor = InfoGeometryMonitor(Probe(torch.tensor([[1, 2], [3, 4]]), [0, 1]), schedule=1)
+    with pytest.warns(UserWarning, match=r"recording at step 5 raised IndexError: index out of range"):
+        made = fit(monitor, tmp_path, Shrinks, val=False)
+    assert monitor.trajectories["probe"].steps.tolist() == [0, 1, 2, 3, 4]
+    assert digest(made) == digest(fit([], tmp_path, Vocabulary, val=False))
 
 
 class Explodes(Classifier):
@@ -93,49 +169,31 @@ def test_a_model_that_is_never_finite_is_recorded_as_such(tmp_path):
     assert monitor.trajectories["val"].skipped == 4
 
 
-class Full(Minimal):
-    def log_metrics(self, metrics, step=None):
-        if any("infogeo" in key for key in metrics):
-            raise OSError("No space left on device")
+def test_weights_that_explode_and_recover_leave_a_gap(tmp_path):
+    class Explodes(Classifier):
+        def on_train_batch_start(self, batch, batch_idx):
+            if self.global_step == 5:
+                self.kept = self.net[0].weight.detach().clone()
+                self.net[0].weight.data.fill_(torch.inf)
+            if self.global_step == 8:
+                self.net[0].weight.data.copy_(self.kept)
+                self.net[0].bias.data.zero_()
+                self.net[2].weight.data.normal_(0, 0.1)
+                self.net[2].bias.data.zero_()
+                self.trainer.optimizers[0].state.clear()
 
-
-def test_a_logger_that_raises_loses_only_that_logger(tmp_path):
-    sound, monitor = Minimal(), InfoGeometryMonitor(schedule=3)
-    with pytest.warns(UserWarning, match="`Full` raised OSError: No space left on device") as warned:
-        fit(monitor, tmp_path, logger=[Full(), sound], max_steps=9)
-    assert len([w for w in warned if "No space" in str(w.message)]) == 1
-    assert records(sound)[0] == [2, 5, 8]
-    assert len(monitor.trajectories["val"]) == 4
-
-
-def test_under_strict_the_logger_stops_training(tmp_path):
-    with pytest.raises(OSError, match="No space left"):
-        fit(InfoGeometryMonitor(schedule=3, strict=True), tmp_path, logger=Full())
-
-
-@pytest.mark.parametrize("error", [ValueError("bad batch"), KeyboardInterrupt()])
-def test_nothing_recorded_is_lost_when_training_raises(error, tmp_path):
-    class Breaks(pl.Callback):
-        def on_train_batch_end(self, trainer, *args):
-            if trainer.global_step == 7:
-                raise error
-
-    logger, monitor = TensorBoardLogger(tmp_path), InfoGeometryMonitor(schedule=1)
-    with pytest.raises((ValueError, SystemExit)):
-        fit([monitor, Breaks()], tmp_path, logger=logger)
-    assert monitor.trajectories["val"].steps.tolist() == list(range(8))
-    assert [x for x, _ in scalars(logger.log_dir)["infogeo/val/length"]] == list(range(7))
-
-
-def test_a_failing_logger_does_not_hide_the_exception_that_stopped_training(tmp_path):
-    class Breaks(pl.Callback):
-        def on_train_batch_end(self, trainer, *args):
-            raise ZeroDivisionError
-
-    monitor = InfoGeometryMonitor(schedule=1, strict=True)
-    with pytest.warns(UserWarning, match="while writing the last records"), pytest.raises(ZeroDivisionError):
-        fit([monitor, Breaks()], tmp_path, logger=Full())
-    assert len(monitor.trajectories["val"]) == 2
+    logger = TensorBoardLogger(tmp_path)
+    monitor = InfoGeometryMonitor(schedule=1, probe_size=32, archive=tmp_path / "a.zarr", parameters=True)
+    with pytest.warns(UserWarning, match="at step 6 are not all finite") as warned:
+        made = fit(monitor, tmp_path, Explodes, logger=logger, max_steps=20)
+    assert len([w for w in warned if "InfoGeometryMonitor" in str(w.message)]) == 1
+    for trajectory in (monitor.trajectories["val"], Trajectory.open(tmp_path / "a.zarr", "val")):
+        assert trajectory.length.isnan().nonzero().flatten().tolist() == [6, 7, 8]
+        assert (trajectory.length[9:] >= trajectory.length[5]).all()
+    network = monitor.trajectories["parameters/network"].length
+    assert network.isfinite()[[5, 9, 20]].all()
+    assert len(scalars(logger.log_dir)["infogeo/val/length"]) == 20
+    assert made.callback_metrics["infogeo/val/length"] == monitor.trajectories["val"].length[-1].float()
 
 
 class Late(Classifier):
@@ -164,3 +222,158 @@ def test_large_ones_that_could_not_be_put_back_switch_the_monitor_off(tmp_path, 
     with pytest.warns(UserWarning, match=r"the forward wrote \['calls'\], as it had not done before"):
         fit(monitor, tmp_path, Late, val=False)
     assert monitor.trajectories["train"].steps.tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize("fails", ["log_metrics", "log_figure"])
+def test_a_logger_that_fails_anywhere_is_left_out(fails, tmp_path):
+    class Fails(Minimal):
+        def log_figure(self, key, figure, step=None):
+            pass
+
+    class Quiet(Classifier):
+        """Logs nothing of its own: where Lightning's own call fails, so does training, monitored or not."""
+
+        def training_step(self, batch, batch_idx):
+            return torch.nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+        def validation_step(self, batch, batch_idx):
+            pass
+
+    def read_only(*args, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    setattr(Fails, fails, read_only)
+    sound, monitor = Minimal(), InfoGeometryMonitor(schedule=4)
+    with pytest.warns(UserWarning, match=r"`Fails` raised OSError: .*Read-only") as warned:
+        made = fit(monitor, tmp_path, Quiet, logger=[Fails(), sound], max_steps=16)
+    assert len([w for w in warned if "InfoGeometryMonitor" in str(w.message)]) == 1
+    assert made.global_step == 16
+    assert records(sound)[0] == [3, 7, 11, 15]
+    assert monitor.trajectories["val"].steps.tolist() == [0, 4, 8, 12, 16]
+
+
+class Full(Minimal):
+    def log_metrics(self, metrics, step=None):
+        if any("infogeo" in key for key in metrics):
+            raise OSError("No space left on device")
+
+
+def test_under_strict_the_logger_stops_training(tmp_path):
+    with pytest.raises(OSError, match="No space left"):
+        fit(InfoGeometryMonitor(schedule=3, strict=True), tmp_path, logger=Full())
+
+
+def test_a_failing_logger_does_not_hide_the_exception_that_stopped_training(tmp_path):
+    class Breaks(pl.Callback):
+        def on_train_batch_end(self, trainer, *args):
+            raise ZeroDivisionError
+
+    monitor = InfoGeometryMonitor(schedule=1, strict=True)
+    with pytest.warns(UserWarning, match="while writing the last records"), pytest.raises(ZeroDivisionError):
+        fit([monitor, Breaks()], tmp_path, logger=Full())
+    assert len(monitor.trajectories["val"]) == 2
+
+
+@pytest.mark.parametrize("broken", ["train", "val"])
+def test_data_that_cannot_be_read_is_named_before_training(broken, tmp_path):
+    class Broken(Dataset):
+        def __len__(self):
+            return 96
+
+        def __getitem__(self, index):
+            if index >= 40:
+                raise OSError(f"corrupt JPEG {index}")
+            return IMAGES[index], LABELS[index]
+
+    with pytest.raises(ConfigurationError, match=rf"probe '{broken}' from `DataLoader` raised OSError: corrupt JPEG"):
+        fit(InfoGeometryMonitor(), tmp_path, **{broken: DataLoader(Broken(), batch_size=8)})
+
+
+def test_a_loader_that_raises_while_training_loses_nothing_recorded(tmp_path):
+    class Breaks(Dataset):
+        reads = 0
+
+        def __len__(self):
+            return 96
+
+        def __getitem__(self, index):
+            self.reads += 1
+            if self.reads > 80 + 32:
+                raise OSError("server gone")
+            return IMAGES[index], LABELS[index]
+
+    logger = Minimal()
+    monitor = InfoGeometryMonitor({"val": Probe(IMAGES[:9], LABELS[:9])}, schedule=1, archive=tmp_path / "a.zarr")
+    with pytest.raises(OSError, match="server gone"):
+        fit(monitor, tmp_path, train=DataLoader(Breaks(), batch_size=16), val=False, logger=logger)
+    assert monitor.trajectories["val"].steps.tolist() == Trajectory.open(tmp_path / "a.zarr").steps.tolist()
+    assert monitor.trajectories["val"].steps[-1] == 7
+    assert records(logger)[0] == list(range(7))
+
+
+@pytest.mark.parametrize("error", [ValueError("bad batch"), KeyboardInterrupt()])
+def test_nothing_recorded_is_lost_when_training_raises(error, tmp_path):
+    class Breaks(pl.Callback):
+        def on_train_batch_end(self, trainer, *args):
+            if trainer.global_step == 7:
+                raise error
+
+    logger, monitor = TensorBoardLogger(tmp_path), InfoGeometryMonitor(schedule=1)
+    with pytest.raises((ValueError, SystemExit)):
+        fit([monitor, Breaks()], tmp_path, logger=logger)
+    assert monitor.trajectories["val"].steps.tolist() == list(range(8))
+    assert [x for x, _ in scalars(logger.log_dir)["infogeo/val/length"]] == list(range(7))
+
+
+class Raises(At):
+    """Fails where it is told to."""
+
+    def __init__(self, where):
+        super().__init__(3, 6, name="raises")
+        self.where = where
+
+    def extend(self, state, step, observation, trained):
+        if self.where == "extend" and step == 6:
+            raise ZeroDivisionError("in a marker")
+        return super().extend(state, step, observation, trained)
+
+    def message(self, event):
+        if self.where == "message" and event.detected_at == 6:
+            raise ZeroDivisionError("in a marker")
+        return super().message(event)
+
+
+@pytest.mark.parametrize("where", ["extend", "message"])
+def test_a_marker_that_raises_watches_no_more(where, tmp_path):
+    monitor = InfoGeometryMonitor(schedule=1, probe_size=32, markers=[Raises(where), At(9)])
+    with pytest.warns(UserWarning, match=r"markers=.*'raises' raised ZeroDivisionError: in a marker") as warned:
+        made = fit(monitor, tmp_path)
+    assert len([w for w in warned if "InfoGeometryMonitor" in str(w.message)]) == 1
+    assert {(event.name, event.detected_at) for event in monitor.events} == {("raises", 3), ("at", 9)}
+    assert monitor.trajectories["val"].steps.tolist() == list(range(13))
+    assert digest(made) == digest(fit([], tmp_path))
+    with pytest.raises(ZeroDivisionError):
+        fit(InfoGeometryMonitor(schedule=1, markers=[Raises(where)], strict=True), tmp_path)
+
+
+def test_a_schedule_that_raises_ends_the_recording_alone(tmp_path):
+    class Raises(Schedule):
+        def next_step(self, after, clock):
+            if clock.step == 5 and clock.epoch_end is not None and clock.final == 12 and after == 4:
+                raise ZeroDivisionError("in a schedule")
+            return after + 1
+
+    monitor = InfoGeometryMonitor(schedule=Raises(), probe_size=32)
+    with pytest.warns(UserWarning, match=r"recording at step 5 raised ZeroDivisionError: in a schedule") as warned:
+        made = fit(monitor, tmp_path)
+    assert len([w for w in warned if "InfoGeometryMonitor" in str(w.message)]) == 1
+    assert made.global_step == 12
+    assert monitor.trajectories["val"].steps.tolist() == [0, 1, 2, 3, 4]
+    assert made.callback_metrics["infogeo/val/length"].isfinite()
+
+
+def test_a_fast_dev_run_takes_no_path(tmp_path):
+    for options in ({"fast_dev_run": 2, "max_steps": -1}, {}):
+        monitor = InfoGeometryMonitor(schedule=1, probe_size=32, archive=tmp_path / "a.zarr")
+        fit(monitor, tmp_path, **options)
+        assert (tmp_path / "a.zarr").exists() == (not options)

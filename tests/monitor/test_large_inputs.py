@@ -11,7 +11,7 @@ from lightning_infogeo.probe.choosing import choose
 from lightning_infogeo.probe.sampling import Amount
 from lightning_infogeo.probe.structure import leaves, nbytes
 from lightning_infogeo.probe.transfer import SMALL, place
-from tests.classifiers import Classifier, fit, trainer
+from tests.helpers.classifiers import Classifier, fit, trainer
 
 pytestmark = pytest.mark.usefixtures("lines_are_written")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = Path(__file__).parent / "lightnings_run.py"
+SCRIPT = ROOT / "tests" / "helpers" / "lightnings_run.py"
 LOADED = {"lightning.pytorch": ["lightning"], "pytorch_lightning": ["lightning_fabric", "pytorch_lightning"]}
 OTHER = {"lightning.pytorch": "pytorch_lightning", "pytorch_lightning": "lightning.pytorch"}
 DISTRIBUTIONS = {"lightning.pytorch": "lightning", "pytorch_lightning": "pytorch-lightning"}
@@ -114,43 +114,45 @@ def test_both_in_one_process_are_served_and_what_cannot_go_together_is_named(pac
 
 
 WRITTEN_FOR_ONE = {
-    "everywhere": [
+    "monitor/test_compatibility": [
         "test_training_is_unchanged_and_curves_are_right",
         "test_the_precision_of_training_is_followed_where_asked_for",
         "test_beside_weight_averaging_the_weights_in_training_are_probed_and_the_average_on_request",
         "test_the_last_record_of_stochastic_weight_averaging_is_of_the_average",
     ],
-    "logging": [
+    "monitor/test_logging": [
         "test_tensorboard_holds_every_record_at_the_step_of_lightnings_own_metrics",
         "test_csv_has_every_record_and_no_new_columns_later",
         "test_every_logger_of_the_trainer_gets_the_same_keys_at_every_record",
         "test_early_stopping_and_checkpoints_can_monitor_a_curve",
         "test_several_validation_loaders_are_followed_each_by_name",
     ],
-    "embedding": [
+    "monitor/host/test_embedding_plots": [
         "test_pictures_reach_tensorboard_at_log_spaced_records_and_at_the_end",
         "test_mesh_and_projector_on_request",
     ],
-    "events": [
+    "monitor/test_events": [
         "test_overfitting_is_flagged_while_it_happens_and_told_everywhere",
         "test_training_stops_at_the_flag_if_asked",
     ],
-    "resume": [
+    "monitor/test_resume": [
         "test_resuming_after_an_interruption_in_the_middle_of_an_epoch",
         "test_resuming_with_two_optimizers_dropout_and_augmented_data",
         "test_a_second_fit_goes_on",
         "test_the_checkpoint_holds_tensors_and_plain_values_only",
     ],
-    "setup": [
+    "monitor/test_setup": [
         "test_a_sharded_strategy_is_refused_in_setup",
         "test_what_needs_more_than_a_part_of_the_model_is_refused_in_setup",
     ],
-    "processes": [
+    "monitor/distributed/test_ddp": [
         "test_trajectories_and_metrics_are_the_same_in_every_process_and_weights_unchanged[2]",
         "test_an_error_in_the_set_up_is_raised_in_every_process",
     ],
-    "shards": ["test_processes_that_share_the_probes_record_what_one_does[curves-2]"],
-    "parts": ["test_processes_that_hold_a_part_of_the_model_record_what_one_does[gathered-1e-06-2]"],
+    "monitor/distributed/test_probe_shards": ["test_processes_that_share_the_probes_record_what_one_does[curves-2]"],
+    "monitor/distributed/test_model_parts": [
+        "test_processes_that_hold_a_part_of_the_model_record_what_one_does[gathered-1e-06-2]"
+    ],
 }
 ALONE = """
 import sys
@@ -176,6 +178,6 @@ def rewritten(tmp_path_factory):
 
 @pytest.mark.parametrize("file", WRITTEN_FOR_ONE)
 def test_what_holds_for_one_package_holds_for_the_other(file, rewritten, tmp_path):
-    tests = [f"tests/monitor/test_{file}.py::{test}" for test in WRITTEN_FOR_ONE[file]]
+    tests = [f"tests/{file}.py::{test}" for test in WRITTEN_FOR_ONE[file]]
     options = ["-q", "-p", "no:cacheprovider", "--basetemp", tmp_path / "made"]
     command("-m", "pytest", *options, *tests, folder=rewritten, PYTEST_ADDOPTS="")

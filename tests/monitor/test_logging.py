@@ -9,22 +9,16 @@ import pytest
 import torch
 from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_infogeo import AtSteps, EveryNEpochs, InfoGeometryMonitor, Probe
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
-from tests import oracles
-from tests.classifiers import IMAGES, LABELS, Classifier, TwoOptimizers, fit, val_loader
+from tests.helpers import oracles
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, TwoOptimizers, fit, val_loader
+from tests.helpers.loggers import Minimal, records, scalars
 
 KEYS = ["velocity", "length", "displacement", "straightness", "roughness", "entropy", "distance_to_truth", "progress"]
 LOGGED = names(PROBE_QUANTITIES)
-
-
-def scalars(directory):
-    events = EventAccumulator(str(directory), size_guidance={"scalars": 0})
-    events.Reload()
-    return {tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
 def test_tensorboard_holds_every_record_at_the_step_of_lightnings_own_metrics(tmp_path):
@@ -65,31 +59,10 @@ def test_csv_has_every_record_and_no_new_columns_later(tmp_path):
     assert lengths == pytest.approx(monitor.trajectories["val"].length[1:].tolist())
 
 
-class Minimal(Logger):
-    """Only what the base class demands."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls = []
-
-    name, version = "minimal", 0
-
-    def log_metrics(self, metrics, step=None):
-        self.calls.append((step, metrics))
-
-    def log_hyperparams(self, *args, **kwargs):
-        pass
-
-
 class Dotted(Minimal):
     @property
     def group_separator(self):
         return "."
-
-
-def records(logger, separator="/"):
-    marked = [(x, m) for x, m in logger.calls if any(key.startswith(f"infogeo{separator}") for key in m)]
-    return [x for x, _ in marked], [set(m) for _, m in marked]
 
 
 def test_every_logger_of_the_trainer_gets_the_same_keys_at_every_record(tmp_path):
@@ -116,7 +89,8 @@ def test_without_any_logger_values_are_in_trajectories_and_callback_metrics(tmp_
 def test_nan_reaches_the_logger_but_not_callback_metrics(tmp_path):
     logger = Minimal()
     trainer = fit(InfoGeometryMonitor(schedule=1), tmp_path, logger=logger, max_steps=3)
-    assert all(math.isnan(m["infogeo/val/roughness"]) for _, m in logger.calls if "infogeo/val/roughness" in m)
+    logged = [metrics["infogeo/val/roughness"] for _, metrics in logger.calls if "infogeo/val/roughness" in metrics]
+    assert [math.isnan(value) for value in logged] == [True] * 3
     assert "infogeo/val/roughness" not in trainer.callback_metrics
     assert trainer.callback_metrics["infogeo/val/velocity"] > 0
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from lightning_infogeo import InfoGeometryMonitor
 from lightning_infogeo.distributions import Tokens
-from tests import oracles
-from tests.classifiers import Classifier, fit, val_loader
-from tests.tasks import Language, ManyLabels, loaders
+from tests.helpers import oracles
+from tests.helpers.classifiers import Classifier, fit, val_loader
+from tests.helpers.tasks import Language, ManyLabels, loaders
 
 INF = float("inf")
 

@@ -1,69 +1,15 @@
 """A record reads nothing from the device: an audit of everything dispatched during a real fit."""
 
-from contextlib import contextmanager
 from unittest.mock import patch
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_infogeo import InfoGeometryMonitor, ParameterDensity
 from lightning_infogeo.loggers import HostCopies
 from lightning_infogeo.monitor.device.recorder import Recorder
-from tests.classifiers import Classifier, fit
-
-READS = {
-    torch.ops.aten._local_scalar_dense.default,
-    torch.ops.aten.equal.default,
-    torch.ops.aten.is_nonzero.default,
-    torch.ops.aten.nonzero.default,
-    torch.ops.aten.masked_select.default,
-    torch.ops.aten.unique_dim.default,
-}
-
-
-class Audit(TorchDispatchMode):
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        boolean_index = function is torch.ops.aten.index.Tensor and any(
-            index is not None and index.dtype == torch.bool for index in args[1]
-        )
-        if function in READS or boolean_index:
-            raise AssertionError(f"{function} reads from the device")
-        return function(*args, **(kwargs or {}))
-
-
-@contextmanager
-def audited():
-    def forbidden(self, *args, **kwargs):
-        raise AssertionError("a tensor is read by the host")
-
-    written = torch.Tensor.__setitem__
-
-    def set_to_a_tensor(self, index, value):
-        assert isinstance(value, torch.Tensor), "a number is copied from the host into a tensor"
-        written(self, index, value)
-
-    patches = [patch.object(torch.Tensor, name, forbidden) for name in ("item", "tolist", "numpy", "cpu", "__bool__")]
-    patches.append(patch.object(torch.Tensor, "__setitem__", set_to_a_tensor))
-    with Audit():
-        for p in patches:
-            p.start()
-        try:
-            yield
-        finally:
-            for p in patches:
-                p.stop()
-
-
-class Sentry(InfoGeometryMonitor):
-    """Everything between a due record and its place in the mailbox is audited."""
-
-    audits = 0
-
-    def _record(self, *args, **kwargs):
-        with audited():
-            super()._record(*args, **kwargs)
-        self.audits += 1
+from tests.helpers.classifiers import Classifier, fit
+from tests.helpers.host_reads import Sentry
 
 
 class ShowsItsLoss(Classifier):
@@ -121,7 +67,7 @@ def test_the_audit_notices_a_read(read, tmp_path):
 
 
 def test_values_are_read_at_a_later_hook_only(tmp_path):
-    """What a record posts is collected by the hook of the next batch, not its own."""
+    """What a record starts to copy is read by the hook of the next batch, not its own."""
     events = []
 
     class Noted(InfoGeometryMonitor):
@@ -129,25 +75,25 @@ def test_values_are_read_at_a_later_hook_only(tmp_path):
             events.append("batch")
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
-    post, collect = HostCopies.post, HostCopies.collect
+    start_copy, finish = HostCopies.start_copy, HostCopies.finish
 
-    def noted_post(self, step, x, values):
-        events.append("post")
-        post(self, step, x, values)
+    def noted_start(self, step, x, values):
+        events.append("start_copy")
+        start_copy(self, step, x, values)
 
-    def noted_collect(self):
-        found = collect(self)
+    def noted_finish(self):
+        found = finish(self)
         if found:
-            events.append("collect")
+            events.append("finish")
         return found
 
-    with patch.object(HostCopies, "post", noted_post), patch.object(HostCopies, "collect", noted_collect):
+    with patch.object(HostCopies, "start_copy", noted_start), patch.object(HostCopies, "finish", noted_finish):
         fit(Noted(schedule=1), tmp_path, max_steps=4)
-    assert events == ["post", *["batch", "collect", "post"] * 4, "collect"]
+    assert events == ["start_copy", *["batch", "finish", "start_copy"] * 4, "finish"]
 
 
 def test_one_vector_a_record_leaves_the_device(tmp_path):
     posted = []
-    with patch.object(HostCopies, "post", lambda self, step, x, values: posted.append((step, values.shape))):
+    with patch.object(HostCopies, "start_copy", lambda self, step, x, values: posted.append((step, values.shape))):
         fit(InfoGeometryMonitor(schedule=2), tmp_path, max_steps=6)
     assert posted == [(step, (23,)) for step in (0, 2, 4, 6)]  # a flag, eight quantities of two probes, a reading

@@ -11,8 +11,8 @@ from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Tr
 from lightning_infogeo.archive import ArchiveError
 from lightning_infogeo.distributions import Categorical, Tokens
 from lightning_infogeo.trajectory import extend, start
-from tests.classifiers import fit
-from tests.tasks import VOCABULARY, Binary, Language, ManyLabels, Segmentation, loaders, monitor_of
+from tests.helpers.classifiers import fit
+from tests.helpers.tasks import VOCABULARY, Binary, Language, ManyLabels, Segmentation, loaders, monitor_of
 
 
 class Logits(pl.Callback):
@@ -149,7 +149,7 @@ def test_sigmoids_are_suspected(tmp_path):
         def forward(self, x):
             return self.net(x).sigmoid()
 
-    with pytest.warns(UserWarning, match="lie between 0 and 1. Logits are expected"):
+    with pytest.warns(UserWarning, match="all lie between 0 and 1.*where logits are expected.*sigmoid"):
         fit(InfoGeometryMonitor(output="bernoulli"), tmp_path, Sigmoid, max_steps=2, **loaders(Sigmoid))
 
 

@@ -4,10 +4,12 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor
-from tests.classifiers import digest, fit
-from tests.monitor.live import plain
-from tests.monitor.test_copies import readings
-from tests.monitor.test_resume import ByStep, pytestmark  # noqa: F401
+from tests.helpers.classifiers import digest, fit
+from tests.helpers.reachable import plain
+from tests.helpers.readings import readings
+from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep
+
+pytestmark = REMARKS_ON_RESUMING
 
 
 class Reads(pl.Callback):

@@ -6,8 +6,8 @@ from torch import nn
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, ParameterDensity, Probe, Trajectory
 from lightning_infogeo.monitor.record_layout import RecordLayout
-from tests.classifiers import IMAGES, LABELS, fit
-from tests.monitor.test_resume import ByStep, same, saved
+from tests.helpers.classifiers import IMAGES, LABELS, fit
+from tests.helpers.resuming import ByStep, same, saved
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),

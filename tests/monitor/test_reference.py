@@ -9,9 +9,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightning_infogeo import ArchiveSettings, ConfigurationError, InfoGeometryMonitor, Probe, Trajectory
-from tests.classifiers import IMAGES, LABELS, Classifier, digest, fit
-from tests.monitor.test_no_sync import Sentry
-from tests.monitor.test_resume import ByStep, pytestmark, saved  # noqa: F401
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit
+from tests.helpers.host_reads import Sentry
+from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
+
+pytestmark = REMARKS_ON_RESUMING
 
 HELD_OUT = Probe(IMAGES[500:560], LABELS[500:560])
 
@@ -166,7 +168,7 @@ def test_impossible_references_are_refused_at_once(reference):
 
 
 def test_a_missing_archive_is_named_at_once(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"nothing.zarr.*there is none"):
+    with pytest.raises(ConfigurationError, match=r"nothing.zarr.*there is no archive"):
         InfoGeometryMonitor(reference=tmp_path / "nothing.zarr")
 
 

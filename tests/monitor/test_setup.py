@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe
 from lightning_infogeo.trainer import strategies
-from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, trainer, val_loader
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, trainer, val_loader
 
 
 @pytest.mark.parametrize(

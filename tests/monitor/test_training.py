@@ -7,8 +7,8 @@ from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder, Mod
 from torch import nn
 
 from lightning_infogeo import ConfigurationError, EmbeddingSettings, InfoGeometryMonitor, Probe, Trajectory
-from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, trainer, val_loader
-from tests.monitor.test_resume import ByStep, same, saved
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, trainer, val_loader
+from tests.helpers.resuming import ByStep, same, saved
 
 pytestmark = [  # Lightning's remarks on what these tests do on purpose
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before"),

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
 
 from lightning_infogeo import ArchiveSettings, ConfigurationError, InfoGeometryMonitor
 from lightning_infogeo.archive import Archive, ArchiveError
-from tests.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
 
 pytestmark = pytest.mark.usefixtures("lines_are_written")
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from lightning_infogeo.parameters import DensityState, ParameterDensity
-from tests.monitor.test_no_sync import audited
-from tests.parameters.paths import followed, ornstein_uhlenbeck, walk
+from tests.helpers.host_reads import audited
+from tests.helpers.weight_paths import followed, ornstein_uhlenbeck, walk
 
 
 def same(a, b):

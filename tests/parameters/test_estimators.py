@@ -6,8 +6,8 @@ import torch
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.parameters.estimators import DISJOINT, chance, histogram_distance, normal_distance
 from lightning_infogeo.parameters.grid import bin_count
-from tests import oracles
-from tests.parameters.paths import followed
+from tests.helpers import oracles
+from tests.helpers.weight_paths import followed
 
 
 def test_what_chance_does_to_a_pair_of_counts():

@@ -6,8 +6,8 @@ import torch
 
 from lightning_infogeo.parameters import information_length, parameter_velocity
 from lightning_infogeo.parameters.grid import bin_count
-from tests import oracles
-from tests.parameters.paths import ornstein_uhlenbeck
+from tests.helpers import oracles
+from tests.helpers.weight_paths import ornstein_uhlenbeck
 
 
 def samples(number=20_000, seed=0):

@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 
 from lightning_infogeo.parameters import ParameterDensity
-from tests.parameters.paths import followed, walk
+from tests.helpers.weight_paths import followed, walk
 
 
 def test_two_processes_with_a_shard_each_record_what_one_does_with_all(tmp_path):
-    command = [sys.executable, "-m", "tests.parameters.sharded_run", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.helpers.sharded_weights_run", str(tmp_path)]
     root = Path(__file__).parents[2]
     running = [subprocess.Popen([*command, str(rank), "2"], cwd=root) for rank in range(2)]
     assert [process.wait(timeout=120) for process in running] == [0, 0]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lightning_infogeo.probe import Evaluator, Inputs
-from tests.classifiers import IMAGES, Classifier, noisy_net, random_streams, trainer
+from tests.helpers.classifiers import IMAGES, Classifier, noisy_net, random_streams, trainer
 
 N = 50
 
@@ -53,7 +53,14 @@ def test_modules_with_a_train_method_of_their_own_are_not_asked(made):
         def train(self, mode=True):
             raise AssertionError("changes its weights when its mode changes")
 
-    evaluate(made, Classifier(nn.Sequential(Merges(64, 10))))
+        def forward(self, x):
+            modes.append(self.training)
+            return super().forward(x)
+
+    modes, model = [], Classifier(nn.Sequential(Merges(64, 10)))
+    evaluate(made, model)
+    assert set(modes) == {False}
+    assert model.net[0].training
 
 
 def test_a_random_model_gives_the_same_noise_every_time(made):

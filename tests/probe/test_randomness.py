@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lightning_infogeo.probe.randomness import fixed_randomness
-from tests.classifiers import random_streams
+from tests.helpers.classifiers import random_streams
 
 CPU = torch.device("cpu")
 

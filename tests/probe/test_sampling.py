@@ -24,8 +24,8 @@ from lightning_infogeo import ConfigurationError, Probe
 from lightning_infogeo.probe.choosing import choose as choosing
 from lightning_infogeo.probe.sampling import Amount
 from lightning_infogeo.probe.untouched import walk
-from tests.classifiers import Augmented, random_streams
-from tests.probe import hiding_places_in_code
+from tests.helpers import hiding_places_in_code
+from tests.helpers.classifiers import Augmented, random_streams
 
 N = 100
 DATA = TensorDataset(torch.arange(N).float().unsqueeze(1), torch.arange(N) % 4)
@@ -375,10 +375,10 @@ class Many(Noisy):
 
 
 def test_more_objects_than_are_looked_at_are_told_of_and_transforms_come_first(monkeypatch):
-    monkeypatch.setattr(walk, "VISITED", 3000)
+    monkeypatch.setattr(walk, "MAX_OBJECTS", 3000)
     data = Many(5000)
     before = data.generator.bit_generator.state
-    with pytest.warns(UserWarning, match="more objects than are looked at"):
+    with pytest.warns(UserWarning, match="more objects than are checked"):
         choose(DataLoader(data, batch_size=4), 4)
     assert data.generator.bit_generator.state == before
     choose(DataLoader(Many(1000), batch_size=4), 4)  # without a word
@@ -390,7 +390,7 @@ def test_a_module_that_is_imported_where_it_is_needed_is_put_back():
             return 8
 
         def __getitem__(self, index):
-            from tests.probe import hiding_places_in_code
+            from tests.helpers import hiding_places_in_code
 
             return torch.tensor([hiding_places_in_code.RNG.random()]), 0
 

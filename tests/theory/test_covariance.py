@@ -6,7 +6,7 @@ import torch
 
 from lightning_infogeo.schedules import Clock, LogSpaced
 from lightning_infogeo.theory import trajectory_covariance
-from tests.theory.linear import closed_form, covariance, decaying, exact_starts, simulated
+from tests.helpers.linear_training import closed_form, covariance, decaying, exact_starts, simulated
 
 MODES = 6
 LAM = decaying(0.6, MODES)

@@ -3,7 +3,7 @@ import torch
 
 from lightning_infogeo import amplitudes, pairwise_bhattacharyya
 from lightning_infogeo.theory import gaussian_distances, measured_spectrum, probe_spectrum
-from tests.contracts import random_logits
+from tests.helpers.contracts import random_logits
 
 
 def trained(lr=0.3, labels=None, steps=(0, 1, 2, 5, 10, 20, 50)):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lightning_infogeo.theory import hyper_ribbon, phase_diagram, predicted_spectrum
-from tests.theory.linear import decaying
+from tests.helpers.linear_training import decaying
 
 DECAY, SCALE, STEPS = [0.1, 0.5, 2.0], [0.01, 1.0, 100.0], [1, 10, 1000, 10**6]
 

@@ -11,7 +11,7 @@ from lightning_infogeo.theory import (
     predicted_spectrum,
     trajectory_covariance,
 )
-from tests.theory.linear import covariance, decaying, exact_starts, simulated
+from tests.helpers.linear_training import covariance, decaying, exact_starts, simulated
 
 
 @pytest.mark.parametrize(

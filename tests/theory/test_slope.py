@@ -5,7 +5,7 @@ import torch
 
 from lightning_infogeo.theory import decay_slope
 from lightning_infogeo.theory.slope import _student
-from tests.theory.linear import decaying
+from tests.helpers.linear_training import decaying
 
 
 @pytest.mark.parametrize("c", [0.01, 0.3, 2.0])

@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo.theory import input_spectrum, kernel_spectrum
-from tests.theory.linear import decaying
+from tests.helpers.linear_training import decaying
 
 
 def sloppy(samples, features, c, seed=0):

@@ -11,7 +11,7 @@ from lightning_infogeo.topology import (
     learning_surface,
     neuron_cloud,
 )
-from tests.topology.clouds import branching
+from tests.helpers.neuron_clouds import branching
 
 
 def test_points_are_those_of_a_singular_value_decomposition():
@@ -62,11 +62,11 @@ def greedy(points, count):
 def test_farthest_points_are_those_of_the_greedy_definition(dimension):
     points = torch.randn(500, dimension, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = farthest_points(points, 60)
-    assert found.kept.tolist() == greedy(points, 60)
-    gaps = torch.cdist(points, points[found.kept])
+    assert found.indices.tolist() == greedy(points, 60)
+    gaps = torch.cdist(points, points[found.indices])
     assert torch.equal(gaps.argmin(1), found.nearest)
     assert found.radius == pytest.approx(float(gaps.min(1).values.max()))
-    own = gaps[found.kept] + torch.eye(60) * 1e9
+    own = gaps[found.indices] + torch.eye(60) * 1e9
     assert own.min() >= found.radius
     assert found.weights.sum() == 500
 
@@ -74,7 +74,7 @@ def test_farthest_points_are_those_of_the_greedy_definition(dimension):
 def test_coinciding_points_are_kept_once():
     points = torch.tensor([[0.0], [1.0]]).repeat(50, 1)
     found = farthest_points(points, 10)
-    assert sorted(points[found.kept].flatten().tolist()) == [0, 1]
+    assert sorted(points[found.indices].flatten().tolist()) == [0, 1]
     assert found.weights.tolist() == [50, 50]
     assert found.radius == 0
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lightning_infogeo.topology import interval_overlap, learning_graph
-from tests.topology.clouds import branching, meeting
+from tests.helpers.neuron_clouds import branching, meeting
 
 
 def shape(graph):

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from lightning_infogeo.topology import NeuronSettings, Projection, affordable_dimension, incoming, neuron_layers
-from tests.monitor.test_no_sync import audited
+from tests.helpers.host_reads import audited
 
 
 class Net(nn.Module):

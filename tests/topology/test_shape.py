@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lightning_infogeo.topology import effective_capacity, learning_surface, neuron_cloud
-from tests.topology.clouds import branching, rotation, sheet
+from tests.helpers.neuron_clouds import branching, rotation, sheet
 
 
 def test_capacity_counts_the_branches():

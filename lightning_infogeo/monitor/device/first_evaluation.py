@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distributions import Selection
-from lightning_infogeo.distributions.chunks import size
+from lightning_infogeo.distributions import Distribution, Selection
+from lightning_infogeo.distributions.chunks import chunk_size
 from lightning_infogeo.errors import ConfigurationError
-from lightning_infogeo.probe import are_probabilities
+from lightning_infogeo.lightnings import rank_zero_warn
 
 SUSPICIOUS = 32
-"""So many outputs between 0 and 1, and none outside, are hardly logits."""
+"""So many outputs that look like probabilities are hardly logits."""
 
 
 class FirstEvaluation:
@@ -19,20 +19,21 @@ class FirstEvaluation:
 
     Args:
         selection: which samples of the outputs are followed; settled by the first of them.
+        distribution: what the outputs mean.
         name: of the probe.
 
     Attributes:
         classes: their number.
         dtype: of the outputs.
         shape: of the outputs of the first call, after the first dimension.
-        probabilities: whether every row so far lies in [0, 1] and sums to 1.
-        chances: whether every logit of a second class so far lies in (0, 1).
+        suspected: whether all outputs so far look like probabilities to the distribution.
     """
 
-    def __init__(self, selection: Selection, name: str) -> None:
+    def __init__(self, selection: Selection, distribution: Distribution, name: str) -> None:
         self.classes, self.dtype = 0, torch.float32
         self.shape: tuple[int, ...] = ()
-        self.probabilities = self.chances = True
+        self.suspected = True
+        self._suspicion = distribution.suspicion
         self._selection = selection
         self._name = name
 
@@ -55,7 +56,25 @@ class FirstEvaluation:
             raise ConfigurationError(f"`Probe(labels=...)` of {self._name!r}: {error}.") from None
         self.dtype, self.shape = outputs.dtype, tuple(outputs.shape[1:])
         self.classes = self._selection.classes(outputs)
-        for _, logits in self._selection.parts(outputs, start, stop, size(self.classes)):
-            self.probabilities = self.probabilities and are_probabilities(logits)
-            second = logits[:, 1]
-            self.chances = self.chances and bool(((second > 0) & (second < 1)).all())
+        for _, logits in self._selection.parts(outputs, start, stop, chunk_size(self.classes)):
+            self.suspected = self.suspected and self._suspicion is not None and self._suspicion.recognises(logits)
+
+    def check(self) -> None:
+        """Says of a whole probe that its outputs look like probabilities, where they do.
+
+        Raises:
+            ConfigurationError: where they certainly are.
+        """
+        suspicion = self._suspicion
+        if suspicion is None or not self.suspected:
+            return
+        if suspicion.certain:
+            raise ConfigurationError(
+                f"`InfoGeometryMonitor(logits_fn=...)`: the output on probe {self._name!r} is probabilities "
+                f"({suspicion.evidence}), where logits are expected: {suspicion.remedy}."
+            )
+        if len(self._selection) >= SUSPICIOUS:
+            rank_zero_warn(
+                f"`InfoGeometryMonitor(logits_fn=...)`: the output on probe {self._name!r} looks like probabilities "
+                f"({suspicion.evidence}), where logits are expected. If that is so, {suspicion.remedy}."
+            )

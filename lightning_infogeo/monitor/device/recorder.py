@@ -1,8 +1,9 @@
-"""The probes of one monitor and the state of their trajectories: what lives on the device."""
+"""Makes the records: evaluates the probes and extends what is followed, on the device."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,289 +12,268 @@ from torch import Tensor
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import amplitudes
-from lightning_infogeo.embedding.snapshot import AGAINST, snapshot
+from lightning_infogeo.embedding.snapshot import Snapshot
+from lightning_infogeo.markers import Marker
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.probe_states import ProbeStates
 from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.device.weight_densities import WeightDensities
-from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Measured, Pool, Room, Shard, join_state
-from lightning_infogeo.monitor.distributed.sharded_distances import room_for, sums_of
+from lightning_infogeo.monitor.distributed.probe_shards import (
+    LocalExchange,
+    SampleMeasurements,
+    SampleTable,
+    ShardedExchange,
+    join_state,
+)
 from lightning_infogeo.monitor.planner import Decision
-from lightning_infogeo.monitor.record_layout import NOTHING, RecordLayout
+from lightning_infogeo.monitor.record_layout import RecordLayout
 from lightning_infogeo.monitor.resume import check_same_output, check_same_probes
-from lightning_infogeo.probe import Chosen, Evaluator
-from lightning_infogeo.reference.references import References
-from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, history
+from lightning_infogeo.parameters import ParameterDensity
+from lightning_infogeo.probe import Chosen, held_out
+from lightning_infogeo.reference import References
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Series
 from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.observation import Observation, observe
 
 
-class Recorder(Portable, left_behind={"_labels": {}, "_latest": {}}):
+class Recorder(Portable, left_behind={"_latest": {}}):
     """Evaluates the probes and extends their trajectories, without reading anything back.
 
     Args:
-        chosen: the probes by name.
-        evaluator: how the model is evaluated on them.
+        outputs: of the model on the probes.
+        module: the model.
+        state: to go on from; empty to begin.
         chord: whether velocity is the chord over the recording interval (``lag=0``).
-        max_records: records kept for the embedding on each probe; 0 to keep none.
-        memory: bytes on the device for all that is kept.
-        markers: those that look at every sample.
-        weights: the densities of the model's weights.
+        markers: of the monitor, of which those of samples run here.
+        density: how to follow the model's weights; None for not at all.
+        groups: of weights followed so far, where the state does not say.
         references: finished runs to measure by.
-        shard: the part of this process in every probe.
 
     Attributes:
-        chosen: as given.
-        evaluator: as given.
-        outputs: the model's, on the probes.
-        pool: where processes bring together what they have measured.
+        outputs: as given.
+        references: as given.
+        layout: of the record that ``step`` returns.
+        dtype: of it.
+
+    Raises:
+        ConfigurationError: where the state is of other probes, or of another output.
     """
 
     def __init__(
         self,
-        chosen: dict[str, Chosen],
-        evaluator: Evaluator,
+        outputs: ModelOutputs,
+        module: pl.LightningModule,
+        state: Mapping[str, Any],
+        *,
         chord: bool,
-        max_records: int = 0,
-        memory: int = 2**28,
-        markers: SampleMarkers | None = None,
-        weights: WeightDensities | None = None,
+        markers: Sequence[Marker] = (),
+        density: ParameterDensity | None = None,
+        groups: Sequence[str] = (),
         references: References | None = None,
-        shard: Shard = WHOLE,
     ) -> None:
-        self.chosen = chosen
-        self.evaluator = evaluator
+        self.outputs = outputs
         self._chord = chord
-        self._max_records = max_records
-        self.outputs = ModelOutputs(chosen, evaluator, max_records, memory, shard)
-        self.pool = Pool(shard)
-        self._kept = ProbeStates()
-        self._loaded: dict[str, Any] | None = None
-        self._markers = markers or SampleMarkers(lambda probe: {})
-        self._weights = weights or WeightDensities(None)
-        self._references = references or References()
-        self._labels: dict[str, Tensor | None] = {}
+        self.references = references or References()
+        self._labels = {name: outputs.labels(name) for name in outputs.chosen}
         self._latest: dict[str, Tensor] = {}
-        self._layout = NOTHING
-        self._like = torch.zeros(())
+        like = torch.zeros((), dtype=outputs.dtype, device=module.device)
+        if state:
+            check_same_output(state.get("output"), outputs.evaluator.distribution)
+            check_same_probes(state["probes"], outputs.chosen)
+        self._states = ProbeStates(outputs, like, state)
+        self.dtype = self._states.dtype
+        self.references.to(module.device)
+        for name in self._labels:
+            self.references.check_shape(name, outputs.shape(name, history=True))
+        probes = tuple(self._series(name, chosen) for name, chosen in outputs.chosen.items())
+        zeros = {name: like.to(self.dtype).new_zeros(size) for name, size in self.sizes.items()}
+        watched = {series.name: _of_samples(markers, series) for series in probes}
+        self._markers = SampleMarkers(watched, zeros, state.get("markers", {}))
+        self._weights = None if density is None else WeightDensities(density, module, state.get("weights", {}), groups)
+        weights = () if self._weights is None else self._weights.series
+        self.layout = RecordLayout((*probes, *weights), self._markers.widths)
+        self._trained = next((series for series in probes if series.trained and "progress" in series.quantities), None)
+        self._exchange: LocalExchange | ShardedExchange = LocalExchange()
+        if outputs.shard.ranks > 1:
+            tables = {name: self._table(name) for name in self._labels}
+            scalar = torch.zeros((), dtype=self.dtype, device=module.device)
+            self._exchange = ShardedExchange(outputs.shard.ranks, tables, scalar)
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Of the vector that ``step`` returns; known after ``prepare``."""
-        return next(iter(self._kept.states.values())).length.dtype
+    def precision(self) -> str:
+        """In which precision probes are evaluated, the type of the logits, and how they are sketched."""
+        budget = self.outputs.budget
+        sketched = "" if budget.exact else f", sketched to {budget.width}"
+        return f"{self.outputs.evaluator.precision} {str(self.outputs.dtype).removeprefix('torch.')}{sketched}"
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The samples followed on each probe; known after ``prepare``."""
+        """The samples followed on each probe."""
         return {name: len(selection) for name, selection in self.outputs.selections.items()}
 
     @property
-    def layout(self) -> RecordLayout:
-        """What is recorded on each probe and of the weights; known after ``prepare``."""
-        probes = {
-            name: QUANTITIES if chosen.probe.labels is None else LABELLED_QUANTITIES + self._references.quantities(name)
-            for name, chosen in self.chosen.items()
-        }
-        return RecordLayout({**probes, **self._weights.quantities}, self._markers.widths)
+    def samples(self) -> dict[str, tuple[int, int, Tensor | None]]:
+        """Number of samples and classes of each probe, and the samples' labels."""
+        return {name: (*self.outputs.shape(name), labels) for name, labels in self._labels.items()}
 
     @property
-    def samples(self) -> dict[str, tuple[int, int, Tensor | None]]:
-        """Number of samples and classes of each probe, and the samples' labels; known after ``prepare``."""
-        return {name: (*self.outputs.shape(name), labels) for name, labels in self._labels.items()}
+    def exact(self) -> bool:
+        """Whether predictions are kept as they are, also in the history."""
+        return self.outputs.budget.width is None
+
+    @property
+    def agreed(self) -> Tensor | float:
+        """1, or NaN where a process could not measure its part of the last record."""
+        return self._exchange.agreed
+
+    @property
+    def keeps_histories(self) -> bool:
+        """Whether records are kept for the embedding."""
+        return bool(self._states.histories)
 
     def predictions(self) -> dict[str, Tensor]:
         """Returns the amplitudes of the last record, NaN where logits were not finite; none where they are sketched."""
         return {name: amplitudes(logits) for name, logits in self._latest.items()} if self.exact else {}
 
-    @property
-    def exact(self) -> bool:
-        """Whether predictions are kept as they are, also in the history; known after ``prepare``."""
-        return self.outputs.budget.width is None
-
-    def prepare(self, trainer: pl.Trainer, module: pl.LightningModule) -> str:
-        """Gets ready for what the model returns on the probes, which have been placed, and returns its precision.
-
-        Raises:
-            ConfigurationError: where the model cannot be followed on these probes.
-        """
-        self._like = torch.zeros((), dtype=self.outputs.prepare(trainer, module), device=module.device)
-        self._labels = {name: self.outputs.labels(name) for name in self.chosen}
-        self._ready(module)
-        budget = self.outputs.budget
-        sketched = "" if budget.exact else f", sketched to {budget.width}"
-        return f"{self.evaluator.precision} {str(self._like.dtype).removeprefix('torch.')}{sketched}"
-
-    def restore(self, state: dict[str, Any], module: pl.LightningModule) -> None:
-        """Goes on at once, between two records, from where ``state_dict`` left off; raises as ``prepare`` does."""
-        self.load_state_dict(state)
-        if self._labels:
-            self._ready(module)
-
-    def _ready(self, module: pl.LightningModule) -> None:
-        """Brings everything to the device, what was loaded and what begins."""
-        budget, like = self.outputs.budget, self._like
-        if self._loaded is not None:  # of all samples, of which a process takes its own
-            check_same_probes(self._loaded["probes"], self.chosen)
-            mine = {name: (self.sizes[name], self.outputs.rows(name)) for name in self.chosen if self.pool.active}
-            self._kept.load(self._loaded, mine, self._max_records > 0, self.outputs.floor)
-            self._loaded = None
-        for name, labels in self._labels.items():
-            shape, labelled = self.outputs.shape(name, history=True), labels is not None
-            self._kept.prepare(name, like, self.outputs.shape(name))
-            if self._max_records:
-                self._kept.prepare_history(name, like, shape, budget.records, labelled if self.pool.active else None)
-            if labels is not None:
-                self._markers.prepare(name, like.to(self.dtype).new_zeros(self.sizes[name]))
-            self._references.check_shape(name, shape)
-        self._weights.prepare(module)
-        self._layout = self.layout
-        self._references.to(module.device)
-        self._kept.move(module.device)
-        rooms = {
-            n: Room(self.sizes[n], self.outputs.rows(n), labels is not None, room_for(self._kept.histories.get(n)))
-            for n, labels in self._labels.items()
-        }
-        self.pool.prepare(rooms, torch.zeros((), dtype=self.dtype, device=module.device))
-
     def step(
         self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, keep: Iterable[int]
     ) -> Tensor | None:
-        """Evaluates every probe once, keeps the logits of the steps in ``keep``, and returns the record if one is due.
+        """Evaluates every probe once, keeps the logits of the steps in ``keep``, and makes a record if one is due.
 
         Returns:
-            The record as ``layout`` says; or None.
+            The record as ``layout`` says; None where none is due.
         """
-        points: dict[str, Tensor] = {}
-        seen, measured, error = {}, None, None
+        logits: dict[str, Tensor] = {}
+        seen: dict[str, Observation | None] = {}
+        measured = None
         try:
-            with self.evaluator.together():
+            with self.outputs.evaluator.together():
                 for name in self._labels:
-                    points[name], seen[name] = self.outputs.observe(trainer, module, name, decision.record)
-            measured = self._measured(points, seen, decision.before) if decision.record else None
-        except Exception as raised:
-            error = raised  # the others wait for this process all the same
-        if decision.record:
-            measured = self.pool.gather(measured)
-        if error is not None:
-            self._kept.made += decision.record and self.pool.active  # as in the others
-            raise error
-        self._latest = points
-        record = None if measured is None else self._record(step, points, measured, decision.before)
-        self._kept.keep(step, points if decision.keep else None, keep)
+                    logits[name], seen[name] = self.outputs.observe(trainer, module, name, decision.record)
+            if decision.record:
+                measured = self._measured(logits, seen, decision.before)
+        except Exception:
+            if decision.record:
+                self.absent()  # the others wait for this process all the same
+            raise
+        record = None
+        if measured is not None:
+            measured = self._exchange.gather(measured)
+            self._latest = logits
+            record = self._record(step, logits, measured, decision.before)
+        self._states.keep(step, logits if decision.keep else None, keep)
         return record
 
     def absent(self) -> None:
-        """Takes the part of a process that cannot record any more in what the others do."""
-        if self.pool.active:
-            self.pool.gather(None)
-            self._kept.made += 1
+        """Takes the part of a process that cannot record in what the others do."""
+        self._exchange.gather(None)
+        self._states.made += 1
 
     def mark(self, name: str, step: int) -> None:
-        """Keeps the record nearest to ``step`` in the history of a probe."""
-        if name in self._kept.histories:
-            self._kept.histories[name] = history.mark(self._kept.histories[name], step)
+        """Keeps the record nearest to ``step`` in the history of a series, where it has one."""
+        if name in self._states.histories:
+            self._states.histories[name].mark(step)
 
     def history(self, name: str) -> History:
         """Returns what is kept of one probe, in the order of time and on the CPU; waits for the device."""
-        return self._kept.history(name, self.outputs.floor, self.pool.active)
+        return self._states.histories[name].in_order(self._states.made)
 
     @torch.no_grad()
-    def pictures(self, groups: Mapping[str, tuple[str, ...]]) -> dict[str, Tensor]:
-        """Returns what a picture of each group of probes needs, as a matrix: see ``snapshot``."""
-        made = {}
-        for name, members in groups.items():
-            if self.pool.active:
-                made[name] = self._kept.tables.snapshot(name, self._kept.histories[name])
-                continue
-            kept = [self._kept.histories[member] for member in members]
-            of, used = members[0], self._kept.used(members[0])
-            made[name] = snapshot(kept, self.outputs.selections[of].labels, used, self.outputs.sketch(of))
-            for member, own in zip(members, kept, strict=True):
-                beside = self._references.snapshot(member, own, used)
-                made.update({} if beside is None else {f"{member}{AGAINST}": beside})
-        return made
+    def snapshots(self, groups: Iterable[tuple[str, ...]]) -> list[Snapshot]:
+        """Returns what a picture of each group of probes needs, and one of each probe that references hold."""
+        snapshots = []
+        for probes in groups:
+            joint = [self._states.histories[name] for name in probes]
+            labels = self.outputs.selections[probes[0]].labels
+            snapshots.append(Snapshot(probes, joint[0].snapshot(joint, labels, self._states.made), referred=False))
+            for name, kept in zip(probes, joint, strict=True):
+                matrix = self.references.snapshot(name, kept.state, min(self._states.made, len(kept.state.steps)))
+                if matrix is not None:
+                    snapshots.append(Snapshot((name,), matrix, referred=True))
+        return snapshots
 
-    def release(self) -> None:
-        """Takes everything off the device; ``outputs.place`` and ``prepare`` bring it back."""
-        self._labels.clear()
+    def to(self, device: torch.device) -> None:
+        """Brings to a device what is needed to read what was recorded, and lets go of the model."""
         self._latest = {}
-        self.outputs.release()
-        self.pool.release()
-        self._like = self._like.cpu()
-        self._markers.release()
-        self._weights.release()
-        self._references.to(torch.device("cpu"))
-        self._kept.move(torch.device("cpu"))
+        self._labels = {name: None if labels is None else labels.to(device) for name, labels in self._labels.items()}
+        for part in (self.outputs, self._states, self._markers, self._weights, self.references, self._exchange):
+            if part is not None:
+                part.to(device)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns CPU tensors and plain values from which ``load_state_dict`` goes on."""
-        if self._loaded is not None:
-            return self._loaded
-        state = self._kept.state_dict(self.pool.active)
+        """Returns CPU tensors and plain values to go on from."""
+        state = self._states.state_dict()
         for name, entry in state["probes"].items():
-            probe = self.chosen[name].probe
+            probe = self.outputs.chosen[name].probe
             entry.update(fingerprint=probe.fingerprint, labels=probe.labels)
         return {
-            "chunk": self.evaluator.chunk,
-            "output": repr(self.evaluator.distribution),
+            "chunk": self.outputs.evaluator.chunk,
+            "output": repr(self.outputs.evaluator.distribution),
             "markers": self._markers.state_dict(),
-            "weights": self._weights.state_dict(),
+            "weights": {} if self._weights is None else self._weights.state_dict(),
             **state,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from where ``state_dict`` left off; to be followed by ``prepare``.
-
-        Raises:
-            ConfigurationError: where the probes are not the same.
-        """
-        check_same_output(state.get("output"), self.evaluator.distribution)
-        self.evaluator.chunk = state["chunk"]
-        self._markers.load_state_dict(state["markers"])
-        self._weights.load_state_dict(state["weights"])
-        self._loaded = state
-
     def join(self, state: dict[str, Any], device: torch.device) -> bool:
-        """Completes what ``state_dict`` gave by the samples of all processes, in the first; to be called by all."""
-        if not self.pool.active or self._loaded is not None:
+        """Completes what ``state_dict`` gave by the samples of all processes, in the first; to be called by all.
+
+        Returns:
+            Whether that was possible: not where a process has failed within the last record.
+        """
+        shard, rows = self.outputs.shard, self.outputs.rows
+        if shard.ranks == 1:
             return True
-        shard, rows = self.pool.shard, self.outputs.rows
         parts = {name: [rows(name, part) for part in shard.all] for name in state["probes"]}
         return join_state(state, parts, shard, device)
 
+    def _series(self, name: str, chosen: Chosen) -> Series:
+        labelled = (*LABELLED_QUANTITIES, *self.references.quantities(name))
+        quantities = QUANTITIES if chosen.probe.labels is None else labelled
+        return Series(name, "probe", quantities, trained=not held_out(name))
+
+    def _table(self, name: str) -> SampleTable:
+        kept = self._states.histories.get(name)
+        labelled, sums = self._labels[name] is not None, 0 if kept is None else kept.width
+        return SampleTable(self.sizes[name], self.outputs.rows(name), labelled, sums)
+
     @torch.no_grad()
     def _measured(
-        self, points: dict[str, Tensor], seen: dict[str, Observation | None], before: int | None
-    ) -> dict[str, Measured]:
-        sketched, measured = not self.outputs.budget.exact, {}
+        self, logits: dict[str, Tensor], seen: dict[str, Observation | None], before: int | None
+    ) -> dict[str, SampleMeasurements]:
+        sketched, earlier = not self.outputs.budget.exact, None if self._chord else before
+        measured = {}
         for name, labels in self._labels.items():
-            observation = seen[name] or observe(points[name], labels)
-            measured[name] = self._kept.measured(
-                name, points[name], observation, None if self._chord else before, sketched
-            )
-            if self.pool.active and name in self._kept.histories:
-                kept, outputs, first = self._kept.histories[name], self.outputs, self.outputs.rows(name).start
-                point, made = outputs.point(name, points[name]), self._kept.made
-                sums = sums_of(kept, point, made, outputs.floor, self.sizes[name], first, outputs.sketch(name))
-                measured[name] = measured[name]._replace(sums=sums)
+            observation = seen[name] or observe(logits[name], labels)
+            point = partial(self.outputs.point, name, logits[name])
+            measured[name] = self._states.measured(name, logits[name], point, observation, earlier, sketched)
         return measured
 
     @torch.no_grad()
     def _record(
-        self, step: int, points: dict[str, Tensor], measured: dict[str, Measured], before: int | None
+        self, step: int, logits: dict[str, Tensor], measured: dict[str, SampleMeasurements], before: int | None
     ) -> Tensor:
-        kept = self._kept
-        records: dict[str, Tensor] = {}
+        rows: dict[str, Tensor] = {}
         distances: dict[str, Tensor] = {}
-        for name in self._labels:
-            seen = measured[name].observation
-            records[name] = kept.advance(name, step, points[name], measured[name], before, self._chord)
-            records[name] = self._references.extend(name, step, points[name], records[name])
-            if seen.distances is not None:
-                distances[name] = seen.distances
-            if name in kept.histories:
-                point = self.outputs.point(name, points[name])
-                kept.extend(name, step, point, self.outputs.floor, measured[name], self.pool.active)
-        kept.made += 1
-        weights = self._weights.extend(step, next(iter(records.values())))
-        return self._layout.pack({**records, **weights}, self._markers.extend(step, distances, records))
+        for series in self.layout.series:
+            name = series.name
+            if name not in self._labels:
+                continue
+            row = self._states.advance(name, step, logits[name], measured[name], before, self._chord)
+            if self.references.quantities(name):
+                compared = self.references.compared(name, step, logits[name], series.values(row)["progress"])
+                row = torch.cat([row, compared.to(row)])
+            rows[name] = row
+            observed = measured[name].observation.distances
+            if observed is not None:
+                distances[name] = observed
+            if name in self._states.histories:
+                self._states.histories[name].extend(step, self.outputs.point(name, logits[name]), measured[name])
+        self._states.made += 1
+        if self._weights is not None:
+            rows.update(self._weights.extend(step, next(iter(rows.values()))))
+        trained = {} if self._trained is None else self._trained.values(rows[self._trained.name])
+        return self.layout.encode(rows, self._markers.extend(step, distances, trained))
+
+
+def _of_samples(markers: Sequence[Marker], series: Series) -> list[Marker]:
+    return [marker for marker in markers if marker.scope == "samples" and marker.applies_to(series)]

@@ -1,78 +1,77 @@
-"""The markers that look at every sample: they run beside the record, on the device, in the first process."""
+"""The markers of scope "samples": they run beside the record, on the device, in the first process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lightning_infogeo.copies import Portable
-from lightning_infogeo.markers import SampleMarker, packed, unpacked
-from lightning_infogeo.monitor.host.marker_runner import held_out
-from lightning_infogeo.monitor.record_layout import Reading
-from lightning_infogeo.trajectory import LABELLED_QUANTITIES
+from lightning_infogeo.markers import Marker, packed, unpacked
+from lightning_infogeo.monitor.record_layout import ReadingKey
 
 
 class SampleMarkers(Portable):
-    """Holds their states, and feeds them.
+    """Holds their states, and feeds them with every sample's distance to truth.
 
     Args:
-        of: the markers that watch a probe with labels, by name, given the probe's name.
+        markers: those that watch each probe, by its name.
+        like: tensors of the shape (N,), type and device of the distances on each of these probes.
+        state: what ``state_dict`` returned, to go on from for the markers and probes that there are.
     """
 
-    def __init__(self, of: Callable[[str], Mapping[str, SampleMarker]]) -> None:
-        self._of = of
-        self._states: dict[str, dict[str, Any]] = {}
-
-    def prepare(self, probe: str, like: Tensor) -> None:
-        """Begins to watch a probe with distances such as ``like``, shape (N,), or brings what was begun there."""
-        fresh = {name: marker.start(like) for name, marker in self._of(probe).items()}
-        begun = self._states.get(probe, {})
-        self._states[probe] = {name: unpacked(packed(begun.get(name, state)), state) for name, state in fresh.items()}
+    def __init__(
+        self,
+        markers: Mapping[str, Sequence[Marker]],
+        like: Mapping[str, Tensor],
+        state: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._markers = {(marker.name, probe): marker for probe, listed in markers.items() for marker in listed}
+        self._states: dict[ReadingKey, Any] = {}
+        for (name, probe), marker in self._markers.items():
+            fresh, saved = marker.start(like[probe]), (state or {}).get(probe, {})
+            self._states[name, probe] = unpacked(saved[name], fresh) if name in saved else fresh
 
     @property
-    def widths(self) -> dict[Reading, int]:
-        """How many numbers each marker reads off each probe; known after ``prepare``."""
-        return {(n, probe): self._of(probe)[n].width for probe, states in self._states.items() for n in states}
+    def widths(self) -> dict[ReadingKey, int]:
+        """How many numbers each marker reads off each probe."""
+        return {key: marker.width for key, marker in self._markers.items()}
 
     def extend(
-        self, step: int, distances: Mapping[str, Tensor], records: Mapping[str, Tensor]
-    ) -> dict[Reading, Tensor]:
-        """Adds a record and returns the readings of all markers.
+        self, step: int, distances: Mapping[str, Tensor], trained: Mapping[str, Tensor]
+    ) -> dict[ReadingKey, Tensor]:
+        """Adds a record and returns the readings of all markers; reads nothing back from the device.
 
         Args:
             step: optimizer steps taken.
-            distances: to truth, of every sample of every probe with labels, shape (N,).
-            records: the quantities of every probe: markers are told the distance to truth on samples trained on.
+            distances: to truth, of every sample of every probe watched, shape (N,), nats.
+            trained: the quantities of the probe trained on, by name, scalars; none where there is no such probe.
         """
-        place = LABELLED_QUANTITIES.index("distance_to_truth")
-        trained = next((records[probe][place] for probe in distances if not held_out(probe)), None)
         readings = {}
-        for probe, values in distances.items():
-            for name, marker in self._of(probe).items():
-                state = marker.extend(self._states[probe][name], step, values, trained)
-                self._states[probe][name] = state
-                readings[name, probe] = marker.reading(state)
+        for (name, probe), marker in self._markers.items():
+            observed, nan = distances[probe], distances[probe].new_full((), torch.nan)
+            beside = [trained.get(quantity, nan) for quantity in marker.observes_trained]
+            beside_vector = torch.stack(beside) if beside else observed.new_empty(0)
+            state = marker.extend(self._states[name, probe], step, observed, beside_vector)
+            self._states[name, probe] = state
+            readings[name, probe] = marker.reading(state)
         return readings
 
-    def release(self) -> None:
-        """Takes everything off the device; ``prepare`` brings it back."""
-        for probe, states in self._states.items():
-            cpu = torch.zeros(0)
-            fresh = {name: marker.start(cpu) for name, marker in self._of(probe).items()}
-            self._states[probe] = {name: unpacked(packed(state), fresh[name]) for name, state in states.items()}
+    def to(self, device: torch.device) -> None:
+        """Moves all states to a device."""
+        self._states = {key: _moved(state, device) for key, state in self._states.items()}
 
-    def state_dict(self) -> dict[str, Any]:
-        """Returns CPU tensors and plain values from which ``load_state_dict`` goes on."""
-        return {
-            probe: {name: packed(state) for name, state in states.items()} for probe, states in self._states.items()
-        }
+    def state_dict(self) -> dict[str, dict[str, Any]]:
+        """Returns CPU tensors and plain values from which others go on: of each probe and marker, by name."""
+        saved: dict[str, dict[str, Any]] = {}
+        for (name, probe), state in self._states.items():
+            saved.setdefault(probe, {})[name] = packed(state)
+        return saved
 
-    def load_state_dict(self, state: Mapping[str, Mapping[str, Any]]) -> None:
-        """Goes on from where ``state_dict`` left off, for the markers that there are; to be followed by ``prepare``."""
-        like, self._states = torch.zeros(0), {}
-        for probe, states in state.items():
-            fresh = {name: marker.start(like) for name, marker in self._of(probe).items()}
-            self._states[probe] = {name: unpacked(states[name], s) for name, s in fresh.items() if name in states}
+
+def _moved(state: Any, device: torch.device) -> Any:
+    if isinstance(state, Tensor):
+        return state.to(device)
+    return type(state)(*(_moved(value, device) for value in state)) if hasattr(state, "_asdict") else state

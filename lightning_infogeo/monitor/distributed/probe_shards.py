@@ -38,7 +38,7 @@ WHOLE = Shard()
 """Of a single process."""
 
 
-class Measured(NamedTuple):
+class SampleMeasurements(NamedTuple):
     """What a record says of one probe's samples, before anything is averaged.
 
     Attributes:
@@ -52,8 +52,8 @@ class Measured(NamedTuple):
     sums: Tensor
 
 
-class Room(NamedTuple):
-    """The room that one probe takes in the vector of a record.
+class SampleTable(NamedTuple):
+    """The part of one probe in the vector that the processes sum up.
 
     Attributes:
         samples: N, of the whole probe.
@@ -77,79 +77,87 @@ class Room(NamedTuple):
         """Numbers of the probe."""
         return self.rows * self.samples + self.sums
 
+    def write(self, measured: SampleMeasurements, part: Tensor) -> None:
+        """Writes what this process has measured into its part of the vector."""
+        table = part[: self.rows * self.samples].view(self.rows, self.samples)[:, self.mine]
+        seen = measured.observation
+        columns = [seen.finite, seen.entropies, *(() if seen.plane is None else (seen.distances, *seen.plane))]
+        for row, values in zip(table, [*columns, *measured.arcs], strict=False):
+            row.copy_(values)
+        part[self.rows * self.samples :] = measured.sums
 
-class Pool(Portable):
-    """Brings together what the processes have measured, by one all-reduce a record; alone, sends nothing.
+    def read(self, part: Tensor) -> SampleMeasurements:
+        """Returns what all processes have measured."""
+        finite, entropies, *rest = part[: self.rows * self.samples].view(self.rows, self.samples)
+        distances, plane = (rest[0], Plane(*rest[1:5])) if self.labelled else (None, None)
+        seen = Observation(finite == 1, entropies, distances, plane)
+        return SampleMeasurements(seen, torch.stack(rest[-3:]), part[self.rows * self.samples :])
+
+
+class LocalExchange:
+    """The exchange of a process that has all samples: there is nothing to send.
+
+    Attributes:
+        agreed: 1, or NaN where a process could not measure the last record.
+    """
+
+    agreed: Tensor | float = 1.0
+
+    def gather(self, measured: Mapping[str, SampleMeasurements] | None) -> dict[str, SampleMeasurements]:
+        """Returns what was measured, of all samples."""
+        return dict(measured or {})
+
+    def to(self, device: torch.device) -> None:
+        """There is nothing to bring anywhere."""
+
+
+class ShardedExchange(Portable):
+    """Brings together what the processes have measured, by one all-reduce a record.
 
     What is sent is ten numbers a sample, each from the one process that has it, beside zeros of the others: so the
     means are taken over all samples by every process itself, in the order in which a single process takes them, no root
     is ever averaged, and markers of samples see all of them. A process that could not measure sends NaN.
 
+    Args:
+        ranks: number of processes.
+        tables: where each probe stands in the vector.
+        like: a scalar of the type and on the device of the vector.
+
     Attributes:
-        shard: of this process.
         agreed: 1 where all processes could measure the last record, else NaN; scalar.
     """
 
-    def __init__(self, shard: Shard) -> None:
-        self.shard = shard
+    def __init__(self, ranks: int, tables: Mapping[str, SampleTable], like: Tensor) -> None:
         self.agreed: Tensor | float = 1.0
-        self._rooms: dict[str, Room] = {}
-        self._like = torch.zeros(0)
-
-    @property
-    def active(self) -> bool:
-        """Whether there is anybody to share with."""
-        return self.shard.ranks > 1
-
-    def prepare(self, rooms: Mapping[str, Room], like: Tensor) -> None:
-        """Gets ready for these probes, on the device and in the type of ``like``."""
-        self._rooms = dict(rooms)
+        self._ranks = ranks
+        self._tables = dict(tables)
         self._like = like
 
-    def release(self) -> None:
-        """Takes everything off the device; ``prepare`` brings it back."""
-        self._like = torch.zeros(0)
-        self.agreed = 1.0
-
-    def gather(self, measured: Mapping[str, Measured] | None) -> dict[str, Measured]:
+    def gather(self, measured: Mapping[str, SampleMeasurements] | None) -> dict[str, SampleMeasurements]:
         """Returns what all have measured, of all samples; to be called by all. Reads nothing back from the device.
 
         Args:
             measured: of this process's samples; None where it could not measure.
         """
-        if not self.active:
-            return dict(measured or {})
-        vector = self._like.new_zeros(1 + sum(room.size for room in self._rooms.values()))
+        vector = self._like.new_zeros(1 + sum(table.size for table in self._tables.values()))
         if measured is None:
             vector.fill_(torch.nan)
         else:
-            vector[:1].fill_(1 / self.shard.ranks)
-            for name, room, part in self._parts(vector):
-                _write(measured[name], room, part)
+            vector[:1].fill_(1 / self._ranks)
+            for name, table, part in self._parts(vector):
+                table.write(measured[name], part)
         torch.distributed.all_reduce(vector)
         self.agreed = torch.where(vector[0].isfinite(), 1, torch.nan)
-        return {name: _read(room, part) for name, room, part in self._parts(vector)}
+        return {name: table.read(part) for name, table, part in self._parts(vector)}
 
-    def _parts(self, vector: Tensor) -> Iterator[tuple[str, Room, Tensor]]:
-        parts = vector[1:].split_with_sizes([room.size for room in self._rooms.values()])
-        for (name, room), part in zip(self._rooms.items(), parts, strict=True):
-            yield name, room, part
+    def to(self, device: torch.device) -> None:
+        """Brings everything to a device."""
+        self._like, self.agreed = self._like.to(device), 1.0
 
-
-def _write(measured: Measured, room: Room, part: Tensor) -> None:
-    table = part[: room.rows * room.samples].view(room.rows, room.samples)[:, room.mine]
-    seen = measured.observation
-    columns = [seen.finite, seen.entropies, *(() if seen.plane is None else (seen.distances, *seen.plane))]
-    for row, values in zip(table, [*columns, *measured.arcs], strict=False):
-        row.copy_(values)
-    part[room.rows * room.samples :] = measured.sums
-
-
-def _read(room: Room, part: Tensor) -> Measured:
-    finite, entropies, *rest = part[: room.rows * room.samples].view(room.rows, room.samples)
-    distances, plane = (rest[0], Plane(*rest[1:5])) if room.labelled else (None, None)
-    seen = Observation(finite == 1, entropies, distances, plane)
-    return Measured(seen, torch.stack(rest[-3:]), part[room.rows * room.samples :])
+    def _parts(self, vector: Tensor) -> Iterator[tuple[str, SampleTable, Tensor]]:
+        parts = vector[1:].split_with_sizes([table.size for table in self._tables.values()])
+        for (name, table), part in zip(self._tables.items(), parts, strict=True):
+            yield name, table, part
 
 
 def cut_state(state: dict[str, Any], mine: Mapping[str, tuple[int, slice]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From vectors on the device to trajectories and events on the host, and from there to the loggers."""
+"""What was recorded, on the host: trajectories, events, and what the loggers have not got yet."""
 
 from __future__ import annotations
 
@@ -6,31 +6,52 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
-import lightning_infogeo.lightnings as pl
-from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import HostCopies, LoggerWriter, event_list
-from lightning_infogeo.markers import Event
+from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
-from lightning_infogeo.monitor.host.run_archive import RunArchive
-from lightning_infogeo.monitor.record_layout import NOTHING, RecordLayout
-from lightning_infogeo.trajectory import WEIGHTS, Trajectory
+from lightning_infogeo.monitor.record_layout import Record
+from lightning_infogeo.monitor.resume import check_continues, check_follows
+from lightning_infogeo.trajectory import Series, Trajectory
+
+Scalars = dict[tuple[str, ...], float]
+"""Numbers by the parts of their keys."""
 
 
-class Entry(NamedTuple):
-    """A record that has reached the host and not yet the loggers: its place, rows, scalars of markers, and events."""
+class PendingRecord(NamedTuple):
+    """A record that has reached the host and not yet the loggers.
+
+    Attributes:
+        step: optimizer steps taken.
+        x: the step at which Lightning logs its own metrics of that batch; None where the loggers do not get it.
+        rows: the quantities of each series, by name.
+        markers: scalars of the markers.
+        events: that the record made known.
+    """
 
     step: int
     x: int | None
     rows: dict[str, dict[str, float]]
-    markers: dict[tuple[str, ...], float]
+    markers: Scalars
     events: list[Event]
 
+    @property
+    def scalars(self) -> Scalars:
+        """What the loggers get."""
+        rows: Scalars = {(name, key): value for name, row in self.rows.items() for key, value in row.items()}
+        return {**rows, **self.markers}
+
+    @property
+    def lost(self) -> list[str]:
+        """Names of the series whose record is not finite."""
+        return sorted(name for name, row in self.rows.items() if row["length"] != row["length"])
+
+    def plain(self) -> list[Any]:
+        """Returns plain values, of which ``of`` makes an equal record."""
+        markers = [[list(key), value] for key, value in self.markers.items()]
+        return [self.step, self.x, self.rows, markers, [list(event) for event in self.events]]
+
     @classmethod
-    def of(cls, saved: Sequence[Any]) -> Entry:
-        """Returns the entry that ``RecordLog.undelivered`` gave ``saved`` for; raises where it is none."""
+    def of(cls, saved: Sequence[Any]) -> PendingRecord:
+        """Returns the record that ``plain`` gave ``saved`` for; raises where it is none."""
         step, x, rows, markers, events = saved
         if not all("length" in row for row in rows.values()):
             raise KeyError("length")
@@ -44,132 +65,94 @@ class Entry(NamedTuple):
 
 
 class RecordLog:
-    """Keeps what was recorded and passes it on, each record once.
+    """Keeps what was recorded, and hands each record on to the loggers once.
 
     Args:
-        publisher: to the loggers; where it is strict, logits that are not finite raise.
-        watch: the markers.
-        archivist: is given every record, too.
+        markers: of the monitor, each of another name.
+        strict: whether a marker that raises stops training.
+        state: to go on from; empty to begin.
 
     Attributes:
-        trajectories: one a probe; complete after ``receive``.
-        watch: as given.
-        layout: of the vectors of records; ``begin`` takes it.
-        failed: whether the first process has failed to make a record.
-        publisher: as given.
+        trajectories: one a series, by name.
+        runner: of the markers.
     """
 
-    def __init__(self, publisher: LoggerWriter, watch: MarkerRunner, archivist: RunArchive) -> None:
-        self.trajectories: dict[str, Trajectory] = {}
-        self.layout = NOTHING
-        self.failed = False
-        self.strict = publisher.strict
-        self.watch = watch
-        self._archivist = archivist
-        self._mailbox = HostCopies()
-        self.publisher = publisher
-        self._unpublished: list[Entry] = []
-        self._warned_of_nan = False
+    def __init__(self, markers: Sequence[Marker], strict: bool, state: Mapping[str, Any]) -> None:
+        saved = state.get("trajectories", {})
+        self.trajectories = {name: Trajectory.from_state_dict(of, name) for name, of in saved.items()}
+        self.runner = MarkerRunner(markers, strict, state=state.get("watch", {}))
+        self._pending = [PendingRecord.of(record) for record in state.get("undelivered", [])]
+        self._markers, self._strict = markers, strict
+
+    @property
+    def events(self) -> list[Event]:
+        """What the markers have seen, in the order in which it became known."""
+        return self.runner.events
 
     @property
     def waiting(self) -> bool:
-        """Whether there is anything to deliver."""
-        return bool(self._mailbox) or bool(self._unpublished)
+        """Whether the loggers have not got everything."""
+        return bool(self._pending)
 
-    def begin(self, trainer: pl.Trainer, layout: RecordLayout, dtype: torch.dtype, device: torch.device) -> None:
-        """Gets ready for vectors of this layout and type; ``callback_metrics`` are as they were last."""
-        self.layout = layout
-        last: dict[tuple[str, ...], float] = {}
-        for name, quantity in layout.keys:
-            values = getattr(self.trajectories[name], quantity)
-            finite = values[values.isfinite()]
-            last[name, quantity] = finite[-1].item() if len(finite) else math.nan
-        self.publisher.restore(trainer, last, torch.empty(0, dtype=dtype, device=device))
-        self.publisher.publish(trainer, None, self.watch.scalars())
-
-    def post(self, trainer: pl.Trainer, step: int, x: int | None, vector: Tensor) -> None:
-        """Takes a record: whether there is one, 1 or NaN, and what there is, as ``layout`` says.
-
-        ``callback_metrics`` hold its values at once, still on the device: a callback that scores the weights of this
-        step must not score them by the record before.
-        """
-        self._mailbox.post(step, x, vector)
-        keys = self.layout.keys
-        self.publisher.anticipate(trainer, keys, vector[1 : 1 + len(keys)])
-
-    def receive(self) -> None:
-        """Moves what was posted into the trajectories."""
-        for step, x, (recorded, *values) in self._mailbox.collect():
-            if recorded != recorded:
-                self.failed = True
-                continue
-            rows, readings = self.layout.unpack(values)
-            for name, row in rows.items():
-                self.trajectories[name].append(step, list(row.values()))
-            events = self.watch.observe(step, rows, readings)
-            self._archivist.take(step, rows, self.watch.events)
-            self._unpublished.append(Entry(step, x, rows, self.watch.scalars(), events))
-
-    def deliver(self, trainer: pl.Trainer) -> list[Event]:
-        """Publishes what has not been published yet, and returns the events in it.
-
-        Raises:
-            FloatingPointError: under ``strict``, where logits were not finite.
-        """
-        self.receive()
-        events: list[Event] = []
-        while self._unpublished:
-            entry = self._unpublished.pop(0)
-            scalars: dict[tuple[str, ...], float] = {
-                (name, key): value for name, row in entry.rows.items() for key, value in row.items()
-            }
-            self.publisher.publish(trainer, entry.x, {**scalars, **entry.markers})
-            if entry.events:
-                self.publisher.publish_text(trainer, "events", event_list(self.watch.events), entry.x)
-            events += entry.events
-            lost = sorted(name for name, row in entry.rows.items() if row["length"] != row["length"])
-            if lost:
-                self._report_nan(entry.step, lost)
-        return events
-
-    def state_dict(self) -> dict[str, Any]:
-        """Returns the trajectories as tensors and plain values."""
-        self.receive()
-        return {name: trajectory.state_dict() for name, trajectory in self.trajectories.items()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from where ``state_dict`` left off, without what has been recorded since."""
-        self._mailbox.collect()
-        self.trajectories = {name: Trajectory.from_state_dict(saved) for name, saved in state.items()}
-
-    def undelivered(self) -> list[list[Any]]:
-        """Returns, as plain values, what is known and not told yet: a checkpoint is made before the hook that tells."""
-        self.receive()
-        return [
-            [step, x, rows, [[list(key), value] for key, value in markers.items()], [list(event) for event in events]]
-            for step, x, rows, markers, events in self._unpublished
-        ]
-
-    def load_undelivered(self, entries: Sequence[Any], again: bool = False) -> None:
-        """Tells at the next hook what the session that made a checkpoint may not have lived to tell.
+    def follow(
+        self, series: Sequence[Series], trajectories: Mapping[str, Trajectory], sizes: Mapping[str, int]
+    ) -> None:
+        """Takes records of these series from now on.
 
         Args:
-            entries: what ``undelivered`` returned.
-            again: whether this is that session, which has told of those records that do not wait any more.
-        """
-        waiting = {entry.step for entry in self._unpublished}
-        found = [Entry.of(saved) for saved in entries]
-        self._unpublished = [entry for entry in found if not again or entry.step in waiting]
+            series: in the order in which their markers are asked.
+            trajectories: empty ones by name, for what is new among them.
+            sizes: the samples of each probe.
 
-    def _report_nan(self, step: int, probes: list[str]) -> None:
-        on = [name for name in probes if not name.startswith(WEIGHTS)]
-        what = f"logits on probe {', '.join(on)}" if on else "weights"
-        message = (
-            f"`InfoGeometryMonitor`: {what} at step {step} are not all finite. The record "
-            "is NaN and left out of the path; `trajectories[...].skipped` counts such records."
-        )
-        if self.strict:
-            raise FloatingPointError(message)
-        if not self._warned_of_nan:
-            self._warned_of_nan = True
-            rank_zero_warn(message)
+        Raises:
+            ConfigurationError: where something recorded so far cannot go on.
+        """
+        check_follows(self.trajectories, trajectories)
+        for name, made in trajectories.items():
+            check_continues(self.trajectories.setdefault(name, made), made)
+        self.runner = MarkerRunner(self._markers, self._strict, series, sizes, self.runner.state_dict())
+
+    def append(self, x: int | None, record: Record) -> list[Event]:
+        """Adds a record and returns the events that it made known."""
+        for name, row in record.rows.items():
+            self.trajectories[name].append(record.step, list(row.values()))
+        events = self.runner.observe(record.step, record.rows, record.readings)
+        self._pending.append(PendingRecord(record.step, x, record.rows, self.runner.scalars(), events))
+        return events
+
+    def pop_pending(self) -> PendingRecord | None:
+        """Returns the first record that the loggers have not got yet, each once; None where they have all."""
+        return self._pending.pop(0) if self._pending else None
+
+    def last_finite(self, name: str, quantity: str) -> float:
+        """Returns the last finite value of a quantity; NaN where there is none."""
+        values = getattr(self.trajectories[name], quantity)
+        finite = values[values.isfinite()]
+        return finite[-1].item() if len(finite) else math.nan
+
+    def forget_delivered(self, waiting: Sequence[int]) -> None:
+        """Forgets what was pending in a checkpoint and has reached the loggers since: all but the steps ``waiting``."""
+        self._pending = [record for record in self._pending if record.step in waiting]
+
+    @property
+    def pending_steps(self) -> list[int]:
+        """Steps of what the loggers have not got yet."""
+        return [record.step for record in self._pending]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns tensors and plain values to go on from."""
+        return {
+            "trajectories": {name: trajectory.state_dict() for name, trajectory in self.trajectories.items()},
+            "undelivered": [record.plain() for record in self._pending],
+            "watch": self.runner.state_dict(),
+        }
+
+
+def describe_not_finite(step: int, names: Sequence[str], trajectories: Mapping[str, Trajectory]) -> str:
+    """Returns the warning of a record that is not finite."""
+    probes = [name for name in names if trajectories[name].kind == "probe"]
+    what = f"logits on probe {', '.join(probes)}" if probes else "weights"
+    return (
+        f"`InfoGeometryMonitor`: {what} at step {step} are not all finite. The record is NaN and left out of the path; "
+        "`trajectories[...].skipped` counts such records."
+    )

@@ -1,4 +1,4 @@
-"""State that code holds: closures, defaults, caches of functions, attributes of classes, globals of modules."""
+"""State in code: closures, defaults, caches of functions, attributes of classes, globals of modules."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from lightning_infogeo.probe.untouched.origin import CORE, LIBRARY, USER, is_module_of_lightning, origin
-from lightning_infogeo.probe.untouched.sorts import (
+from lightning_infogeo.probe.untouched.state_kind import (
     MISSING,
     NO_PARTS,
     PLAIN,
     Absolute,
     Parts,
-    Sort,
+    StateKind,
     module_of,
     qualname_of,
 )
 
-_UNSTATED = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__orig_bases__"})
+_NOT_STATE = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__orig_bases__"})
 
 
-class Cell(Sort):
+class ClosureCell(StateKind):
     """A variable that a closure holds."""
 
     def read(self, owner: Any) -> Any:
@@ -48,8 +48,8 @@ class Cell(Sort):
         owner.cell_contents = value
 
 
-class Cache(Sort):
-    """What ``functools.lru_cache`` keeps: emptied again where it was empty, else left, as only results are added."""
+class Cache(StateKind):
+    """The cache of ``functools.lru_cache``: emptied if it was empty, else left, since only results are added to it."""
 
     def read(self, owner: Any) -> Any:
         return owner.cache_info().currsize
@@ -61,10 +61,10 @@ class Cache(Sort):
         owner.cache_clear()
 
 
-class Function(Sort):
-    """A function: its closure, defaults, and the globals that it names, of the user's modules as far as they lead.
+class Function(StateKind):
+    """A function: its closure, defaults, and the globals that it names in the user's modules.
 
-    Of an installed package only the random generators among the globals are looked at.
+    Of globals in installed packages only random generators count.
     """
 
     def __init__(self, generators: frozenset[type]) -> None:
@@ -85,10 +85,10 @@ class Function(Sort):
 
     def parts(self, owner: Any, before: list[tuple[dict[str, Any], str, Any]]) -> Parts:
         cells = dict(zip(owner.__code__.co_freevars, owner.__closure__ or (), strict=False))
-        found = [(f".{name}", cell) for name, cell in cells.items()]
-        found += [(".__defaults__", owner.__defaults__), (".__kwdefaults__", owner.__kwdefaults__)]
-        found += [(_global_name(namespace, name), value) for namespace, name, value in before if value is not MISSING]
-        return [key for key, _ in found], [value for _, value in found]
+        parts = [(f".{name}", cell) for name, cell in cells.items()]
+        parts += [(".__defaults__", owner.__defaults__), (".__kwdefaults__", owner.__kwdefaults__)]
+        parts += [(_global_name(namespace, name), value) for namespace, name, value in before if value is not MISSING]
+        return [key for key, _ in parts], [value for _, value in parts]
 
     def label(self, key: Any) -> str:
         return str(key)
@@ -103,35 +103,37 @@ class Function(Sort):
     def _globals(
         self, namespace: dict[str, Any], looked_up: frozenset[str], names: frozenset[str], imported: frozenset[str]
     ) -> Iterator[tuple[dict[str, Any], str, Any]]:
-        """Yields the globals looked up, of the module and of modules that it names by ``module.name``."""
+        """Yields the globals that a function looks up, in its module and, by ``module.name``, in others."""
         modules = [sys.modules[name] for name in imported if name in sys.modules and origin(name) != CORE]
-        spaces = [namespace, *(vars(module) for module in modules if vars(module) is not namespace)]
-        seen = {id(space) for space in spaces}
-        while spaces:
-            space = spaces.pop()
-            whose = origin(space.get("__name__"))
-            for name in looked_up if space is namespace else names:
-                value = space.get(name, MISSING)
+        namespaces = [namespace, *(vars(module) for module in modules if vars(module) is not namespace)]
+        seen = {id(current) for current in namespaces}
+        while namespaces:
+            current = namespaces.pop()
+            owner = origin(current.get("__name__"))
+            for name in looked_up if current is namespace else names:
+                value = current.get(name, MISSING)
                 if type(value) is types.ModuleType:
-                    inside = vars(value)
-                    if id(inside) not in seen and origin(value.__name__) != CORE:
-                        seen.add(id(inside))
-                        spaces.append(inside)
-                elif whose == USER or (whose == LIBRARY and type(value) in self._generators):
-                    yield space, name, value
+                    members = vars(value)
+                    if id(members) not in seen and origin(value.__name__) != CORE:
+                        seen.add(id(members))
+                        namespaces.append(members)
+                elif owner == USER or (owner == LIBRARY and type(value) in self._generators):
+                    yield current, name, value
 
 
-class Class(Sort):
-    """The attributes of a class of the user's; of an installed package's the plain ones."""
+class Class(StateKind):
+    """The attributes of a class: all of the user's classes, the plain ones of classes in installed packages."""
 
     def __init__(self, generators: frozenset[type]) -> None:
         self._generators = generators
 
     def read(self, owner: Any) -> dict[str, Any]:
-        held = {
-            name: value for name, value in type.__dict__["__dict__"].__get__(owner).items() if name not in _UNSTATED
+        attributes = {
+            name: value for name, value in type.__dict__["__dict__"].__get__(owner).items() if name not in _NOT_STATE
         }
-        return held if _whose(owner) == USER else {name: v for name, v in held.items() if self._counts(v)}
+        return (
+            attributes if _origin_of(owner) == USER else {name: v for name, v in attributes.items() if self._counts(v)}
+        )
 
     def changed(self, owner: Any, before: dict[str, Any]) -> bool:
         now = self.read(owner)
@@ -164,29 +166,29 @@ def class_name(kind: type) -> Absolute:
 
 
 def is_core(kind: type) -> bool:
-    """Whether the attributes of a class are not looked at."""
+    """Whether a class is Python's or a framework's, whose attributes are ignored."""
     return origin(module_of(kind)) == CORE
 
 
-def _whose(kind: type) -> int:
+def _origin_of(kind: type) -> int:
     return LIBRARY if is_module_of_lightning(kind) else origin(module_of(kind))
 
 
 def _names(code: types.CodeType) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Returns the globals that code, and code written inside it, looks up; all names in it; the modules it imports."""
+    """Returns the globals that code and code nested in it look up, all names in it, and the modules that it imports."""
     looked_up: set[str] = set()
     names: set[str] = set()
     imported: set[str] = set()
-    left = [code]
-    while left:
-        one = left.pop()
-        names.update(one.co_names)
-        for step in dis.get_instructions(one):
+    waiting = [code]
+    while waiting:
+        current = waiting.pop()
+        names.update(current.co_names)
+        for step in dis.get_instructions(current):
             if step.opname == "IMPORT_NAME":
                 imported.add(step.argval)
             elif step.opname.endswith(("_GLOBAL", "_NAME")):
                 looked_up.add(step.argval)
-        left += [constant for constant in one.co_consts if isinstance(constant, types.CodeType)]
+        waiting += [constant for constant in current.co_consts if isinstance(constant, types.CodeType)]
     return frozenset(looked_up), frozenset(names), frozenset(imported)
 
 

@@ -1,4 +1,4 @@
-"""State held by reference: attributes, slots, and the elements of containers, which keep their identity."""
+"""State held by reference: attributes, slots, and the elements of containers, compared by identity."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Mapping
 from operator import is_
 from typing import Any, cast
 
-from lightning_infogeo.probe.untouched.sorts import MISSING, Parts, Sort, only_plain
+from lightning_infogeo.probe.untouched.state_kind import MISSING, Parts, StateKind, only_plain
 
 
-class Dict(Sort):
+class Dict(StateKind):
     """Keys, values and their order, of a dict or a subclass."""
 
-    def held(self, owner: Any) -> dict[Any, Any]:
-        """Returns the dict in question."""
+    def dict_of(self, owner: Any) -> dict[Any, Any]:
+        """Returns the dict that holds the state."""
         return cast(dict[Any, Any], owner)
 
     def read(self, owner: Any) -> Any:
-        return dict.copy(self.held(owner))
+        return dict.copy(self.dict_of(owner))
 
     def changed(self, owner: Any, before: dict[Any, Any]) -> bool:
-        now = self.held(owner)
+        now = self.dict_of(owner)
         return not (_same(dict.keys(now), before) and _same(dict.values(now), before.values()))
 
     def put_back(self, owner: Any, before: dict[Any, Any]) -> None:
-        now = self.held(owner)
+        now = self.dict_of(owner)
         if not _same(dict.keys(now), before):
             dict.clear(now)
             dict.update(now, before)
@@ -43,11 +43,11 @@ class Dict(Sort):
         return f"[{key!r}]" if type(key) in (str, int) else "[…]"
 
     def replace(self, owner: Any, key: Any, value: Any) -> None:
-        dict.__setitem__(self.held(owner), key, value)
+        dict.__setitem__(self.dict_of(owner), key, value)
 
 
 class Ordered(Dict):
-    """An OrderedDict, whose order stands apart from its entries."""
+    """An OrderedDict, which holds its order apart from its entries."""
 
     def read(self, owner: Any) -> Any:
         return dict(OrderedDict.items(owner))
@@ -66,13 +66,13 @@ class Ordered(Dict):
 
 
 class Attributes(Dict):
-    """The ``__dict__`` of an object, past any ``__getattribute__`` and ``__setattr__`` of its class."""
+    """The ``__dict__`` of an object, bypassing any ``__getattribute__`` and ``__setattr__`` of its class."""
 
     def __init__(self, descriptor: Any, hidden: frozenset[str] = frozenset()) -> None:
         self._descriptor = descriptor
         self._hidden = hidden
 
-    def held(self, owner: Any) -> dict[Any, Any]:
+    def dict_of(self, owner: Any) -> dict[Any, Any]:
         return cast(dict[Any, Any], self._descriptor.__get__(owner))
 
     def parts(self, owner: Any, before: dict[Any, Any]) -> Parts:
@@ -84,18 +84,18 @@ class Attributes(Dict):
         return f".{key}"
 
 
-class OfThisThread(Attributes):
-    """What a ``threading.local`` holds for the thread that reads."""
+class ThreadLocal(Attributes):
+    """The attributes of a ``threading.local`` in the current thread."""
 
     def __init__(self) -> None:
         super().__init__(None)
 
-    def held(self, owner: Any) -> dict[Any, Any]:
+    def dict_of(self, owner: Any) -> dict[Any, Any]:
         return cast(dict[Any, Any], threading.local.__getattribute__(owner, "__dict__"))
 
 
-class Slots(Sort):
-    """Attributes in ``__slots__``, by their descriptors."""
+class Slots(StateKind):
+    """The attributes in ``__slots__``, read by their descriptors."""
 
     def __init__(self, descriptors: Mapping[str, Any]) -> None:
         self._descriptors = descriptors
@@ -130,8 +130,8 @@ class Slots(Sort):
         self._descriptors[key].__set__(owner, value)
 
 
-class Elements(Sort):
-    """What stands in a row."""
+class Elements(StateKind):
+    """The elements of a sequence."""
 
     def same(self, before: list[Any], now: list[Any]) -> bool:
         return _same(before, now)
@@ -174,7 +174,7 @@ class Deque(Elements):
 
 
 class Set(Elements):
-    """The members of a set, in the order in which it gives them."""
+    """The members of a set, in the order of iteration."""
 
     def read(self, owner: Any) -> list[Any]:
         return list(set.__iter__(owner))
@@ -188,7 +188,7 @@ class Set(Elements):
 
 
 class Tuple(Elements):
-    """A tuple: nothing to put back, and the way to what it holds."""
+    """A tuple: it cannot change itself, but leads to its elements."""
 
     def changed(self, owner: Any, before: Any) -> bool:
         return False
@@ -199,7 +199,7 @@ class Tuple(Elements):
 
 
 class FrozenSet(Tuple):
-    """A frozenset: nothing to put back, and the way to what it holds."""
+    """A frozenset: it cannot change itself, but leads to its elements."""
 
     def parts(self, owner: Any, before: Any) -> Parts:
         elements = list(frozenset.__iter__(owner))

@@ -1,4 +1,4 @@
-"""State in bytes: arrays, tensors, buffers, and memory that processes share."""
+"""State in bytes: arrays, tensors, buffers, and shared memory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lightning_infogeo.probe.untouched.sorts import UNREADABLE, Parts, Sort, equal
+from lightning_infogeo.probe.untouched.state_kind import UNREADABLE, Parts, StateKind, equal
 
 _NUMBERS = frozenset("cbBhHiIlLqQfdgu?")
-"""Codes of the ctypes that hold a number, not an address."""
+"""Type codes of the ctypes that hold a number and not an address."""
 
 
-class ByteArray(Sort):
+class ByteArray(StateKind):
     """The bytes of a bytearray."""
 
     def size(self, owner: Any) -> int:
@@ -34,7 +34,7 @@ class ByteArray(Sort):
         bytearray.__setitem__(owner, slice(None), before)
 
 
-class Array(Sort):
+class Array(StateKind):
     """The numbers of an ``array.array``."""
 
     def size(self, owner: Any) -> int:
@@ -50,8 +50,8 @@ class Array(Sort):
         array.array.__setitem__(owner, slice(None), before)
 
 
-class View(Sort):
-    """The bytes under a memoryview, as ``multiprocessing.shared_memory`` gives them."""
+class BufferView(StateKind):
+    """The bytes under a memoryview, such as that of ``multiprocessing.shared_memory``."""
 
     def size(self, owner: Any) -> int:
         return int(owner.nbytes)
@@ -69,7 +69,7 @@ class View(Sort):
         owner.cast("B")[:] = before
 
 
-class CType(Sort):
+class CType(StateKind):
     """A ctypes number, or an array or structure of these: what ``multiprocessing.Value`` and ``Array`` are made of."""
 
     def size(self, owner: Any) -> int:
@@ -90,7 +90,7 @@ class CType(Sort):
         ctypes.memmove(ctypes.addressof(owner), before, len(before))
 
 
-class NdArray(Sort):
+class NdArray(StateKind):
     """The values of a NumPy array."""
 
     def size(self, owner: Any) -> int:
@@ -111,7 +111,7 @@ class NdArray(Sort):
         if before.dtype != object:
             return True  # references inside records are not followed
         a, b = before.ravel().tolist(), now.ravel().tolist()
-        return before.shape == now.shape and all(one is other for one, other in zip(a, b, strict=True))
+        return before.shape == now.shape and all(x is y for x, y in zip(a, b, strict=True))
 
     def put_back(self, owner: Any, before: Any) -> None:
         np.ndarray.__setitem__(owner, ..., before)
@@ -125,8 +125,8 @@ class NdArray(Sort):
         return "" if key == "" else f"[{key}]"
 
 
-class Tensors(Sort):
-    """The values of a tensor, where small and no parameter; else the count that PyTorch keeps of its changes."""
+class Tensors(StateKind):
+    """The values of a small tensor that is no parameter; of any other, PyTorch's count of its changes."""
 
     def size(self, owner: Any) -> int:
         return owner.nbytes if _copied(owner) else 0
@@ -142,7 +142,7 @@ class Tensors(Sort):
     def changed(self, owner: Any, before: list[Any]) -> bool:
         with torch._C.DisableTorchFunctionSubclass():
             version, copied = before
-            if copied is None or owner.device.type != "cpu":  # the values of a device are not waited for
+            if copied is None or owner.device.type != "cpu":  # reading values from a device would wait for it
                 return bool(version != _version(owner))
             same = owner.shape == copied.shape and owner.dtype == copied.dtype
             return not (same and _bytes(owner) == _bytes(copied))
@@ -161,7 +161,7 @@ class Tensors(Sort):
 
 
 def other_processes() -> bool:
-    """Whether processes of this one, a loader's workers say, may be writing what is shared with them."""
+    """Whether there are child processes, such as a loader's workers, that may write to shared memory."""
     return any("Manager" not in child.name for child in multiprocessing.process.active_children())
 
 

@@ -1,17 +1,17 @@
-"""State that a manager's process holds for all processes: lists, dicts, values and namespaces."""
+"""State in the process of a ``multiprocessing.Manager``: lists, dicts, values and namespaces."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lightning_infogeo.probe.untouched.sorts import UNREADABLE, Sort, equal
+from lightning_infogeo.probe.untouched.state_kind import UNREADABLE, StateKind, equal
 
 LONGEST = 10_000
-"""Elements up to which a list or dict is fetched."""
+"""The most elements of a list or dict that is fetched."""
 
 
-class Proxy(Sort):
-    """What a proxy of ``multiprocessing.Manager`` stands for, fetched whole."""
+class Proxy(StateKind):
+    """The object behind a proxy of ``multiprocessing.Manager``, fetched whole."""
 
     def shared(self, owner: Any) -> bool:
         return True
@@ -42,7 +42,7 @@ class Proxy(Sort):
 
 
 def _value(owner: Any) -> Any:
-    """Returns a copy, which is made on the way from the other process."""
+    """Returns a copy of the object in the other process."""
     value = owner._getvalue()
     if owner._token.typeid == "Value":
         return value.get()

@@ -1,4 +1,4 @@
-"""Queues inside this process: what a read takes out of them is handed back."""
+"""Queues in this process: items that a read takes out are put back."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lightning_infogeo.probe.untouched.walk import Walk
 
 def queues_of(*roots: Any) -> list[queue.Queue[Any]]:
     """Returns the first-in, first-out queues that can be reached from the roots."""
-    return [one for one in Walk(roots, remember=False).objects if type(one) is queue.Queue]
+    return [found for found in Walk(roots, remember=False).objects if type(found) is queue.Queue]
 
 
 @contextmanager
 def handed_back(queues: Sequence[queue.Queue[Any]]) -> Iterator[None]:
-    """Puts what the block takes out of the queues back in front, before what others have put in meanwhile.
+    """Puts the items that the block takes out back in front, before any that others have put in since.
 
     Example:
         >>> waiting = queue.Queue()
@@ -28,15 +28,15 @@ def handed_back(queues: Sequence[queue.Queue[Any]]) -> Iterator[None]:
         ['first', 'second']
     """
     before = []
-    for one in queues:
-        with one.mutex:
-            before.append((list(one.queue), one.unfinished_tasks))
+    for waiting in queues:
+        with waiting.mutex:
+            before.append((list(waiting.queue), waiting.unfinished_tasks))
     try:
         yield
     finally:
-        for one, (items, unfinished) in zip(queues, before, strict=True):
-            with one.mutex:
-                left, known = {id(item) for item in one.queue}, {id(item) for item in items}
-                added = sum(id(item) not in known for item in one.queue)
-                one.queue.extendleft(reversed([item for item in items if id(item) not in left]))
-                one.unfinished_tasks = unfinished + added
+        for waiting, (items, unfinished) in zip(queues, before, strict=True):
+            with waiting.mutex:
+                still_there, known = {id(item) for item in waiting.queue}, {id(item) for item in items}
+                added = sum(id(item) not in known for item in waiting.queue)
+                waiting.queue.extendleft(reversed([item for item in items if id(item) not in still_there]))
+                waiting.unfinished_tasks = unfinished + added

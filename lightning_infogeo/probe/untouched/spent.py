@@ -1,4 +1,4 @@
-"""What a read would consume for good."""
+"""Which objects a read would consume."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import Any
 
 from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 
-from lightning_infogeo.probe.untouched.kinds import FILES
-from lightning_infogeo.probe.untouched.sorts import module_of, mro_of, qualname_of
-from lightning_infogeo.probe.untouched.streams import REPLACED, copied_iterator
+from lightning_infogeo.probe.untouched.state_kind import module_of, mro_of, qualname_of
+from lightning_infogeo.probe.untouched.state_kinds import FILES
+from lightning_infogeo.probe.untouched.streams import REPLACEABLE, copied_iterator
 from lightning_infogeo.probe.untouched.walk import Walk
 
 _CONSUMED = frozenset(
@@ -32,50 +32,50 @@ _BY_NAME = frozenset(
 
 
 def used_up(*roots: Any, stream: bool = True, handed_back: bool = False) -> list[str]:
-    """Returns the names of what reading the roots would take from training, as it cannot be handed back.
+    """Returns the names of objects that reading the roots would consume, so that training could not read them.
 
-    Queues, sockets and pipes; files that cannot be sought; generators and other iterators that are read once, wherever
-    they are held; live threads and processes, which feed what they are held with. An iterator written in Python, whose
+    These are queues, sockets and pipes; files that cannot be sought; generators and other iterators that can be read
+    once; and live threads and processes, which feed the objects that hold them. An iterator written in Python, whose
     state is in attributes, is none of these, nor is a ``count`` or ``cycle`` of itertools that can be copied.
 
     Args:
         roots: what is to be read.
-        stream: whether it is read in its own order. What is read by index may hold queues of connections, and threads
-            that do not feed it: then only generators and other iterators count.
-        handed_back: whether the caller hands back what a ``queue.Queue`` gives, as ``handed_back`` does.
+        stream: whether it is read in its own order. Data that is read by index may hold queues of connections, and
+            threads that do not feed it: then only generators and other iterators count.
+        handed_back: whether the caller puts back what a ``queue.Queue`` gives, by ``handed_back``.
     """
     walk = Walk(roots, remember=False)
-    found: list[str] = []
+    names: list[str] = []
     inside: set[int] = set()
-    for node, one in enumerate(walk.objects):
-        if walk.place(node).node in inside:  # what an iterator goes through, with it
+    for node, found in enumerate(walk.objects):
+        if walk.link(node).node in inside:  # an iterator that is used up takes along what it iterates over
             inside.add(node)
-        elif handed_back and type(one) is queue.Queue:
+        elif handed_back and type(found) is queue.Queue:
             continue
-        elif _is_used_up(one, stream):
+        elif _is_used_up(found, stream):
             inside.add(node)
-            found.append(walk.name(node))
-    return found
+            names.append(walk.name(node))
+    return names
 
 
-def _is_used_up(one: Any, stream: bool) -> bool:
-    kind = type(one)
+def _is_used_up(found: Any, stream: bool) -> bool:
+    kind = type(found)
     mro = mro_of(kind)
     if kind is types.GeneratorType:
-        return one.gi_frame is not None
+        return found.gi_frame is not None
     if not stream:  # a loader may keep the iterator of its workers, which training reads on
-        return _MultiProcessingDataLoaderIter in mro or _is_iterator(one, mro)
+        return _MultiProcessingDataLoaderIter in mro or _is_iterator(found, mro)
     if not _CONSUMED.isdisjoint(mro) or any((module_of(base), qualname_of(base)) in _BY_NAME for base in mro):
         return True
     if threading.Thread in mro:
-        return bool(one.is_alive()) and one is not threading.main_thread()
+        return bool(found.is_alive()) and found is not threading.main_thread()
     if multiprocessing.process.BaseProcess in mro:
-        return one in multiprocessing.process.active_children()
+        return found in multiprocessing.process.active_children()
     if multiprocessing.managers.BaseProxy in mro:
-        return "Queue" in str(one._token.typeid)
+        return "Queue" in str(found._token.typeid)
     if _io._IOBase in mro:
-        return any(base in FILES for base in mro) and _is_pipe(one)
-    return _is_iterator(one, mro)
+        return any(base in FILES for base in mro) and _is_pipe(found)
+    return _is_iterator(found, mro)
 
 
 def _is_pipe(file: Any) -> bool:
@@ -87,12 +87,12 @@ def _is_pipe(file: Any) -> bool:
         return True
 
 
-def _is_iterator(one: Any, mro: tuple[type, ...]) -> bool:
-    """Whether it is an iterator whose state is not in attributes."""
-    if type(one) in REPLACED:
-        return copied_iterator(one) is None
+def _is_iterator(found: Any, mro: tuple[type, ...]) -> bool:
+    """Whether an object is an iterator whose state is not in attributes."""
+    if type(found) in REPLACEABLE:
+        return copied_iterator(found) is None
     for base in mro:
         step = type.__dict__["__dict__"].__get__(base).get("__next__")
         if step is not None:
-            return not isinstance(step, types.FunctionType) and type(one) is not itertools.repeat
+            return not isinstance(step, types.FunctionType) and type(found) is not itertools.repeat
     return types.AsyncGeneratorType in mro

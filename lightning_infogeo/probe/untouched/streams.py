@@ -1,4 +1,4 @@
-"""State that moves on with use: random generators, positions in files, counters of itertools."""
+"""State that advances with use: random generators, positions in files, counters of itertools."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from lightning_infogeo.probe.untouched.sorts import MISSING, NO_PARTS, UNREADABLE, Parts, Sort, equal
+from lightning_infogeo.probe.untouched.state_kind import MISSING, NO_PARTS, UNREADABLE, Parts, StateKind, equal
 
 
-class TorchGenerator(Sort):
+class TorchGenerator(StateKind):
     """A ``torch.Generator``, of any device."""
 
     def read(self, owner: Any) -> Any:
@@ -31,7 +31,7 @@ class TorchGenerator(Sort):
         torch.Generator.set_state(owner, before)
 
 
-class NumpyGenerator(Sort):
+class NumpyGenerator(StateKind):
     """A ``numpy.random.Generator``: all its state is in its bit generator."""
 
     def parts(self, owner: Any, before: Any) -> Parts:
@@ -55,8 +55,8 @@ class BitGenerator(TorchGenerator):
         return f".{key}"
 
 
-class Seeds(TorchGenerator):
-    """How many children a ``SeedSequence`` has spawned."""
+class SeedSequence(TorchGenerator):
+    """The number of children that a ``numpy.random.SeedSequence`` has spawned."""
 
     def read(self, owner: Any) -> Any:
         return owner.__reduce__()[2]
@@ -85,17 +85,17 @@ class PythonRandom(TorchGenerator):
         random.Random.setstate(owner, before)
 
 
-def reseed(one: Any, seed: int) -> None:
-    """Brings a random generator to a fixed state; leaves alone what is none."""
-    if type(one) is torch.Generator:
-        one.manual_seed(seed)
-    elif isinstance(one, np.random.BitGenerator):
-        one.state = type(one)(seed).state
-    elif type(one) is np.random.RandomState or type(one) is random.Random:
-        one.seed(seed)
+def reseed(generator: Any, seed: int) -> None:
+    """Brings a random generator to a fixed state; does nothing to other objects."""
+    if type(generator) is torch.Generator:
+        generator.manual_seed(seed)
+    elif isinstance(generator, np.random.BitGenerator):
+        generator.state = type(generator)(seed).state
+    elif type(generator) is np.random.RandomState or type(generator) is random.Random:
+        generator.seed(seed)
 
 
-class Variable(Sort):
+class ContextVariable(StateKind):
     """The value of a context variable."""
 
     def read(self, owner: Any) -> Any:
@@ -111,8 +111,8 @@ class Variable(Sort):
         return ([""], [before]) if before is not MISSING else NO_PARTS
 
 
-class Position(Sort):
-    """Where a file that can be read and sought stands; of one that is written, whether it has moved."""
+class FilePosition(StateKind):
+    """The position in a file. Only one that can be read and sought can be put back."""
 
     def read(self, owner: Any) -> Any:
         if owner.closed:
@@ -136,14 +136,14 @@ class Position(Sort):
         owner.seek(before)
 
 
-class Mapped(Position):
-    """Where a memory-mapped file stands."""
+class MappedFile(FilePosition):
+    """The position in a memory-mapped file."""
 
     def read(self, owner: Any) -> Any:
         return "closed" if owner.closed else owner.tell()
 
 
-class InMemory(Sort):
+class InMemoryFile(StateKind):
     """Contents and position of a ``BytesIO`` or ``StringIO``."""
 
     def size(self, owner: Any) -> int:
@@ -164,21 +164,21 @@ class InMemory(Sort):
         base.seek(owner, position)
 
 
-REPLACED = (itertools.count, itertools.cycle)
-"""Iterators without an end that objects count with: a copy made before takes their place."""
+REPLACEABLE = (itertools.count, itertools.cycle)
+"""Endless iterators that cannot be set back: a copy made before the read replaces them."""
 
 
 def copied_iterator(iterator: Any) -> Any:
-    """Returns an iterator that goes on as this one would; None where it cannot be copied."""
+    """Returns an iterator that continues as this one would; None where it cannot be copied."""
     try:
         if type(iterator) is itertools.count:
             return itertools.count(*ast.literal_eval(f"({repr(iterator)[6:-1]},)"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # until Python 3.14, which copies none
-            make, (rest, *_), state = _reduced(iterator)
+            constructor, (rest, *_), state = _reduced(iterator)
             if type(rest) is type(iter([])):  # a copy of which shares only the list
-                rest_make, arguments, *at = _reduced(rest)
-                copy = make(_moved(rest_make(*arguments), *at))
+                rest_constructor, arguments, *position = _reduced(rest)
+                copy = constructor(_moved(rest_constructor(*arguments), *position))
                 copy.__setstate__((list(state[0]), state[1]))
                 return copy
     except (AttributeError, TypeError, ValueError, SyntaxError):
@@ -186,8 +186,8 @@ def copied_iterator(iterator: Any) -> Any:
     return None
 
 
-def place_of_iterator(iterator: Any) -> Any:
-    """Returns what tells two places of one iterator apart."""
+def position_of_iterator(iterator: Any) -> Any:
+    """Returns a value that differs between two positions of an iterator."""
     if type(iterator) is itertools.count:
         return repr(iterator)
     with warnings.catch_warnings():
@@ -197,12 +197,12 @@ def place_of_iterator(iterator: Any) -> Any:
 
 
 def _reduced(iterator: Any) -> Any:
-    """The iterator, or what is left of a list, that a cycle goes through, and what it has seen of it."""
+    """Returns the rest of what a cycle iterates over, and the items it has seen."""
     return iterator.__reduce__()
 
 
-def _moved(iterator: Any, at: int = 0) -> Any:
-    iterator.__setstate__(at)
+def _moved(iterator: Any, position: int = 0) -> Any:
+    iterator.__setstate__(position)
     return iterator
 
 
@@ -211,10 +211,10 @@ def _base(owner: Any) -> Any:
 
 
 class _Console:
-    """What is printed to, wherever it has been redirected."""
+    """The streams for printing, wherever they have been redirected."""
 
     def __contains__(self, file: Any) -> bool:
-        return any(file is one for one in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
+        return any(file is stream for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__))
 
 
 _CONSOLE = _Console()

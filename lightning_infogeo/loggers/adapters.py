@@ -1,0 +1,130 @@
+"""What each kind of logger takes. A logger is added here alone: a class, and its place in ``ADAPTERS``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo.embedding.embedded_path import EmbeddedPath
+
+
+class LoggerAdapter:
+    """A logger of Lightning's interface, which takes scalars alone.
+
+    Args:
+        logger: one of a trainer's ``loggers``.
+
+    Attributes:
+        logger: as given.
+        takes: of "text", "figures" and "points", what the logger can show beside scalars.
+    """
+
+    takes: frozenset[str] = frozenset()
+
+    def __init__(self, logger: Any) -> None:
+        self.logger = logger
+
+    @staticmethod
+    def fits(logger: Any) -> bool:
+        """Returns whether the class is made for this logger."""
+        return True
+
+    def key(self, *parts: str) -> str:
+        """Returns one key of several parts, with the logger's own separator between them."""
+        return str(getattr(self.logger, "group_separator", "/").join(parts))
+
+    def write_scalars(self, scalars: dict[str, float], x: int) -> None:
+        """Writes numbers by key."""
+        self.logger.log_metrics(scalars, step=x)
+
+    def write_text(self, key: str, markdown: str, x: int) -> None:
+        """Writes Markdown."""
+
+    def write_figure(self, key: str, figure: Any, x: int) -> None:
+        """Writes a figure of matplotlib's."""
+
+    def write_points(self, key: str, path: EmbeddedPath, x: int, mesh: bool, projector: bool) -> None:
+        """Writes a trajectory as points in three dimensions."""
+
+
+class TensorBoardAdapter(LoggerAdapter):
+    """TensorBoard: text, figures, and points for its Mesh and Projector plugins."""
+
+    takes = frozenset({"text", "figures", "points"})
+
+    @staticmethod
+    def fits(logger: Any) -> bool:
+        """Returns whether it is a ``TensorBoardLogger`` of either Lightning."""
+        return isinstance(logger, pl.classes("loggers.TensorBoardLogger"))
+
+    def write_text(self, key: str, markdown: str, x: int) -> None:
+        """Writes Markdown; TensorBoard keeps only samples of texts, so each has to hold all that came before."""
+        self.logger.experiment.add_text(key, markdown, x)
+
+    def write_figure(self, key: str, figure: Any, x: int) -> None:
+        """Writes a figure of matplotlib's."""
+        self.logger.experiment.add_figure(key, figure, x)
+
+    def write_points(self, key: str, path: EmbeddedPath, x: int, mesh: bool, projector: bool) -> None:
+        """Writes a trajectory, coloured from its first record to its last, within the unit ball."""
+        points = torch.nn.functional.pad(path.embedding.coordinates, (0, 3))[:, :3].float()
+        points = points / points.norm(dim=1).max().clamp_min(1e-12)
+        if mesh:
+            shade = torch.linspace(0, 255, len(points))
+            colours = torch.stack([shade, torch.full_like(shade, 80), 255 - shade], dim=1).to(torch.uint8)
+            style = {"material": {"cls": "PointsMaterial", "size": 0.03}}
+            self.logger.experiment.add_mesh(key, points[None], colours[None], config_dict=style, global_step=x)
+        if projector:
+            steps = [str(int(step)) for step in path.steps]
+            self.logger.experiment.add_embedding(points, steps, tag=key, global_step=x)
+
+
+class FigureAdapter(LoggerAdapter):
+    """A logger with ``log_figure``, such as MLflow's or Comet's."""
+
+    takes = frozenset({"figures"})
+
+    @staticmethod
+    def fits(logger: Any) -> bool:
+        """Returns whether it has that method."""
+        return hasattr(logger, "log_figure")
+
+    def write_figure(self, key: str, figure: Any, x: int) -> None:
+        """Writes a figure of matplotlib's."""
+        self.logger.log_figure(key, figure, step=x)
+
+
+class ImageAdapter(LoggerAdapter):
+    """A logger with ``log_image``, such as Weights & Biases': a figure is given to it as pixels."""
+
+    takes = frozenset({"figures"})
+
+    @staticmethod
+    def fits(logger: Any) -> bool:
+        """Returns whether it has that method."""
+        return hasattr(logger, "log_image")
+
+    def write_figure(self, key: str, figure: Any, x: int) -> None:
+        """Writes a figure of matplotlib's."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.draw()
+        self.logger.log_image(key, [np.asarray(canvas.buffer_rgba())], step=x)
+
+
+ADAPTERS: tuple[type[LoggerAdapter], ...] = (TensorBoardAdapter, FigureAdapter, ImageAdapter, LoggerAdapter)
+"""In this order of preference; the last fits every logger."""
+
+
+def adapter_of(logger: Any) -> LoggerAdapter:
+    """Returns the first of ``ADAPTERS`` that fits a logger."""
+    return next(adapter for adapter in ADAPTERS if adapter.fits(logger))(logger)
+
+
+def takes_figures(trainer: pl.Trainer) -> bool:
+    """Returns whether this process writes to a logger that takes figures."""
+    return trainer.is_global_zero and any("figures" in adapter_of(logger).takes for logger in trainer.loggers)

@@ -1,0 +1,153 @@
+"""What a marker is: the class that every online detector derives from, and what its state begins with."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_infogeo.markers.event import Event, Verdict
+from lightning_infogeo.trajectory.series import Kind, Series
+
+
+class Firing(NamedTuple):
+    """How often a marker has fired and what it said last, as tensors; the beginning of every marker's state.
+
+    Attributes:
+        times: so far, scalar.
+        step: of the last event, estimated, scalar.
+        detected_at: the step at which it was known, scalar.
+        strength: of it, scalar.
+    """
+
+    times: Tensor
+    step: Tensor
+    detected_at: Tensor
+    strength: Tensor
+
+    @classmethod
+    def none(cls, like: Tensor) -> Firing:
+        """Returns what there is to say before anything has happened, of the type and device of ``like``."""
+        nan = torch.full((), torch.nan, dtype=like.dtype, device=like.device)
+        return cls(torch.zeros_like(nan), nan, nan, nan)
+
+    def after(self, fires: Tensor, step: Tensor, detected_at: int, strength: Tensor) -> Firing:
+        """Returns what there is to say after a record at ``detected_at``, at which ``fires`` (scalar bool) or not."""
+        now = torch.full_like(self.times, detected_at)
+        return Firing(
+            times=self.times + fires,
+            step=torch.where(fires, step.to(self.step), self.step),
+            detected_at=torch.where(fires, now, self.detected_at),
+            strength=torch.where(fires, strength.to(self.strength), self.strength),
+        )
+
+    def vector(self) -> Tensor:
+        """Returns the four numbers, shape (4,)."""
+        return torch.stack(list(self))
+
+
+class Marker(ABC):
+    """Watches series of records, one state each, and fires when something happens to one. Derive your own from it.
+
+    A state is a NamedTuple of tensors, of nested NamedTuples, and of plain numbers known on the host. Its field
+    ``firing`` is a ``Firing``. It is saved in checkpoints and goes on from there.
+
+    Attributes:
+        name: of its events; no other marker of a monitor has it.
+        scope: "record": it is given scalars that have reached the host, in every process alike. "samples": it is given
+            every sample's distance to truth, beside the record on the device, and must read nothing back from there.
+        observes: quantities of the series watched; of scope "samples", ("distance_to_truth",).
+        observes_trained: quantities, at the same record, of the first probe that the model is trained on.
+        held_out_only: whether it does not watch probes that the model is trained on.
+        watches: kinds of series: "probe", "weights" (all weights together), "weight_group".
+        readings: scalar fields of the state that ``message`` and ``verdict`` get by name.
+    """
+
+    name: str
+    scope: Literal["record", "samples"] = "record"
+    observes: tuple[str, ...]
+    observes_trained: tuple[str, ...] = ()
+    held_out_only: bool = False
+    watches: tuple[Kind, ...] = ("probe",)
+    readings: tuple[str, ...] = ()
+
+    def applies_to(self, series: Series) -> bool:
+        """Returns whether it watches a series."""
+        held_out = not (self.held_out_only and series.trained)
+        return series.kind in self.watches and held_out and set(self.observes) <= set(series.quantities)
+
+    @abstractmethod
+    def start(self, like: Tensor) -> Any:
+        """Returns the state before the first record, of the type and on the device of ``like``.
+
+        Args:
+            like: a scalar; of scope "samples", of shape (N,), as the distances will be.
+        """
+
+    @abstractmethod
+    def extend(self, state: Any, step: int, observation: Tensor, trained: Tensor) -> Any:
+        """Returns the state after a record; it decides itself what a value that is not finite means.
+
+        Args:
+            state: from ``start`` or an earlier call.
+            step: optimizer steps taken.
+            observation: the quantities of ``observes``, shape (len(observes),); of scope "samples", every sample's
+                distance to truth, shape (N,), nats.
+            trained: the quantities of ``observes_trained``, shape (len(observes_trained),); NaN where no probe trained
+                on has them.
+        """
+
+    def reading(self, state: Any) -> Tensor:
+        """Returns what the host has to know of a state, shape (width,): ``firing``, and ``readings``."""
+        return torch.stack([*state.firing, *(getattr(state, name) for name in self.readings)])
+
+    @property
+    def width(self) -> int:
+        """How many numbers a reading holds."""
+        return len(Firing._fields) + len(self.readings)
+
+    @abstractmethod
+    def message(self, event: Event, **reading: float) -> str:
+        """Returns evidence, likely cause, and what to do.
+
+        Args:
+            event: whose own message is still empty.
+            reading: ``readings`` at the record that made it known.
+        """
+
+    def verdict(self, flagged: bool, samples: int, **reading: float) -> Verdict | None:
+        """Returns what can be said of overfitting on a probe by now, or None where this marker does not judge that.
+
+        Args:
+            flagged: whether it has fired there.
+            samples: the size of the probe.
+            reading: ``readings`` at the last record.
+        """
+        return None
+
+
+def state_where(condition: Tensor, new: Any, old: Any) -> Any:
+    """Returns the state ``new`` where ``condition`` (scalar bool) holds, else ``old``; reads nothing back."""
+    if isinstance(new, Tensor):
+        return torch.where(condition, new, old)
+    return type(new)(*(state_where(condition, a, b) for a, b in zip(new, old, strict=True)))
+
+
+def packed(state: Any) -> Any:
+    """Returns a state as nested dicts of CPU tensors and plain values."""
+    if isinstance(state, Tensor):
+        return state.cpu()
+    if hasattr(state, "_asdict"):
+        return {field: packed(value) for field, value in state._asdict().items()}
+    return list(state) if isinstance(state, tuple) else state
+
+
+def unpacked(saved: Any, like: Any) -> Any:
+    """Returns the state that ``packed`` gave ``saved`` for, of the type and on the device of the state ``like``."""
+    if isinstance(like, Tensor):
+        return saved.to(like.device)
+    if hasattr(like, "_asdict"):
+        return type(like)(**{field: unpacked(saved[field], value) for field, value in like._asdict().items()})
+    return tuple(saved) if isinstance(like, tuple) else saved

@@ -1,0 +1,112 @@
+"""Pictures of the neurons and the capacity of their layers, for the loggers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo import figures
+from lightning_infogeo.lightnings import rank_zero_warn
+from lightning_infogeo.loggers import LoggerWriter, takes_figures
+from lightning_infogeo.monitor.host.drawing_budget import DrawingBudget
+from lightning_infogeo.monitor.host.neuron_log import NeuronTrajectory
+from lightning_infogeo.schedules import Clock, LogSpaced, is_int
+from lightning_infogeo.topology import effective_capacity, learning_graph, learning_surface, neuron_cloud
+
+_SHARE = 0.02
+_PER_DECADE = 6
+_FIRST = 9
+_RECORDS, _NEURONS = 12, 512
+"""Records and neurons of which the capacity shown while training runs is made, at most."""
+
+_LAYERS = 4
+"""Layers drawn at the end of training, at most."""
+
+Trajectories = Mapping[str, NeuronTrajectory]
+
+
+class NeuronPlots:
+    """Logs what neurons show: their layers' capacity while training runs, graphs and sheets at its end.
+
+    Args:
+        writer: to the loggers; where it is strict, what fails raises.
+        state: to go on from; empty to begin.
+
+    Raises:
+        ValueError: where the state is none.
+    """
+
+    def __init__(self, writer: LoggerWriter, state: Mapping[str, Any]) -> None:
+        shown = state.get("shown", _FIRST)
+        if not is_int(shown):
+            raise ValueError(f"no step: {shown!r}")
+        self._shown: int = shown
+        self._writer = writer
+        self._budget = DrawingBudget(_SHARE)
+
+    def due(self, step: int) -> bool:
+        """Returns whether to log the capacity at this step: at log-spaced records, as long as it is cheap."""
+        following = LogSpaced(_PER_DECADE).next_step(self._shown, Clock(step)) if step > self._shown else None
+        return following is not None and following <= step and self._budget.affordable
+
+    def show(self, trainer: pl.Trainer, step: int, x: int, trajectories: Trajectories) -> None:
+        """Logs the effective capacity of each layer."""
+        self._shown = step
+        with self._budget.spending(), _excused(self._writer.strict):
+            capacities = dict(_capacities(trajectories))
+            scalars: dict[tuple[str, ...], float] = {("neurons", of, "capacity"): c for of, c in capacities.items()}
+            self._writer.write_scalars(trainer, x, scalars)
+
+    def finish(self, trainer: pl.Trainer, x: int, trajectories: Trajectories) -> None:
+        """Draws graphs, paths, norms, capacities and sheets of the first layers, at the end of training."""
+        if takes_figures(trainer) and any(len(steps) >= 3 for steps, _ in trajectories.values()):
+            with _excused(self._writer.strict):
+                for name, figure in _drawn(trajectories):
+                    self._writer.write_figure(trainer, f"neurons/{name}", figure, x)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns plain numbers to go on from."""
+        return {"shown": self._shown}
+
+
+def _capacities(trajectories: Trajectories) -> Iterator[tuple[str, float]]:
+    for layer, (steps, vectors) in trajectories.items():
+        if vectors[-1].isfinite().all():
+            records = torch.linspace(0, len(steps) - 1, min(len(steps), _RECORDS)).round().long()
+            neurons = torch.linspace(0, vectors.shape[1] - 1, min(vectors.shape[1], _NEURONS)).round().long()
+            yield layer, float(effective_capacity(vectors[records][:, neurons]).clusters[-1])
+
+
+def _drawn(trajectories: Trajectories) -> Iterator[tuple[str, Any]]:
+    layers = {}
+    for layer, (steps, vectors) in list(trajectories.items())[:_LAYERS]:
+        finite = vectors.flatten(1).isfinite().all(1)
+        if finite.sum() >= 3:
+            layers[layer or "(module)"] = (vectors[finite], steps[finite])
+    if not layers:
+        return
+    clouds = {layer: neuron_cloud(*of) for layer, of in layers.items()}
+    yield "tree", figures.learning_tree({layer: learning_graph(cloud) for layer, cloud in clouds.items()})
+    yield "paths", figures.neuron_paths(layers)
+    yield "norms", figures.weight_norms(layers)
+    yield "capacity", figures.capacity({layer: effective_capacity(cloud) for layer, cloud in clouds.items()})
+    surfaces = {layer: learning_surface(cloud) for layer, cloud in clouds.items()}
+    yield "sheets", figures.sheets(surfaces, next(iter(clouds.values())).steps)
+
+
+@contextmanager
+def _excused(strict: bool) -> Iterator[None]:
+    """Warns of what cannot be shown, and lets training go on."""
+    try:
+        yield
+    except Exception as error:
+        if strict:
+            raise
+        rank_zero_warn(
+            f"`InfoGeometryMonitor(neurons=...)`: showing them raised {type(error).__name__}: {error}. They are "
+            "recorded all the same."
+        )

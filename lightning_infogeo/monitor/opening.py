@@ -1,0 +1,182 @@
+"""Building a session whole: at the start of a fit, and anew where a state is restored in the middle of one."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo.archive import ArchiveWriter
+from lightning_infogeo.console import say
+from lightning_infogeo.loggers import LoggerWriter
+from lightning_infogeo.monitor.arguments import Arguments
+from lightning_infogeo.monitor.distributed.collectives import first_process_decides
+from lightning_infogeo.monitor.host.archive_location import ArchiveLocation, place
+from lightning_infogeo.monitor.host.archive_opening import ArchivedProbe, ArchiveOpening
+from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
+from lightning_infogeo.monitor.host.neuron_log import NeuronLog
+from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
+from lightning_infogeo.monitor.host.record_log import RecordLog
+from lightning_infogeo.monitor.host.run_archive import RunArchive
+from lightning_infogeo.monitor.host.run_metadata import metadata_of
+from lightning_infogeo.monitor.planner import Planner
+from lightning_infogeo.monitor.preparation import Prepared, new_recorder, prepare
+from lightning_infogeo.monitor.session import Session
+from lightning_infogeo.probe import Chosen
+from lightning_infogeo.reference import References
+from lightning_infogeo.trainer.clock import read_clock
+from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps, counted_in
+from lightning_infogeo.trajectory import Trajectory
+
+
+def open_session(
+    arguments: Arguments,
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    state: Mapping[str, Any],
+    log: RecordLog,
+    followed: dict[str, Chosen] | None = None,
+    forsaken: str | None = None,
+) -> Session:
+    """Returns the session of a fit that begins; to be called in all processes.
+
+    Args:
+        arguments: of the monitor.
+        trainer: of the fit.
+        module: the model.
+        state: to go on from, as ``Session.state_dict`` gives it; empty to begin.
+        log: what was recorded so far.
+        followed: the probes of the training's first fit, which a further one goes on with; None in a first fit.
+        forsaken: the run of an archive that may be begun anew.
+
+    Raises:
+        ConfigurationError: in all processes, where one of them cannot follow the model, or what was recorded cannot be
+            gone on with.
+    """
+    run = first_process_decides(trainer, lambda: state.get("run") or uuid.uuid4().hex)
+    location = _location(arguments, trainer)
+    planner = Planner(arguments.schedule, arguments.lag, state.get("planner"))
+    counted = counted_in(state.get("steps", {}))
+    step = trainer.global_step if counted is None else counted
+    clock = read_clock(trainer, -1, planner.stride, step, counted is not None)
+    prepared = prepare(arguments, trainer, module, state, log.trajectories, followed, clock)
+    _follow(log, prepared, arguments)
+
+    def open_archive() -> ArchiveWriter | None:
+        if prepared.recorder is None or arguments.archive is None or getattr(trainer, "fast_dev_run", False):
+            return None  # a fast run leaves no logs and no checkpoints either
+        metadata = metadata_of(trainer, module, arguments.archive)
+        opening = ArchiveOpening(arguments.archive, location, metadata, state.get("archive", {}), forsaken)
+        probes = {
+            name: ArchivedProbe(prepared.recorder.outputs.chosen[name].probe, *about)
+            for name, about in prepared.recorder.samples.items()
+        }
+        seed = 0 if arguments.neurons is None else arguments.neurons.seed
+        neurons, exact = prepared.neurons.recorder, prepared.recorder.exact
+        return opening.open(planner.recorded, log.trajectories, probes, neurons, seed, exact)
+
+    writer: list[ArchiveWriter | None] = []  # open in the first process, and not for the others
+    first_process_decides(trainer, lambda: writer.append(open_archive()))
+    half = arguments.archive is not None and arguments.archive.dtype == "float16"
+    archive = RunArchive(writer[0] if writer else None, state.get("archive", {}), half, arguments.strict)
+    steps = OptimizerSteps(trainer, module, state.get("steps", {}))
+    loggers = LoggerWriter(arguments.prefix, arguments.strict)
+    if planner.recorded < 0 and step > 0:
+        say(f"begins at step {step} of a training under way: lengths count from there.")
+    return _assembled(arguments, trainer, module, run, prepared, state, log, planner, steps, loggers, archive)
+
+
+def reopen_session(
+    session: Session, trainer: pl.Trainer, module: pl.LightningModule, state: Mapping[str, Any], log: RecordLog
+) -> Session:
+    """Returns a session that goes on from a state restored in the middle of a fit, with the same probes and loggers.
+
+    Args:
+        session: so far; not to be used afterwards.
+        trainer: of the fit.
+        module: the model.
+        state: restored.
+        log: of the same state.
+    """
+    arguments, before = session.arguments, session.recorder
+    planner = Planner(arguments.schedule, arguments.lag, state["planner"])
+    recorder, neurons = None, NeuronLog(state.get("neurons", {}))
+    if before is not None:
+        outputs, references = before.outputs, before.references
+        recorder = new_recorder(arguments, outputs, module, state["recorder"], log.trajectories, references)
+    if session.neurons.recorder is not None and arguments.neurons is not None:
+        neurons = NeuronLog.start(arguments.neurons, module, 0, state.get("neurons", {}))
+    prepared = Prepared(session.agreed, session.outputs, recorder, neurons)
+    _follow(log, prepared, arguments)
+    log.forget_delivered(session.log.pending_steps)
+    session.steps.load_state_dict(state.get("steps", {}))
+    session.archive.cut_back(planner.recorded, log.events)
+    parts = planner, session.steps, session.writer, session.archive
+    return _assembled(arguments, trainer, module, state["run"], prepared, state, log, *parts, session.failed)
+
+
+def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments) -> None:
+    """Has the trajectories there are, or new ones, take the records to come."""
+    agreed, recorder = prepared.agreed, prepared.recorder
+    how = repr(arguments.schedule), arguments.lag, agreed.precision
+    series = agreed.layout.series
+    log.follow(series, {each.name: Trajectory(each.quantities, *how, each.kind) for each in series}, agreed.sizes)
+    if recorder is not None and recorder.keeps_histories:
+        for name in recorder.outputs.chosen:
+            log.trajectories[name].keep(partial(recorder.history, name))
+
+
+def _assembled(
+    arguments: Arguments,
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    run: str,
+    prepared: Prepared,
+    state: Mapping[str, Any],
+    log: RecordLog,
+    planner: Planner,
+    steps: OptimizerSteps,
+    loggers: LoggerWriter,
+    archive: RunArchive,
+    failed: bool = False,
+) -> Session:
+    agreed, recorder = prepared.agreed, prepared.recorder
+    references = References() if recorder is None else recorder.references
+    embedding = arguments.embedding
+    plots = None if embedding is None else EmbeddingPlots(embedding, loggers, references, state.get("album", {}))
+    last: dict[tuple[str, ...], float] = {key: log.last_finite(*key) for key in agreed.layout.keys}
+    loggers.restore(trainer, last, torch.empty(0, dtype=agreed.dtype, device=module.device))
+    loggers.write_scalars(trainer, None, log.runner.scalars())
+    return Session(
+        run=run,
+        arguments=arguments,
+        agreed=agreed,
+        outputs=prepared.outputs,
+        recorder=recorder,
+        planner=planner,
+        steps=steps,
+        log=log,
+        writer=loggers,
+        plots=plots,
+        neurons=prepared.neurons,
+        neuron_plots=NeuronPlots(loggers, state.get("neurons", {})),
+        archive=archive,
+        failed=failed,
+    )
+
+
+def _location(arguments: Arguments, trainer: pl.Trainer) -> ArchiveLocation:
+    """Returns where the archive of this training belongs, in all processes."""
+    if arguments.archive is None:
+        return ArchiveLocation("", "")
+    given, name = os.fspath(arguments.archive.path), f"{arguments.prefix.replace('/', '_')}.zarr"
+    there = ArchiveLocation(given, given)
+    located: ArchiveLocation = first_process_decides(
+        trainer, lambda: place(trainer, name) if given == "auto" else there
+    )
+    return located

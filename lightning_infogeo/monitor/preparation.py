@@ -1,0 +1,158 @@
+"""The model on its probes: these chosen and placed, that tried, in every process that is to call it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo.monitor.arguments import Arguments, check_joint
+from lightning_infogeo.monitor.device.model_outputs import SHARE, ModelOutputs
+from lightning_infogeo.monitor.device.recorder import Recorder
+from lightning_infogeo.monitor.distributed.collectives import agreement, all_decide, first_process_decides
+from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
+from lightning_infogeo.monitor.host.neuron_log import NeuronLog, foreseen
+from lightning_infogeo.monitor.resume import check_still_followed
+from lightning_infogeo.monitor.session import Agreed
+from lightning_infogeo.probe import Chosen, Evaluator, Inputs, discover, place_all, training_batch_size
+from lightning_infogeo.reference import References
+from lightning_infogeo.schedules import Clock
+from lightning_infogeo.trainer.strategies import in_parts
+from lightning_infogeo.trajectory import Trajectory
+from lightning_infogeo.trajectory.series import group_of
+
+_CHUNK = 256
+
+HOST = 2
+"""Inputs of probes take at most so many times ``memory`` on the host."""
+
+
+class Prepared(NamedTuple):
+    """What this process records with.
+
+    Attributes:
+        agreed: what all processes know of the records to come.
+        outputs: of the model on the probes; None in a process that does not call it.
+        recorder: makes the records; None in a process that only gets them.
+        neurons: followed; in the first process.
+    """
+
+    agreed: Agreed
+    outputs: ModelOutputs | None
+    recorder: Recorder | None
+    neurons: NeuronLog
+
+
+def prepare(
+    arguments: Arguments,
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    state: Mapping[str, Any],
+    recorded: Mapping[str, Trajectory],
+    followed: dict[str, Chosen] | None,
+    clock: Clock,
+) -> Prepared:
+    """Gets ready to record a fit; to be called in all processes.
+
+    Args:
+        arguments: of the monitor.
+        trainer: of the fit.
+        module: the model.
+        state: to go on from, as of a session; empty to begin.
+        recorded: what was recorded so far, by name.
+        followed: the probes of the training's first fit, which a further one goes on with; None in a first fit.
+        clock: before the first step.
+
+    Raises:
+        ConfigurationError: in all processes, where one of them cannot follow the model.
+    """
+    shard, parts = shard_of(arguments, trainer), in_parts(trainer)
+    all_call = parts or shard is not WHOLE
+    decide = all_decide if all_call else first_process_decides
+    saved: Mapping[str, Any] = state.get("recorder", {})
+    references = References()
+    chosen: dict[str, Chosen] | None = None
+    inputs: dict[str, Inputs] = {}
+    outputs: ModelOutputs | None = None
+    recorder: Recorder | None = None
+    neurons = NeuronLog(state.get("neurons", {}))
+
+    def choose() -> dict[str, Chosen]:
+        nonlocal references
+        found, references = _chosen(arguments, trainer)
+        if followed is not None:
+            check_still_followed(followed, found)
+            return followed
+        # In the order in which they were followed so far: what is trained on is the first of its kind.
+        known = [name for name in recorded if name in found]
+        return {name: found[name] for name in [*known, *found]}
+
+    def place() -> None:
+        nonlocal chosen, inputs
+        chosen = choose() if chosen is None else chosen
+        inputs = place_all(chosen, trainer, module, (arguments.memory - references.nbytes) // SHARE)
+        check_joint(arguments.embedding, {name: each.probe for name, each in chosen.items()})
+
+    def call() -> Agreed | None:
+        nonlocal outputs, recorder, neurons
+        assert chosen is not None
+        evaluator = Evaluator(arguments.logits_fn, arguments.precision, chunk, arguments.distribution, agree)
+        memory = arguments.memory - references.nbytes
+        outputs = ModelOutputs(chosen, inputs, evaluator, trainer, module, arguments.max_records, memory, shard)
+        if parts and not trainer.is_global_zero:
+            return None
+        recorder = new_recorder(arguments, outputs, module, saved, recorded, references)
+        if trainer.is_global_zero and arguments.neurons is not None:
+            expected = foreseen(arguments.schedule, clock)
+            neurons = NeuronLog.start(arguments.neurons, module, expected, state.get("neurons", {}))
+        return Agreed(recorder.precision, recorder.dtype, recorder.layout, recorder.sizes)
+
+    chunk: int = saved.get("chunk") or training_batch_size(trainer.train_dataloader) or _CHUNK
+    if all_call:
+        # Every process has a loader of its own: the samples are those that the first one would follow.
+        chosen = first_process_decides(trainer, choose)
+        chunk = first_process_decides(trainer, lambda: chunk)
+    agree = agreement(trainer)
+    decide(trainer, place)
+    agreed = Agreed(*decide(trainer, call))
+    return Prepared(agreed, outputs, recorder, neurons)
+
+
+def new_recorder(
+    arguments: Arguments,
+    outputs: ModelOutputs,
+    module: pl.LightningModule,
+    state: Mapping[str, Any],
+    recorded: Mapping[str, Trajectory],
+    references: References,
+) -> Recorder:
+    """Returns a recorder that goes on from a state, or begins; other arguments as for ``prepare``."""
+    return Recorder(
+        outputs,
+        module,
+        state,
+        chord=arguments.lag == 0,
+        markers=arguments.markers,
+        density=arguments.density,
+        groups=[group_of(name) for name, trajectory in recorded.items() if trajectory.kind != "probe"],
+        references=references,
+    )
+
+
+def shard_of(arguments: Arguments, trainer: pl.Trainer) -> Shard:
+    """Returns the part of this process in every probe."""
+    shared = arguments.distributed == "shard" and trainer.world_size > 1
+    return Shard(trainer.global_rank, trainer.world_size) if shared else WHOLE
+
+
+def _chosen(arguments: Arguments, trainer: pl.Trainer) -> tuple[dict[str, Chosen], References]:
+    """Returns probes for this training, and the finished runs that hold them."""
+    chosen: dict[str, Chosen] = {}
+    if arguments.probes != "auto" or not arguments.references:
+        memory = HOST * arguments.memory
+        chosen = discover(arguments.probes, trainer, arguments.probe_size, memory, arguments.split)
+    if not arguments.references:
+        return chosen, References()
+    given = {name: each.probe for name, each in chosen.items()}
+    references, probes = References.open(arguments.references, given or None)
+    return {**discover(probes, trainer, arguments.probe_size), **chosen}, references

@@ -1,0 +1,353 @@
+"""One fit of a monitor: from the start of training to its end, what is done at every step."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+import lightning_infogeo.lightnings as pl
+from lightning_infogeo import figures
+from lightning_infogeo.copies import Portable
+from lightning_infogeo.embedding.snapshot import Snapshot
+from lightning_infogeo.lightnings import rank_zero_warn
+from lightning_infogeo.loggers import HostCopies, LoggerWriter, event_list, takes_figures
+from lightning_infogeo.monitor.arguments import Arguments
+from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
+from lightning_infogeo.monitor.device.recorder import Recorder
+from lightning_infogeo.monitor.distributed.collectives import share
+from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
+from lightning_infogeo.monitor.host.marker_runner import announce
+from lightning_infogeo.monitor.host.neuron_log import NeuronLog
+from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
+from lightning_infogeo.monitor.host.record_log import PendingRecord, RecordLog, describe_not_finite
+from lightning_infogeo.monitor.host.run_archive import RunArchive
+from lightning_infogeo.monitor.planner import Decision, Planner
+from lightning_infogeo.monitor.record_layout import RecordLayout
+from lightning_infogeo.schedules import Clock
+from lightning_infogeo.trainer.clock import logging_step, read_clock, stops_early
+from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps
+from lightning_infogeo.trainer.strategies import in_parts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Agreed(NamedTuple):
+    """What all processes know of the records to come.
+
+    Attributes:
+        precision: of the model's outputs on the probes.
+        dtype: of the vector of a record.
+        layout: of this vector.
+        sizes: the samples followed on each probe.
+    """
+
+    precision: str
+    dtype: torch.dtype
+    layout: RecordLayout
+    sizes: dict[str, int]
+
+
+class Session(Portable, left_behind={"_closed": True}):
+    """What lives while a training is recorded; it is built whole and closed once.
+
+    Records go one way: the planner says which step is due, the recorder makes its vector on the device, all processes
+    get it, it is copied to the host, the log takes it in, and loggers, archive and plots get it from there. Each method
+    is called in every process at the same hook.
+
+    Args:
+        run: identity of what is recorded, from its first record on.
+        arguments: of the monitor.
+        agreed: what all processes know of the records to come.
+        outputs: of the model on the probes; None in a process that does not call it.
+        recorder: makes the records; None in a process that only gets them.
+        planner: decides when.
+        steps: counts optimizer steps.
+        log: what was recorded.
+        writer: to the loggers.
+        plots: of the embedding; None for none.
+        neurons: followed.
+        neuron_plots: of them.
+        archive: of the run.
+        failed: whether there will be no more records, in any process.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        arguments: Arguments,
+        agreed: Agreed,
+        outputs: ModelOutputs | None,
+        recorder: Recorder | None,
+        planner: Planner,
+        steps: OptimizerSteps,
+        log: RecordLog,
+        writer: LoggerWriter,
+        plots: EmbeddingPlots | None,
+        neurons: NeuronLog,
+        neuron_plots: NeuronPlots,
+        archive: RunArchive,
+        failed: bool = False,
+    ) -> None:
+        self.run = run
+        self.arguments = arguments
+        self.agreed = agreed
+        self.outputs = outputs
+        self.recorder = recorder
+        self.planner = planner
+        self.steps = steps
+        self.log = log
+        self.writer = writer
+        self.plots = plots
+        self.neurons = neurons
+        self.neuron_plots = neuron_plots
+        self.archive = archive
+        self.failed = failed
+        self._failed_here = False
+        self._closed = False
+        self._copies = HostCopies()
+        self._vectors: dict[int, dict[str, Tensor]] = {}
+        self._warned_not_finite = False
+
+    # At the hooks.
+
+    def begin(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Records the state before the first step."""
+        if self.planner.recorded < 0:
+            self._record(trainer, module, self.clock(trainer, batch_idx=-1), x=None)
+        self.planner.reconsider()
+
+    def begin_epoch(self) -> None:
+        """Looks at the schedule anew: the length of epochs may have changed, and with it what was foreseen."""
+        self.planner.reconsider()
+
+    def after_batch(self, trainer: pl.Trainer, module: pl.LightningModule, batch_idx: int) -> None:
+        """Writes what has reached the host since the last batch, and makes a record if one is due."""
+        self.deliver(trainer)
+        if self.plots is not None and self.plots.waiting:
+            self.plots.deliver(trainer, self.log.events)
+        if self.neurons.recorder is not None and self.neuron_plots.due(self.planner.recorded):
+            self.receive()
+            x = logging_step(trainer) - 1
+            self.neuron_plots.show(trainer, self.planner.recorded, x, self.neurons.trajectories)
+        self.steps.batch_ended(trainer, module)
+        step = self.steps.at(trainer)
+        if self.failed or (step < self.planner.wake and not trainer.is_last_batch):
+            self.planner.pass_by(step)
+        else:
+            self._record(trainer, module, self.clock(trainer, batch_idx), logging_step(trainer))
+
+    def after_epoch(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Makes a record that turns out to be due, and writes everything.
+
+        An epoch may end without a last batch (skipped, or shorter than announced), and training with an epoch.
+        """
+        step = self.steps.at(trainer)
+        self._late_record(trainer, module, Clock(step, trainer.current_epoch, True, ended=stops_early(trainer)))
+
+    def after_training(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Makes the last record and draws what is drawn at the end."""
+        self._late_record(trainer, module, Clock(self.steps.at(trainer), ended=True))
+        self.steps.close()
+        x = logging_step(trainer) - 1
+        if self.neurons.recorder is not None:
+            self.receive()
+            self.neuron_plots.finish(trainer, x, self.neurons.trajectories)
+        if self.recorder is not None and self.plots is not None and takes_figures(trainer) and not self._failed_here:
+            self.plots.finish(trainer, self.planner.recorded, x, self._snapshots, self.log.events)
+
+    def deliver(self, trainer: pl.Trainer) -> None:
+        """Writes what has reached the host to the loggers, and tells of the events in it.
+
+        Raises:
+            FloatingPointError: under ``strict``, where logits were not finite.
+        """
+        if self._copies or self.log.waiting:
+            self.receive()
+        while (record := self.log.pop_pending()) is not None:
+            self._write(trainer, record)
+        if self.failed and not self._failed_here and self.outputs is not None and self.outputs.shard.ranks > 1:
+            self._failed_here = True
+            rank_zero_warn(
+                "`InfoGeometryMonitor`: recording failed in another process, which says why. Training goes on without "
+                "this monitor; what was recorded is kept."
+            )
+
+    def receive(self) -> None:
+        """Takes in what is on its way from the device; waits for copies that are not complete."""
+        vectors = self.neurons.receive()
+        if self.archive.active:
+            self._vectors.update(vectors)
+        for step, x, (made, *values) in self._copies.finish():
+            if made != made:
+                self.failed = True
+                continue
+            record = self.agreed.layout.decode(step, values)
+            self.log.append(x, record)
+            self.archive.append(record, self._vectors.pop(step, {}), self.log.events)
+
+    def end_records(self) -> None:
+        """Makes no more records, in this process, as in all others."""
+        self.failed = self._failed_here = True
+
+    def close(self) -> None:
+        """Leaves the model, the device and the archive; what was recorded can be read."""
+        if self._closed:
+            return
+        self._closed = True
+        self.steps.close()
+        self.receive()
+        self.archive.close()
+        self.neurons.close()
+        self.writer.release()
+        cpu = torch.device("cpu")
+        if self.recorder is not None:
+            self.recorder.to(cpu)
+        elif self.outputs is not None:
+            self.outputs.to(cpu)
+
+    # What is asked of it.
+
+    def clock(self, trainer: pl.Trainer, batch_idx: int) -> Clock:
+        """Returns where training stands after a batch, −1 before the first."""
+        return read_clock(trainer, batch_idx, self.planner.stride, self.steps.at(trainer), self.steps.own)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns tensors and plain values to go on from; everything in it is on disk where there is an archive."""
+        self.receive()
+        self.archive.flush()
+        return {
+            "run": self.run,
+            "steps": self.steps.state_dict(),
+            "planner": self.planner.state_dict(),
+            **self.log.state_dict(),
+            "recorder": {} if self.recorder is None else self.recorder.state_dict(),
+            "album": {} if self.plots is None else self.plots.state_dict(),
+            "archive": self.archive.state_dict(),
+            "neurons": {**self.neurons.state_dict(), **self.neuron_plots.state_dict()},
+        }
+
+    def picture(self) -> Figure:
+        """Returns the trajectories kept so far as a figure; changes nothing in those to come.
+
+        Raises:
+            RuntimeError: where none are kept.
+        """
+        if self.recorder is None or self.plots is None or self.arguments.embedding is None:
+            raise RuntimeError("`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process.")
+        snapshots = self.recorder.snapshots(self.arguments.embedding.groups(self.recorder.outputs.chosen).values())
+        paths = {
+            ", ".join(each.probes): self.plots.axes.embed(each.probes, each.matrix.float().cpu())
+            for each in snapshots
+            if not each.referred
+        }
+        step = max(int(trajectory.steps[-1]) for trajectory in self.log.trajectories.values())
+        found = {name: path for name, path in paths.items() if path is not None}
+        return figures.embedding(found, step, self.log.events)
+
+    # One record.
+
+    def _record(self, trainer: pl.Trainer, module: pl.LightningModule, clock: Clock, x: int | None) -> None:
+        try:
+            decision = self.planner.observe(clock)
+        except Exception as error:  # by a schedule of the user's own, and so in every process
+            self.failed = True
+            self._give_up(clock.step, error)
+            return
+        if not (decision.record or decision.keep):
+            return
+        values, snapshots, failure = None, None, None
+        try:
+            values, snapshots = self._made(trainer, module, clock.step, decision, x)
+        except Exception as error:
+            failure = error  # the others wait for this process all the same
+        if decision.record:
+            made = 1.0 if self.recorder is None else self.recorder.agreed
+            size, dtype = self.agreed.layout.size, self.agreed.dtype
+            vector = share(trainer, values, size, dtype, module.device, made)
+            self._copies.start_copy(clock.step, x, vector)
+            # At once, still on the device: a callback that scores the weights of this step must not score them by the
+            # record before.
+            self.writer.replace_metrics(trainer, self.agreed.layout.keys, self.agreed.layout.values(vector[1:]))
+        if snapshots is not None and self.plots is not None and x is not None:
+            self.plots.post(clock.step, x, snapshots)
+        if failure is not None:
+            self._give_up(clock.step, failure)
+
+    def _made(
+        self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, x: int | None
+    ) -> tuple[Tensor | None, list[Snapshot] | None]:
+        """Returns this process's record, and what a picture of it needs, where they are due and it makes them."""
+        if self.recorder is None or self._failed_here:
+            if self.outputs is not None and in_parts(trainer):
+                self._accompany(trainer, module)
+            elif self.recorder is not None and decision.record:
+                self.recorder.absent()
+            return None, None
+        values = self.recorder.step(trainer, module, step, decision, self.planner.kept)
+        if not decision.record:
+            return None, None
+        self.neurons.record(step, module)
+        if self.archive.active:
+            self.archive.start_copy(step, self.recorder.predictions())
+        drawn = self.plots is not None and x is not None and self.plots.due(trainer, step)
+        return values, self._snapshots() if drawn else None
+
+    def _accompany(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Calls the model as the first process does, which needs this one's part of it."""
+        assert self.outputs is not None
+        try:
+            self.outputs.accompany(trainer, module)
+        except Exception:  # as in the first process, which says so
+            if self.arguments.strict:
+                raise
+
+    def _snapshots(self) -> list[Snapshot]:
+        assert self.recorder is not None
+        assert self.plots is not None
+        assert self.arguments.embedding is not None
+        with self.plots.budget.spending():
+            return self.recorder.snapshots(self.arguments.embedding.groups(self.recorder.outputs.chosen).values())
+
+    def _late_record(self, trainer: pl.Trainer, module: pl.LightningModule, clock: Clock) -> None:
+        """Makes what turns out to be due after Lightning has counted the batch, and writes everything."""
+        self.deliver(trainer)
+        if not self.failed:
+            self._record(trainer, module, clock, logging_step(trainer) - 1)
+            self.deliver(trainer)
+
+    def _write(self, trainer: pl.Trainer, record: PendingRecord) -> None:
+        self.writer.write_scalars(trainer, record.x, record.scalars)
+        if record.events:
+            self.writer.write_text(trainer, "events", event_list(self.log.events), record.x)
+        for event in record.events:
+            if self.recorder is not None:
+                self.recorder.mark(event.probe, event.step)
+        if record.lost:
+            self._report_not_finite(record)
+        tell = partial(announce, trainer=trainer, on_event=self.arguments.on_event)
+        for event in record.events:
+            tell(event, stops=self.arguments.stops, strict=self.arguments.strict)
+
+    def _report_not_finite(self, record: PendingRecord) -> None:
+        message = describe_not_finite(record.step, record.lost, self.log.trajectories)
+        if self.arguments.strict:
+            raise FloatingPointError(message)
+        if not self._warned_not_finite:
+            self._warned_not_finite = True
+            rank_zero_warn(message)
+
+    def _give_up(self, step: int, error: Exception) -> None:
+        """Gives up recording. Other processes wait for the next record: it will be NaN and say so to them."""
+        if self.arguments.strict:
+            raise error
+        self._failed_here = True
+        warnings.warn(  # not of the first process alone: this may be another
+            f"`InfoGeometryMonitor`: recording at step {step} raised {type(error).__name__}: {error}. Training goes on "
+            "without this monitor; what was recorded is kept.",
+            stacklevel=2,
+        )

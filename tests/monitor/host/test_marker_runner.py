@@ -1,0 +1,197 @@
+"""Which marker watches which series, what it is fed, and what its runners go on from."""
+
+import copy
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from lightning_infogeo import Firing, LateGeneralisation, LogLogKnee, Marker, MemorisationOnset, OverfittingOnset
+from lightning_infogeo.markers import VelocityChange, Verdict
+from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
+from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Series
+from tests.helpers.markers import At
+
+OF_WEIGHTS = ("velocity", "length", "floor")
+TRAIN = Series("seen", "probe", LABELLED_QUANTITIES, trained=True)
+HELD_OUT = Series("train_far", "probe", LABELLED_QUANTITIES)
+UNLABELLED = Series("shifted", "probe", QUANTITIES)
+NETWORK = Series("all", "weights", OF_WEIGHTS)
+LAYER = Series("layer", "weight_group", OF_WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("marker", "watched"),
+    [
+        (OverfittingOnset(), [HELD_OUT]),
+        (MemorisationOnset(), [HELD_OUT, UNLABELLED]),
+        (LateGeneralisation(), [HELD_OUT]),
+        (LogLogKnee(), [TRAIN, HELD_OUT, UNLABELLED, NETWORK]),
+        (VelocityChange(), [TRAIN, HELD_OUT, UNLABELLED]),
+    ],
+)
+def test_kind_role_and_quantities_of_a_series_decide_and_no_name(marker, watched):
+    assert [one for one in (TRAIN, HELD_OUT, UNLABELLED, NETWORK, LAYER) if marker.applies_to(one)] == watched
+
+
+class FedState(NamedTuple):
+    firing: Firing
+    fed: torch.Tensor
+
+
+class Fed(Marker):
+    """Fires whenever its number grows, and keeps what it has been given."""
+
+    name = "fed"
+    observes = ("length",)
+    observes_trained = ("entropy", "length")
+    watches = ("probe", "weights", "weight_group")
+    readings = ("fed",)
+
+    def start(self, like):
+        return FedState(Firing.none(like), like.new_zeros(()))
+
+    def extend(self, state, step, observation, trained):
+        fed = 100 * observation[0] + 10 * trained[0].nan_to_num(9) + trained[1].nan_to_num(9)
+        return FedState(state.firing.after(fed > state.fed, torch.tensor(step - 1.0), step, fed), fed)
+
+    def message(self, event, fed):
+        return f"{event.probe} was given {fed:g}"
+
+    def verdict(self, flagged, samples, fed):
+        return Verdict("flagged" if flagged else "clean", fed, samples)
+
+
+ROWS = {"seen": {"length": 1.0, "entropy": 2.0}, "train_far": {"length": 3.0}}
+
+
+def test_a_marker_is_given_what_it_observes_by_name_beside_the_first_series_trained_on():
+    runner = MarkerRunner([Fed()], False, [HELD_OUT, TRAIN, TRAIN._replace(name="second")], {"train_far": 7})
+    rows = {**ROWS, "second": {"length": 5.0, "entropy": 5.0}}
+    events = runner.observe(4, rows, {})
+    assert [event.message for event in events] == [
+        f"{name} was given {n}" for name, n in zip(("train_far", "seen", "second"), (321, 121, 521), strict=True)
+    ]
+    assert [(event.name, event.step, event.detected_at) for event in events] == [("fed", 3, 4)] * 3
+    assert runner.observe(5, rows, {}) == []
+    assert runner.events == events
+    assert runner.verdicts() == {"train_far": Verdict("flagged", 321, 7)}  # of those whose size is known
+
+
+def test_without_a_series_trained_on_its_quantities_are_nan():
+    (event,) = MarkerRunner([Fed()], False, [HELD_OUT]).observe(4, ROWS, {})
+    assert event.strength == 399
+    runner = MarkerRunner([MemorisationOnset()], False, [UNLABELLED])
+    for step in range(50):
+        assert not runner.observe(step, {"shifted": {"velocity": 2.0**step}}, {})
+
+
+def test_a_runner_goes_on_from_the_state_of_another():
+    def rows(step):
+        return {"seen": {"length": 0.1 * step, "entropy": 2.0}, "train_far": {"length": float(step % 7)}}
+
+    series, samples = [TRAIN, HELD_OUT], {"seen": 3, "train_far": 4}
+    whole = MarkerRunner([Fed(), At(3, 12)], False, series, samples)
+    for step in range(20):
+        whole.observe(step, rows(step), {})
+        if step == 9:
+            saved = copy.deepcopy(whole.state_dict())
+    resumed = MarkerRunner([At(3, 12), Fed()], False, series, samples, saved)
+    for step in range(10, 20):
+        resumed.observe(step, rows(step), {})
+    key = lambda event: (event.detected_at, event.name, event.probe)  # noqa: E731
+    assert sorted(resumed.events, key=key) == sorted(whole.events, key=key)
+    assert resumed.verdicts() == whole.verdicts()
+
+
+def test_of_a_state_alone_events_and_verdicts_can_be_had():
+    runner = MarkerRunner([Fed(), At(4)], False, [TRAIN, HELD_OUT], {"seen": 3, "train_far": 4})
+    runner.observe(4, ROWS | {"seen": {"length": 1.0, "entropy": 2.0}}, {})
+    again = MarkerRunner([Fed(), At(4)], False, state=runner.state_dict())
+    assert again.events == runner.events
+    assert len(again.events) == 4
+    assert again.verdicts() == runner.verdicts()
+    assert again.state_dict().keys() == runner.state_dict().keys()
+    assert MarkerRunner([At(4)], False, state=runner.state_dict()).verdicts() == {}  # nobody there who judges
+
+
+@pytest.mark.parametrize("floor", [0.6, 0.4])
+def test_an_event_in_a_path_that_is_mostly_noise_is_not_told(floor):
+    runner = MarkerRunner([Fed()], False, [NETWORK])
+    told = runner.observe(4, {"all": {"length": 1.0, "velocity": 1.0, "floor": floor}}, {})
+    assert len(told) == (floor == 0.4)
+    assert not runner.observe(5, {"all": {"length": 1.0, "velocity": 1.0, "floor": 0.0}}, {})
+
+
+def samples(count, **options):
+    like = {"val": torch.zeros(count), "far": torch.zeros(count)}
+    return SampleMarkers({"val": [OverfittingOnset()], "far": [OverfittingOnset(), SampleFed()]}, like, **options)
+
+
+class SampleFed(Fed):
+    scope = "samples"
+    name = "each"
+    observes = ("distance_to_truth",)
+
+
+def test_markers_of_samples_are_given_every_distance_and_what_is_trained_on_by_name():
+    markers = samples(2)
+    assert markers.widths == {("overfitting", "val"): 6, ("overfitting", "far"): 6, ("each", "far"): 5}
+    distances = {"val": torch.tensor([1.0, 2.0]), "far": torch.tensor([3.0, 4.0])}
+    trained = {"length": torch.tensor(5.0), "entropy": torch.tensor(6.0), "distance_to_truth": torch.tensor(7.0)}
+    assert markers.extend(1, distances, trained)["each", "far"].tolist() == [1, 0, 1, 365, 365]
+    assert markers.extend(2, distances, {})["each", "far"].tolist() == [2, 1, 2, 399, 399]
+
+
+def test_markers_of_samples_go_on_from_a_state_by_name_and_leave_a_device():
+    generator = torch.Generator().manual_seed(0)
+    whole, records = samples(30), torch.rand(20, 2, 30, generator=generator)
+    trained = {"distance_to_truth": torch.tensor(1.0)}
+
+    def extended(markers, steps):
+        for step in steps:
+            readings = markers.extend(step, dict(zip(("val", "far"), records[step], strict=True)), trained)
+        return readings
+
+    extended(whole, range(10))
+    saved = copy.deepcopy(whole.state_dict())
+    assert {name: set(states) for name, states in saved.items()} == {
+        "val": {"overfitting"},
+        "far": {"overfitting", "each"},
+    }
+    resumed, fresh = samples(30, state=saved), samples(30, state={"val": {"gone": {}}, "away": {}})
+    left, right, begun = (extended(markers, range(10, 20)) for markers in (whole, resumed, fresh))
+    assert all(torch.equal(left[key].nan_to_num(-1), right[key].nan_to_num(-1)) for key in left)
+    assert not torch.equal(left["overfitting", "val"][4:], begun["overfitting", "val"][4:])
+    whole.to(torch.device("meta"))
+    on_meta = whole.extend(21, {name: torch.zeros(30, device="meta") for name in ("val", "far")}, {})
+    assert {reading.device.type for reading in on_meta.values()} == {"meta"}
+
+
+class Least(Marker):
+    """Says no more than it has to."""
+
+    name, observes = "least", ("length",)
+
+    def start(self, like):
+        return FedState(Firing.none(like), like)
+
+    def extend(self, state, step, observation, trained):
+        assert trained.shape == (0,)
+        return state
+
+    def message(self, event):
+        return ""
+
+
+def test_the_base_class_has_a_default_for_all_that_is_not_said():
+    marker = Least()
+    assert [one.name for one in (TRAIN, HELD_OUT, NETWORK, LAYER) if marker.applies_to(one)] == ["seen", "train_far"]
+    assert marker.width == len(marker.reading(marker.start(torch.zeros(())))) == 4
+    assert marker.verdict(True, 3) is None
+    runner = MarkerRunner([marker], True, [HELD_OUT])
+    assert runner.observe(1, ROWS, {}) == []
+    assert runner.verdicts() == {}
+    with pytest.raises(TypeError, match="abstract"):
+        Marker()
