@@ -3,13 +3,21 @@
 import re
 from pathlib import Path
 
-from lightning_infogeo.quantities import (
-    PROBE_QUANTITIES,
-    REFERENCE_QUANTITIES,
-    WEIGHT_QUANTITIES,
-    axes_table,
-    sentence_table,
-)
+from lightning_infogeo.quantities import PROBE_QUANTITIES, REFERENCE_QUANTITIES, WEIGHT_QUANTITIES, Quantity
+
+
+def sentence_table(quantities: tuple[Quantity, ...]) -> str:
+    """Returns a table in Markdown of what quantities mean."""
+    needs = {"": "", "labels": " (only with labels)", "reference": ""}
+    rows = [f"| `{each.name}` | {each.meaning}{needs[each.needs]} | {each.unit} |" for each in quantities]
+    return "\n".join(["| curve | in one sentence | unit |", "|---|---|---|", *rows])
+
+
+def axes_table(quantities: tuple[Quantity, ...]) -> str:
+    """Returns a table in Markdown of how quantities are written and drawn."""
+    rows = [f"| `{each.name}` | {each.symbol} | {each.unit} | {each.scale} | {each.needs} |" for each in quantities]
+    return "\n".join(["| quantity | symbol | unit | axis | needs |", "|---|---|---|---|---|", *rows])
+
 
 ROOT = Path(__file__).parents[1]
 TABLES = {

@@ -104,8 +104,8 @@ REFERENCE_QUANTITIES = (
     Quantity(
         "lead",
         "lead over the reference",
-        "how many optimizer steps later that reference got as far: positive ahead, negative behind, NaN where it "
-        "never did",
+        "how many optimizer steps later that reference reached this progress: positive ahead, negative behind, NaN "
+        "where it never did",
         unit="steps",
         needs="reference",
         panel=False,
@@ -123,11 +123,7 @@ WEIGHT_QUANTITIES = (
         scale="log",
     ),
     Quantity(
-        "length",
-        "information length of the weights' distribution",
-        "sum of these distances",
-        unit="rad",
-        symbol="L",
+        "length", "information length of the weights' distribution", "sum of these distances", unit="rad", symbol="L"
     ),
     Quantity(
         "floor",
@@ -196,19 +192,6 @@ def column_title(column: str) -> str:
     """
     label, unit = _RUN_COLUMNS.get(column, (column.replace("steps to ", "steps to progress "), ""))
     return Quantity(column, label, "", unit).title
-
-
-def sentence_table(quantities: Iterable[Quantity]) -> str:
-    """Returns a table in Markdown of what quantities mean."""
-    needs = {"": "", "labels": " (only with labels)", "reference": ""}
-    rows = [f"| `{each.name}` | {each.meaning}{needs[each.needs]} | {each.unit} |" for each in quantities]
-    return "\n".join(["| curve | in one sentence | unit |", "|---|---|---|", *rows])
-
-
-def axes_table(quantities: Iterable[Quantity]) -> str:
-    """Returns a table in Markdown of how quantities are written and drawn."""
-    rows = [f"| `{each.name}` | {each.symbol} | {each.unit} | {each.scale} | {each.needs} |" for each in quantities]
-    return "\n".join(["| quantity | symbol | unit | axis | needs |", "|---|---|---|---|---|", *rows])
 
 
 def _displayed(of_weights: bool) -> list[Quantity]:

@@ -12,11 +12,13 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_infogeo import AtSteps, EveryNEpochs, InfoGeometryMonitor, Probe
+from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from tests.helpers import oracles
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, TwoOptimizers, fit, val_loader
 from tests.helpers.loggers import Minimal, records, scalars
 
 KEYS = ["velocity", "length", "displacement", "straightness", "roughness", "entropy", "distance_to_truth", "progress"]
+LOGGED = names(PROBE_QUANTITIES)
 
 
 def test_tensorboard_holds_every_record_at_the_step_of_lightnings_own_metrics(tmp_path):
@@ -69,7 +71,7 @@ def test_every_logger_of_the_trainer_gets_the_same_keys_at_every_record(tmp_path
     for logger, separator in zip(loggers, "/.", strict=True):
         steps, keys = records(logger, separator)
         assert steps == [1, 3, 5, 6]
-        expected = {separator.join(("infogeo", probe, key)) for probe in ("train", "val") for key in KEYS}
+        expected = {separator.join(("infogeo", probe, key)) for probe in ("train", "val") for key in LOGGED}
         expected |= {separator.join(("infogeo", key)) for key in ("markers", "overfitting", "overfitting_onset")}
         assert all(found == expected for found in keys)
 
