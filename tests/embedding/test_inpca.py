@@ -1,3 +1,5 @@
+"""InPCA against closed forms and an eigendecomposition."""
+
 import numpy as np
 import pytest
 import torch

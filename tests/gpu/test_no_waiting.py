@@ -26,7 +26,7 @@ def no_waiting(device):
 
 
 class Sentry(InfoGeometryMonitor):
-    """Everything between a due record and its place in the mailbox is watched."""
+    """Everything between a due record and its copy to the host is watched."""
 
     records = 0
 

@@ -52,7 +52,7 @@ def audited():
 
 
 class Sentry(InfoGeometryMonitor):
-    """Everything between a due record and its place in the mailbox is audited."""
+    """Everything between a due record and its copy to the host is audited."""
 
     audits = 0
 

@@ -1,3 +1,5 @@
+"""The summary of a training as text, and values on their way to the host."""
+
 import io
 import logging
 import math
@@ -57,14 +59,14 @@ def test_the_table_gives_three_answers_and_names_every_event():
     assert len(markdown) == 4
 
 
-def test_the_mailbox_gives_back_everything_once_and_in_order():
-    mailbox = HostCopies()
+def test_host_copies_give_back_everything_once_and_in_order():
+    copies = HostCopies()
     for step in range(3):
-        mailbox.post(step, None, torch.tensor([float(step), math.inf]))
-    assert mailbox
-    assert mailbox.collect() == [(step, None, [step, math.inf]) for step in range(3)]
-    assert not mailbox
-    assert mailbox.collect() == []
+        copies.post(step, None, torch.tensor([float(step), math.inf]))
+    assert copies
+    assert copies.collect() == [(step, None, [step, math.inf]) for step in range(3)]
+    assert not copies
+    assert copies.collect() == []
 
 
 def test_texts_of_events_are_text_alone_in_markdown():

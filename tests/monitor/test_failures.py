@@ -1,4 +1,4 @@
-"""Whatever breaks, training goes on, what was recorded is kept, and a message names what broke; or ``strict`` raises."""
+"""Whatever breaks, training goes on, what was recorded is kept, a message names what broke; or ``strict`` raises."""
 
 import errno
 
