@@ -1,3 +1,5 @@
+"""Points of a geodesic, and progress along it."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""Metrics of torchmetrics agree with the functions of the package."""
+
 import matplotlib.figure
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Schedules say which steps are recorded."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Archives are found below a folder and get short names."""
+
 import os
 
 import pytest

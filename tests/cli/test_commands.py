@@ -1,3 +1,5 @@
+"""The demo, the options of the command line, and what importing the package costs."""
+
 import subprocess
 import sys
 from pathlib import Path

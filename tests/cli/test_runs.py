@@ -1,3 +1,5 @@
+"""Runs that a command opens, of which some records may be left out."""
+
 import numpy as np
 import pytest
 import torch

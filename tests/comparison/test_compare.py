@@ -1,3 +1,5 @@
+"""A whole comparison: its tables, its progress, its arguments."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Runs that cannot be compared are named, with a remedy."""
+
 import pytest
 import torch
 

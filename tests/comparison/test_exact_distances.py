@@ -1,3 +1,5 @@
+"""Distances in tiles are those of one computation, in bounded memory and after interruptions."""
+
 import pytest
 import torch
 

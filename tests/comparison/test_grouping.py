@@ -1,3 +1,5 @@
+"""Which factor of the metadata tells runs apart, and by how much."""
+
 import math
 
 import pytest

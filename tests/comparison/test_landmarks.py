@@ -1,3 +1,5 @@
+"""An embedding by landmarks is close to the exact one."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Distances that shuffled predictions would have."""
+
 import math
 
 import pytest

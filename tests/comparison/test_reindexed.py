@@ -1,3 +1,5 @@
+"""Trajectories compared at equal progress, against closed forms and slow arithmetic."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Steps after which a progress is reached."""
+
 import torch
 
 from lightning_infogeo.comparison import steps_to_reach

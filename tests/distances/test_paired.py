@@ -1,3 +1,5 @@
+"""Distances between two predictions: closed forms, an oracle of many digits, and what all of them promise."""
+
 import math
 
 import numpy as np

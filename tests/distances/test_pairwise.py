@@ -1,3 +1,5 @@
+"""Distances between all records are the paired ones, entry by entry."""
+
 import math
 
 import pytest

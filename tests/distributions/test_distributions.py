@@ -1,3 +1,5 @@
+"""Amplitudes, entropy and distance to truth of every kind of output."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""InPCA against closed forms and an eigendecomposition."""
+
 import sys
 
 import numpy as np

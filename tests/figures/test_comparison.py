@@ -1,3 +1,5 @@
+"""Figures of a comparison draw what it holds."""
+
 import io
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Figures of the theory draw what it predicts."""
+
 import io
 
 import torch

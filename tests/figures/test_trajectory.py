@@ -1,3 +1,5 @@
+"""Figures of one training draw what was recorded."""
+
 import io
 import math
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_infogeo import InfoGeometryMonitor
 from tests.helpers.gpu_fits import (
     CLASSES,
     FEATURES,
@@ -17,6 +16,7 @@ from tests.helpers.gpu_fits import (
     streams,
     watching,
 )
+from tests.helpers.wrapped_records import WrappedRecords
 
 DETERMINISTIC = {"deterministic": True}
 CASES = {
@@ -35,7 +35,7 @@ class Drawing(pl.Callback):
         torch.rand(1, device=pl_module.device)
 
 
-class Guarded(InfoGeometryMonitor):
+class Guarded(WrappedRecords):
     """Compares the random streams before and after every record."""
 
     records = 0

@@ -1,3 +1,5 @@
+"""The summary of a training as text, and values on their way to the host."""
+
 import io
 import logging
 import math

@@ -1,3 +1,5 @@
+"""Late generalisation: what has to be flagged, and what must not be."""
+
 import math
 
 import pytest

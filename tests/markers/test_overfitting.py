@@ -1,3 +1,5 @@
+"""The onset of overfitting: what has to be flagged and dated, and what must not be."""
+
 import copy
 import math
 

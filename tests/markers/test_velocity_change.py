@@ -1,3 +1,5 @@
+"""Changes of velocity: what has to be flagged, and what must not be."""
+
 import builtins
 import math
 

@@ -1,3 +1,5 @@
+"""Which steps are recorded, and which are evaluated for a velocity."""
+
 import pytest
 
 from lightning_infogeo import AtSteps, Clock, EveryNEpochs, EveryNSteps, LogSpaced

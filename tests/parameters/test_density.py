@@ -1,3 +1,5 @@
+"""The density of weights along known paths."""
+
 import copy
 import io
 import math

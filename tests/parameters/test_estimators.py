@@ -1,3 +1,5 @@
+"""Estimators of a distance between densities, against closed forms."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""The bins of a histogram of weights."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""Which parameters belong to which group."""
+
 import pytest
 import torch
 from torch import nn

@@ -1,3 +1,5 @@
+"""Velocity and length of samples, against their definitions."""
+
 import itertools
 import math
 

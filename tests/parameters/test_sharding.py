@@ -1,3 +1,5 @@
+"""Weights that processes share have the density of the whole."""
+
 import subprocess
 import sys
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Which weights of a tensor are followed."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""Random streams are fixed for a while and put back."""
+
 import random
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""A probe is made of what a loader gives, and the loader is left as it was."""
+
 import random
 import threading
 

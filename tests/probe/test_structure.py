@@ -1,3 +1,5 @@
+"""What batches and probes are made of: inputs and labels, samples that are cut and joined."""
+
 import dataclasses
 from collections import UserDict, namedtuple
 

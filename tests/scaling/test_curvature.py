@@ -1,3 +1,5 @@
+"""A knee is found by the curvature of a length, with an honest interval."""
+
 import math
 from statistics import median
 

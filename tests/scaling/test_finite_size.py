@@ -1,3 +1,5 @@
+"""Exponents of finite-size scaling are those of curves that were made with them."""
+
 import math
 import sys
 

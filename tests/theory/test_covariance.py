@@ -1,3 +1,5 @@
+"""The covariance of a linear training, against simulation and sums of many digits."""
+
 import math
 
 import numpy as np

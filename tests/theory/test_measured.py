@@ -1,3 +1,5 @@
+"""Dimensions measured on recorded predictions."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""Where few dimensions are enough."""
+
 import pytest
 import torch
 

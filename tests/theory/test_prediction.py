@@ -1,3 +1,5 @@
+"""The predicted spectrum, against simulated trainings."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""A few steps with weights stand for sums over every step."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""How modes respond to training."""
+
 import pytest
 import torch
 

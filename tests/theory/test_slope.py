@@ -1,3 +1,5 @@
+"""The slope of a spectrum of eigenvalues."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""Dimensions and explained variance of a spectrum."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""A history of bounded size keeps what an embedding needs."""
+
 import pytest
 import torch
 

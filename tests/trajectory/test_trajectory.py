@@ -1,3 +1,5 @@
+"""Quantities of a trajectory, against their definitions."""
+
 import math
 
 import numpy as np

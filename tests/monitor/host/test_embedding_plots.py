@@ -19,7 +19,10 @@ from lightning_infogeo import (
     pairwise_bhattacharyya,
 )
 from lightning_infogeo.embedding.live_axes import LiveAxes
+from lightning_infogeo.loggers import LoggerWriter
+from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
 from lightning_infogeo.monitor.settings import bytes_of
+from lightning_infogeo.reference import References
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit
 from tests.helpers.loggers import Minimal
 from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
@@ -49,12 +52,12 @@ def test_pictures_reach_tensorboard_at_log_spaced_records_and_at_the_end(tmp_pat
 
 
 def test_many_records_are_drawn_at_most_some_thirty_times(tmp_path):
-    album = InfoGeometryMonitor(embedding=ALWAYS)._album
+    plots = EmbeddingPlots(ALWAYS, LoggerWriter("infogeo", strict=True), References(), {})
     trainer = fit([], tmp_path, logger=TensorBoardLogger(tmp_path), max_steps=1)
     drawn = 0
     for step in range(1, 100_000):
-        if album.due(trainer, step):
-            album._drawn = step
+        if plots.due(trainer, step):
+            plots._drawn = step
             drawn += 1
     assert 20 <= drawn <= 30
 

@@ -66,7 +66,7 @@ def test_more_records_than_were_foreseen_are_thinned_out(tmp_path):
     monitor = InfoGeometryMonitor(schedule=1, neurons=NeuronSettings(["net.2"], memory=4 * 160 * 20))
     fit(monitor, tmp_path, max_steps=6)
     settings = NeuronSettings(["net.2"], memory=4 * 160 * 5)
-    log = NeuronLog.start(settings, Classifier(), 5, monitor.state_dict()["neurons"])
+    log = NeuronLog.start(settings, Classifier(), 5, {**monitor.state_dict()["neurons"], "planned": 5})
     log.receive()
     steps = log.trajectories["net.2"].steps.tolist()
     assert steps[0] == 0
