@@ -158,8 +158,6 @@ class ArchivedTrajectory:
         name: one of its ``names``.
 
     Attributes:
-        archive: as given.
-        name: as given.
         attributes: of what was recorded: ``quantities``, and for a probe ``fingerprint``, ``schedule``, ``lag``, …
     """
 

@@ -33,9 +33,6 @@ class Sketch(Portable):
         seed: of permutation and signs.
         device: of the amplitudes.
 
-    Attributes:
-        width: as given.
-
     Raises:
         ValueError: where ``width`` is not positive and less than ``classes``.
 

@@ -21,8 +21,6 @@ class Inputs:
         device: to which a batch is brought for its call; None where all are there already.
 
     Attributes:
-        batches: as given.
-        counts: as given.
         written: whether the model writes to its inputs, so that it gets a copy; None before the first evaluation.
 
     Example:

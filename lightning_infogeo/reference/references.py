@@ -28,9 +28,6 @@ class References(Portable):
 
     Args:
         paths: of the archives; without any there is nothing to compare with.
-
-    Attributes:
-        paths: as given.
     """
 
     def __init__(self, paths: Sequence[str] = ()) -> None:

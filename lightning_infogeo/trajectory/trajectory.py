@@ -36,10 +36,7 @@ class Trajectory:
         precision: "full" or "training", and the dtype of the logits, as "full float32".
 
     Attributes:
-        quantities: as given.
         schedule: as given. Lengths recorded on different schedules are not comparable.
-        lag: as given.
-        precision: as given.
         recorded: source in the archive of a trajectory from ``open``, with ``inputs()``; else None.
     """
 
