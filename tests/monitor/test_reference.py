@@ -155,7 +155,7 @@ def test_inputs_have_to_be_stored(tmp_path):
 def test_another_number_of_classes_is_refused(tmp_path):
     path = finished(tmp_path)
     wide = torch.nn.Sequential(torch.nn.Linear(64, 12))
-    with pytest.raises(ConfigurationError, match=r"shape \(60, 10\).*this model makes \(60, 12\)"):
+    with pytest.raises(ConfigurationError, match=r"shape \(60, 10\).*this model has \(60, 12\)"):
         fit(following(path), tmp_path / "again", lambda: ByStep(wide), max_steps=6)
 
 
