@@ -26,9 +26,6 @@ class BackgroundWriter:
 
     Args:
         writer: to be used by nobody else until ``close``.
-
-    Attributes:
-        writer: as given.
     """
 
     def __init__(self, writer: ArchiveWriter) -> None:

@@ -19,9 +19,6 @@ class GrowingArray:
     Args:
         array: to be written by nobody else.
         document: its ``zarr.json`` as readers will see it, with the number of records in its shape.
-
-    Attributes:
-        document: as given.
     """
 
     def __init__(self, array: zarr.Array[Any], document: dict[str, Any]) -> None:

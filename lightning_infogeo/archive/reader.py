@@ -158,8 +158,6 @@ class ArchivedTrajectory:
         name: one of its ``names``.
 
     Attributes:
-        archive: as given.
-        name: as given.
         attributes: of what was recorded: ``quantities``, and for a probe ``fingerprint``, ``schedule``, ``lag``, …
     """
 
@@ -273,14 +271,12 @@ class Amplitudes:
         if len(given) > 3:
             raise IndexError(f"amplitudes have three dimensions, not {len(given)}")
         whole = (*given, *(slice(None) for _ in range(3 - len(given))))
-        read = self._archive.read(
-            self._path, tuple(_orthogonal_index(k, n) for k, n in zip(whole, self.shape, strict=True))
-        )
+        read = self._archive.read(self._path, tuple(_indices(k, n) for k, n in zip(whole, self.shape, strict=True)))
         single = tuple(0 if isinstance(k, (int, np.integer)) else slice(None) for k in whole)
         return torch.from_numpy(np.ascontiguousarray(read[single]))
 
 
-def _orthogonal_index(key: Any, size: int) -> slice | np.ndarray[Any, Any]:
+def _indices(key: Any, size: int) -> slice | np.ndarray[Any, Any]:
     if isinstance(key, slice):
         start, stop, step = key.indices(size)
         return slice(start, max(start, stop)) if step == 1 else np.arange(start, stop, step)

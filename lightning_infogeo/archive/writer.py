@@ -120,21 +120,19 @@ class ArchiveWriter:
                 )
             return
         self._groups[name] = {**attributes, "quantities": list(quantities)}
-        self._create_array(f"{name}/steps", (0,), (ROWS,), "int64", -1, ("record",))
+        self._create(f"{name}/steps", (0,), (ROWS,), "int64", -1, ("record",))
         columns = len(quantities)
         if columns:
-            self._create_array(
-                f"{name}/quantities", (0, columns), (ROWS, columns), "float64", None, ("record", "quantity")
-            )
+            self._create(f"{name}/quantities", (0, columns), (ROWS, columns), "float64", None, ("record", "quantity"))
         if shape is not None:
             chunk = chunk_shape(shape, np.dtype(dtype).itemsize)
             names = ("record", "sample", "class") if kind == "amplitudes" else ("record", "neuron", "input")
-            self._create_array(f"{name}/{kind}", (0, *shape), chunk, dtype, None, names)
+            self._create(f"{name}/{kind}", (0, *shape), chunk, dtype, None, names)
         for key, array in (constants or {}).items():
             path = f"{name}/{check_name(key)}"
             axes = ("sample", *(f"{key}_{i}" for i in range(1, array.ndim)))[: array.ndim]
             chunk = chunk_shape(array.shape, array.itemsize)[1:] if array.ndim else ()
-            self._create_array(path, array.shape, chunk, array.dtype.name, None, axes)[...] = array
+            self._create(path, array.shape, chunk, array.dtype.name, None, axes)[...] = array
         if constants and any("/" in key for key in constants):
             self._groups.setdefault(f"{name}/inputs", {})
 
@@ -229,7 +227,7 @@ class ArchiveWriter:
         if kind in GROWING:
             self._growing.setdefault(name, {})[kind] = GrowingArray(array, document)
 
-    def _create_array(
+    def _create(
         self,
         path: str,
         shape: tuple[int, ...],

@@ -40,9 +40,7 @@ def _run(arguments: Sequence[str] | None) -> None:
     commands = parser.add_subcommands()
     commands.add_subcommand("demo", _demo_arguments(), help="train a small classifier and watch its geometry")
     commands.add_subcommand("compare", _compare_arguments(), help="put recorded runs on one map: tables and figures")
-    commands.add_subcommand(
-        "report", _report_arguments(), help="write one HTML page about recorded runs, readable offline"
-    )
+    commands.add_subcommand("report", _report_arguments(), help="write one page about recorded runs, readable offline")
     options = parser.parse_args(arguments)
     run: Callable[[Namespace], None] = {"demo": _demo, "compare": _compare, "report": _report}[options.subcommand]
     try:

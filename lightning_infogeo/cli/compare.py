@@ -42,16 +42,13 @@ def _compare_runs(options: Any, processes: ProcessGroup) -> None:
         )
     check_keys(runs, options.group_by or [])
     folder = None if options.out is None else Path(processes.from_first(lambda: str(folder_for(options.out))))
+    parts = None if folder is None else folder / "pieces"
     try:
         with progress_bars(processes.first) as watch:
-            comparison = comparison_of(
-                runs, options, processes, watch, folder=None if folder is None else folder / "pieces"
-            )
+            comparison = comparison_of(runs, options, processes, watch, folder=parts)
     except KeyboardInterrupt:
-        resumable = (
-            f"finished parts are in {folder / 'pieces'}; run the same command again to continue" if folder else ""
-        )
-        raise Failure(f"interrupted{f': {resumable}' if resumable else ''}.", Exit.INTERRUPTED) from None
+        hint = f": finished parts are in {parts}; run the same command again to continue" if parts else ""
+        raise Failure(f"interrupted{hint}.", Exit.INTERRUPTED) from None
     if not processes.first:
         return
     notes = [*notes, *notes_on(runs), *comparison.notes]
@@ -71,9 +68,7 @@ def _compare_runs(options: Any, processes: ProcessGroup) -> None:
     print_message(f"{len(runs)} runs in {time.perf_counter() - began:.1f} s")
 
 
-def comparison_of(
-    runs: list[OpenedRun], options: Any, processes: ProcessGroup, watch: Any, **settings: Any
-) -> Comparison:
+def comparison_of(runs: list[OpenedRun], options: Any, processes: ProcessGroup, watch: Any, **more: Any) -> Comparison:
     """Returns the comparison of runs that ``check_comparable`` has passed.
 
     Raises:
@@ -87,7 +82,7 @@ def comparison_of(
             group_by=options.group_by,
             device=processes.device,
             watch=watch,
-            **settings,
+            **more,
         )
     except ValueError as error:
         raise Failure(f"{error} --skip leaves damaged runs out.", Exit.DAMAGED) from None

@@ -32,10 +32,6 @@ class Failure(Exception):
     Args:
         message: what is wrong, and what to do.
         code: to exit with.
-
-    Attributes:
-        message: as given.
-        code: as given.
     """
 
     def __init__(self, message: str, code: Exit) -> None:

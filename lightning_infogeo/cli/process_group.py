@@ -45,11 +45,9 @@ class ProcessGroup:
             if by_fabric:  # it passes its options by the environment, and has launched the processes already
                 self._fabric = Fabric()
             else:
-                local_count = int(os.environ.get("LOCAL_WORLD_SIZE", count))
+                local = int(os.environ.get("LOCAL_WORLD_SIZE", count))
                 accelerator = "cpu" if self.device.type == "cpu" else "cuda"
-                self._fabric = Fabric(
-                    accelerator=accelerator, strategy="ddp", devices=local_count, num_nodes=count // local_count
-                )
+                self._fabric = Fabric(accelerator=accelerator, strategy="ddp", devices=local, num_nodes=count // local)
                 self._fabric.launch()
             if device is None or self.device.type == self._fabric.device.type:
                 self.device = self._fabric.device

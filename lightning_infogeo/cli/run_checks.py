@@ -10,7 +10,7 @@ import torch
 from lightning_infogeo.archive import ArchiveError
 from lightning_infogeo.cli.errors import Exit, Failure
 from lightning_infogeo.cli.runs import OpenedRun
-from lightning_infogeo.comparison.compatibility import agreed_labels
+from lightning_infogeo.comparison.compatibility import agreed_labels, listed
 from lightning_infogeo.comparison.grouping import grouping
 
 
@@ -58,7 +58,7 @@ def notes_on(runs: Sequence[OpenedRun]) -> list[str]:
     if not incomplete:
         return []
     count = sum(run.left_out for run in incomplete)
-    names = _listed([run.name for run in incomplete])
+    names = listed([run.name for run in incomplete])
     return [f"{count} record{'s' * (count > 1)} of {names} left out: logits were not finite."]
 
 
@@ -69,11 +69,6 @@ def _check_same(
     for run in runs:
         names_by_key.setdefault(key_of(run), []).append(run.name)
     if len(names_by_key) > 1:
-        parts = [f"{_listed(names)}{f' ({key})' if show else ''}" for key, names in list(names_by_key.items())[:6]]
+        parts = [f"{listed(names)}{f' ({key})' if show else ''}" for key, names in list(names_by_key.items())[:6]]
         more = f", and {len(names_by_key) - 6} more" if len(names_by_key) > 6 else ""
         raise Failure(f"the runs were recorded with different {what}: {'; '.join(parts)}{more}.{remedy}", Exit.MIXED)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

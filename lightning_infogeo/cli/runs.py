@@ -65,7 +65,6 @@ class RecordSubset:
 
     Attributes:
         shape: (t, N, C).
-        dtype: as given.
     """
 
     def __init__(self, amplitudes: Amplitudes, which: Tensor, dtype: str) -> None:

@@ -71,7 +71,7 @@ def compare(
             and where there are no labels, without which there is no progress (``joint_embedding`` needs none).
         ModuleNotFoundError: where SciPy is not installed.
     """
-    values = _checked_values(landmarks, n, draws, n_components, progress_values)
+    values = _checked(landmarks, n, draws, n_components, progress_values)
     labels = agreed_labels(trajectories, same_probe, "compare")
     if labels is None:
         raise ValueError(
@@ -115,9 +115,7 @@ def compare(
     )
 
 
-def _checked_values(
-    landmarks: int | None, n: int, draws: int, n_components: int, progress_values: Sequence[float]
-) -> Tensor:
+def _checked(landmarks: int | None, n: int, draws: int, n_components: int, progress_values: Sequence[float]) -> Tensor:
     check_landmarks(landmarks, "compare")
     if n < 1 or draws < 0 or n_components < 1:
         raise ValueError(

@@ -99,10 +99,11 @@ def _check_same(runs: Sequence[RecordedRun], values: Sequence[object], function:
     agreeing = [run.name for run, value in zip(runs, values, strict=True) if value == first]
     detail = "" if what == "labels" else f": {first!r} and {next(value for value in values if value != first)!r}"
     raise ValueError(
-        f"`{function}(...)`: runs {_listed(agreeing)} and {_listed(differing)} differ in {what}{detail}.{remedy}"
+        f"`{function}(...)`: runs {listed(agreeing)} and {listed(differing)} differ in {what}{detail}.{remedy}"
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Returns the first five names, quoted, and how many more there are."""
     shown = ", ".join(repr(name) for name in names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -48,9 +48,8 @@ def exact_distances(points: Checkpoints, work: Work, which: Tensor | None = None
         return distances.cpu()
 
     table = torch.zeros(len(which), len(which), dtype=torch.float64)
-    for tile, distances in work.results(
-        "tiles", len(pairs), compute, fingerprint_of(content, block_size, which.tolist())
-    ):
+    fingerprint = fingerprint_of(content, block_size, which.tolist())
+    for tile, distances in work.results("tiles", len(pairs), compute, fingerprint):
         i, j = pairs[tile]
         rows = slice(i * block_size.records, i * block_size.records + len(blocks[i]))
         columns = slice(j * block_size.records, j * block_size.records + len(blocks[j]))

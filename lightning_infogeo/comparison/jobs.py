@@ -46,7 +46,7 @@ class Work(NamedTuple):
         if self.folder is not None:
             store = ResultStore(self.folder / f"{stage}-{fingerprint[:16]}", fingerprint)
             # The ranks may see a shared folder in different states: all use what the first of them saw.
-            missing = broadcast_from_first(~store.stored(count)).bool()
+            missing = from_first_rank(~store.stored(count)).bool()
         order = torch.cat([missing.nonzero().flatten(), (~missing).nonzero().flatten()])
         own = order[rank::ranks].tolist()
         for done, job in enumerate(own, 1):
@@ -121,7 +121,7 @@ def rank_and_count() -> tuple[int, int]:
     return 0, 1
 
 
-def broadcast_from_first(values: Tensor) -> Tensor:
+def from_first_rank(values: Tensor) -> Tensor:
     """Returns the first rank's values in every rank; all pass the same shape."""
     return sum_over_ranks(values if rank_and_count()[0] == 0 else torch.zeros_like(values))
 

@@ -112,12 +112,10 @@ def embed(
     content = fingerprint_of(content, labels if labels is None else labels.tolist())
     if landmarks is None:
         landmarks = _LANDMARKS if len(points) > _EXACT else 0
-    landmark_indices: Tensor | None = None
+    indices: Tensor | None = None
     if 0 < landmarks < len(points):
         settings: dict[str, Any] = {"n_components": n_components, "seed": seed, "content": content}
-        coordinates, axes, landmark_indices, _, error = landmark_inpca(
-            points, landmarks, work, first=len(runs), **settings
-        )
+        coordinates, axes, indices, _, error = landmark_inpca(points, landmarks, work, first=len(runs), **settings)
     else:
         axes = inpca(exact_distances(points, work, content=content), n_components)
         coordinates, error = axes.coordinates, 1 - float(axes.explained_distance)
@@ -134,8 +132,8 @@ def embed(
         eigenvalues=axes.eigenvalues,
         explained_stress=float(axes.explained_stress),
         explained_distance=float(axes.explained_distance),
-        distances=axes.distances if landmark_indices is None else None,
-        landmarks=landmark_indices,
+        distances=axes.distances if indices is None else None,
+        landmarks=indices,
         error=error,
     )
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lightning_infogeo.comparison.checkpoints import BlockSize, Checkpoints
 from lightning_infogeo.comparison.exact_distances import exact_distances
-from lightning_infogeo.comparison.jobs import Work, broadcast_from_first, fingerprint_of, rank_and_count, sum_over_ranks
+from lightning_infogeo.comparison.jobs import Work, fingerprint_of, from_first_rank, rank_and_count, sum_over_ranks
 from lightning_infogeo.distances import OVERLAP_FLOOR, pairwise_bhattacharyya
 from lightning_infogeo.embedding.inpca import Embedding, inpca
 
@@ -61,11 +61,8 @@ def landmark_inpca(
     landmarks, weights = farthest_points(points, count, work, first, seed)
     embedding = inpca(exact_distances(points, work, landmarks, content), n_components, weights)
     # Different machines may give an eigenvector either sign, so all ranks use the axes of the first.
-    axes = {
-        "coordinates": broadcast_from_first(embedding.coordinates),
-        "eigenvalues": broadcast_from_first(embedding.eigenvalues),
-    }
-    embedding = embedding._replace(**axes)
+    coordinates, eigenvalues = (from_first_rank(axes) for axes in (embedding.coordinates, embedding.eigenvalues))
+    embedding = embedding._replace(coordinates=coordinates, eigenvalues=eigenvalues)
     block_size = BlockSize.of(points, work.memory)
     blocks = torch.split(torch.arange(len(points)), block_size.records)
     landmark_distances = _LandmarkDistances(points, landmarks, work)

@@ -33,9 +33,6 @@ class Sketch(Portable):
         seed: of permutation and signs.
         device: of the amplitudes.
 
-    Attributes:
-        width: as given.
-
     Raises:
         ValueError: where ``width`` is not positive and less than ``classes``.
 
@@ -61,8 +58,8 @@ class Sketch(Portable):
         self._layers = -(-classes // width)  # buckets hold so many classes, or one less
         generator = torch.Generator().manual_seed(seed)
         self._order = torch.randperm(classes, generator=generator).to(device)
-        self._class_signs = _random_signs(generator, self._layers, width).to(device)
-        self._sample_signs = _random_signs(generator, samples, self._layers).to(device)
+        self._signs = _random_signs(generator, self._layers, width).to(device)
+        self._turns = _random_signs(generator, samples, self._layers).to(device)
 
     @property
     def floor(self) -> float:
@@ -71,14 +68,12 @@ class Sketch(Portable):
 
     def to(self, device: torch.device) -> None:
         """Brings permutation and signs to a device."""
-        self._order, self._class_signs, self._sample_signs = (
-            x.to(device) for x in (self._order, self._class_signs, self._sample_signs)
-        )
+        self._order, self._signs, self._turns = (x.to(device) for x in (self._order, self._signs, self._turns))
 
     def __call__(self, a: Tensor, first: int = 0) -> Tensor:
         """Returns sketches, shape (k, m), of the amplitudes ``a`` of samples ``first`` and after, shape (k, C)."""
-        sample_signs = self._sample_signs[first : first + len(a), :, None]
-        signed = a.index_select(-1, self._order) * (sample_signs * self._class_signs).flatten(1)[:, : self._classes]
+        sample_signs = self._turns[first : first + len(a), :, None]
+        signed = a.index_select(-1, self._order) * (sample_signs * self._signs).flatten(1)[:, : self._classes]
         whole = self._classes // self.width * self.width
         sketch: Tensor = signed[:, :whole].reshape(len(a), whole // self.width, self.width).sum(1)
         sketch[:, : self._classes - whole] += signed[:, whole:]
@@ -123,7 +118,7 @@ class Sketch(Portable):
         """Returns sketches of certainty in the labels: one sign each, in the bucket of the class."""
         place = self._order.argsort()[labels]
         layer, bucket = place // self.width, place % self.width
-        sign = self._class_signs[layer, bucket] * self._sample_signs.gather(1, layer[:, None])[:, 0]
+        sign = self._signs[layer, bucket] * self._turns.gather(1, layer[:, None])[:, 0]
         sketch = torch.zeros(len(labels), self.width, device=labels.device)
         return sketch.scatter_(1, bucket[:, None], sign[:, None].to(sketch))
 

@@ -43,7 +43,7 @@ class Selection(Portable):
         self._inputs = inputs
         self._probe_labels = labels
         self._bounds: list[int] = []
-        self._positions: tuple[Tensor, Tensor] | None = None
+        self._indices: tuple[Tensor, Tensor] | None = None
 
     def __len__(self) -> int:
         return self._bounds[-1]
@@ -81,7 +81,7 @@ class Selection(Portable):
             self._bounds = [0, *counts.cumsum(0).tolist()]
             self.labels = None if labels is None else labels[positions]
         if total > self._inputs or len(positions) < total:  # otherwise each output is one sample
-            self._positions = positions // per_input, positions % per_input
+            self._indices = positions // per_input, positions % per_input
         self.to(outputs.device)
 
     def take(self, outputs: Tensor, start: int, stop: int) -> Tensor:
@@ -107,16 +107,14 @@ class Selection(Portable):
     def to(self, device: torch.device) -> None:
         """Brings indices and labels to a device."""
         self.labels = None if self.labels is None else self.labels.to(device)
-        self._positions = (
-            None if self._positions is None else (self._positions[0].to(device), self._positions[1].to(device))
-        )
+        self._indices = None if self._indices is None else (self._indices[0].to(device), self._indices[1].to(device))
 
     def _rows(self, outputs: Tensor, start: int, first: int, last: int) -> Tensor:
         arranged = self._distribution.arranged(outputs)
-        if self._positions is None:
+        if self._indices is None:
             rows = arranged[first - start : last - start, 0]
         else:
-            inputs, positions = self._positions
+            inputs, positions = self._indices
             rows = arranged[inputs[first:last] - start, positions[first:last]]
         return self._distribution.logits(rows)
 

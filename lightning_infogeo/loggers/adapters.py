@@ -14,11 +14,8 @@ from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 class LoggerAdapter:
     """A logger of Lightning's interface, which takes scalars alone.
 
-    Args:
-        logger: one of a trainer's ``loggers``.
-
     Attributes:
-        logger: as given.
+        logger: one of a trainer's ``loggers``.
         takes: of "text", "figures" and "points", what the logger can show beside scalars.
     """
 
@@ -41,74 +38,63 @@ class LoggerAdapter:
         self.logger.log_metrics(scalars, step=x)
 
     def write_text(self, key: str, markdown: str, x: int) -> None:
-        """Writes Markdown."""
+        """Writes Markdown; TensorBoard keeps only samples of texts, so each has to hold all that came before."""
 
     def write_figure(self, key: str, figure: Any, x: int) -> None:
         """Writes a figure of matplotlib's."""
 
     def write_points(self, key: str, path: EmbeddedPath, x: int, mesh: bool, projector: bool) -> None:
-        """Writes a trajectory as points in three dimensions."""
+        """Writes a trajectory as points in the unit ball, coloured from its first record to its last."""
 
 
-class TensorBoardAdapter(LoggerAdapter):
-    """TensorBoard: text, figures, and points for its Mesh and Projector plugins."""
-
+class _TensorBoard(LoggerAdapter):
     takes = frozenset({"text", "figures", "points"})
 
     @staticmethod
     def fits(logger: Any) -> bool:
-        """Returns whether it is a ``TensorBoardLogger`` of either Lightning."""
         return isinstance(logger, pl.classes("loggers.TensorBoardLogger"))
 
     def write_text(self, key: str, markdown: str, x: int) -> None:
-        """Writes Markdown; TensorBoard keeps only samples of texts, so each has to hold all that came before."""
         self.logger.experiment.add_text(key, markdown, x)
 
     def write_figure(self, key: str, figure: Any, x: int) -> None:
-        """Writes a figure of matplotlib's."""
         self.logger.experiment.add_figure(key, figure, x)
 
     def write_points(self, key: str, path: EmbeddedPath, x: int, mesh: bool, projector: bool) -> None:
-        """Writes a trajectory, coloured from its first record to its last, within the unit ball."""
         points = torch.nn.functional.pad(path.embedding.coordinates, (0, 3))[:, :3].float()
         points = points / points.norm(dim=1).max().clamp_min(1e-12)
+        shade = torch.linspace(0, 255, len(points))
+        colours = torch.stack([shade, torch.full_like(shade, 80), 255 - shade], dim=1).to(torch.uint8)
+        style = {"material": {"cls": "PointsMaterial", "size": 0.03}}
         if mesh:
-            shade = torch.linspace(0, 255, len(points))
-            colours = torch.stack([shade, torch.full_like(shade, 80), 255 - shade], dim=1).to(torch.uint8)
-            style = {"material": {"cls": "PointsMaterial", "size": 0.03}}
             self.logger.experiment.add_mesh(key, points[None], colours[None], config_dict=style, global_step=x)
         if projector:
-            steps = [str(int(step)) for step in path.steps]
-            self.logger.experiment.add_embedding(points, steps, tag=key, global_step=x)
+            self.logger.experiment.add_embedding(points, [str(int(s)) for s in path.steps], tag=key, global_step=x)
 
 
-class FigureAdapter(LoggerAdapter):
-    """A logger with ``log_figure``, such as MLflow's or Comet's."""
+class _FigureLogger(LoggerAdapter):
+    """MLflow's, Comet's, and others."""
 
     takes = frozenset({"figures"})
 
     @staticmethod
     def fits(logger: Any) -> bool:
-        """Returns whether it has that method."""
         return hasattr(logger, "log_figure")
 
     def write_figure(self, key: str, figure: Any, x: int) -> None:
-        """Writes a figure of matplotlib's."""
         self.logger.log_figure(key, figure, step=x)
 
 
-class ImageAdapter(LoggerAdapter):
-    """A logger with ``log_image``, such as Weights & Biases': a figure is given to it as pixels."""
+class _ImageLogger(LoggerAdapter):
+    """Weights & Biases' and others: a figure is given as pixels."""
 
     takes = frozenset({"figures"})
 
     @staticmethod
     def fits(logger: Any) -> bool:
-        """Returns whether it has that method."""
         return hasattr(logger, "log_image")
 
     def write_figure(self, key: str, figure: Any, x: int) -> None:
-        """Writes a figure of matplotlib's."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         canvas: Any = FigureCanvasAgg(figure)
@@ -116,7 +102,7 @@ class ImageAdapter(LoggerAdapter):
         self.logger.log_image(key, [np.asarray(canvas.buffer_rgba())], step=x)
 
 
-ADAPTERS: tuple[type[LoggerAdapter], ...] = (TensorBoardAdapter, FigureAdapter, ImageAdapter, LoggerAdapter)
+ADAPTERS: tuple[type[LoggerAdapter], ...] = (_TensorBoard, _FigureLogger, _ImageLogger, LoggerAdapter)
 """In this order of preference; the last fits every logger."""
 
 

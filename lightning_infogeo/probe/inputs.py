@@ -21,8 +21,6 @@ class Inputs:
         device: to which a batch is brought for its call; None where all are there already.
 
     Attributes:
-        batches: as given.
-        counts: as given.
         written: whether the model writes to its inputs, so that it gets a copy; None before the first evaluation.
 
     Example:
@@ -71,11 +69,7 @@ class Inputs:
         if self.written:
             yield owned(batch)
             return
-        tensors = [
-            content
-            for content in contents_of(batch)
-            if isinstance(content, torch.Tensor) and not content.is_inference()
-        ]
+        tensors = [leaf for leaf in contents_of(batch) if isinstance(leaf, torch.Tensor) and not leaf.is_inference()]
         copies = [tensor.clone() for tensor in tensors] if self.written is None else None
         versions = [tensor._version for tensor in tensors]
         yield shallow_copy(batch)

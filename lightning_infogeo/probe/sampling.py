@@ -111,7 +111,7 @@ def draw(
 
 def _stated_batches(source: Any) -> Iterator[Any]:
     """Yields as many batches as the length of the source says: a Trainer reads no more, and some sources fail then."""
-    return itertools.islice(iter(source), _length_or_bound(source))
+    return itertools.islice(iter(source), _length(source))
 
 
 def is_indexed(source: Any, loader: bool) -> bool:
@@ -288,7 +288,7 @@ def _batch_indices(sampler: Any, read: float) -> Sequence[Any]:
         return range(len(sampler.data_source))
     entries: list[Any] = []
     indices = 0
-    for entry in itertools.islice(sampler, int(min(_length_or_bound(sampler), MOST_BATCHES, read))):
+    for entry in itertools.islice(sampler, int(min(_length(sampler), MOST_BATCHES, read))):
         entries.append(entry)
         indices += len(entry) if isinstance(entry, (list, tuple)) else 1
         if indices >= MOST_DRAWN:
@@ -302,9 +302,7 @@ def _population(sampler: Any, dataset: Any, most: int) -> Sequence[int]:
     if known is not None and _iterates_as_framework(sampler):
         return known
     try:
-        drawn = list(
-            itertools.islice(sampler, min(_length_or_bound(dataset), _length_or_bound(sampler), MOST_DRAWN, most))
-        )
+        drawn = list(itertools.islice(sampler, min(_length(dataset), _length(sampler), MOST_DRAWN, most)))
     except Exception:
         if known is None:
             raise
@@ -325,7 +323,7 @@ def _indices_of_known(sampler: Any, dataset: Any) -> Sequence[int] | None:
         return torch.as_tensor(sampler.weights).nonzero().flatten().tolist()
     if isinstance(sampler, DistributedSampler):
         inner = getattr(sampler.dataset, "_sampler", None)  # Lightning wraps a user's sampler
-        return range(_length_or_bound(dataset)) if inner is None else _population(inner, dataset, MOST_DRAWN)
+        return range(_length(dataset)) if inner is None else _population(inner, dataset, MOST_DRAWN)
     return None
 
 
@@ -334,7 +332,7 @@ def _iterates_as_framework(sampler: Any) -> bool:
     return str(type(sampler).__iter__.__module__).startswith(("torch.", "lightning.", "pytorch_lightning."))
 
 
-def _length_or_bound(sized: Any) -> int:
+def _length(sized: Any) -> int:
     """Returns a length, or ``MOST_DRAWN`` where there is none."""
     try:
         return len(sized)

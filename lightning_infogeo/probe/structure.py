@@ -77,9 +77,7 @@ def moved(structure: Any, device: torch.device) -> Any:
     """Returns ``structure`` on a device; the copy is asynchronous where its memory is pinned."""
     if isinstance(structure, Tensor):
         return structure.to(device, non_blocking=True)
-    if hasattr(structure, "to") and not is_leaf(
-        structure
-    ):  # such as packed sequences, a part of which stays on the CPU
+    if hasattr(structure, "to") and not is_leaf(structure):  # packed sequences, for one, keep a part on the CPU
         with suppress(Exception):  # what cannot be moved is used as it is
             return structure.to(device)
     return structure if is_leaf(structure) else _rebuilt(lambda part: moved(part, device), structure)

@@ -139,10 +139,8 @@ def _owners(trainer: pl.Trainer, module: pl.LightningModule) -> tuple[list[Any],
     owners = [owner for owner in (module, getattr(trainer, "datamodule", None)) if owner is not None]
     hooks = [getattr(owner, hook) for owner in owners for hook in _HOOKS if hasattr(owner, hook)]
     lightning = ("lightning.", "pytorch_lightning.")
-    user_hooks = [
-        getattr(hook, "__func__", hook) for hook in hooks if not (hook.__module__ or "").startswith(lightning)
-    ]
-    return (owners, user_hooks) if user_hooks else ([], [])
+    users = [getattr(hook, "__func__", hook) for hook in hooks if not (hook.__module__ or "").startswith(lightning)]
+    return (owners, users) if users else ([], [])
 
 
 def _passed(batch: Any, trainer: pl.Trainer, module: pl.LightningModule, dataloader_idx: int) -> Any:

@@ -49,12 +49,8 @@ def chart(trajectories: Sequence[Trajectory], records: int = 128, n_components: 
     amplitudes = torch.cat(points)
     embedding = inpca(pairwise_bhattacharyya(amplitudes), n_components)
     labels = trajectories[0].labels
-    geodesic_points = ignorance(amplitudes[0])[None]
+    milestones = ignorance(amplitudes[0])[None]
     if labels is not None:
-        geodesic_points = geodesic(geodesic_points[0], truth(labels, amplitudes[0]), torch.linspace(0, 1, 11))
-    return Chart(
-        amplitudes,
-        torch.tensor(member),
-        embedding,
-        embedding.transform(pairwise_bhattacharyya(geodesic_points, amplitudes)),
-    )
+        milestones = geodesic(milestones[0], truth(labels, amplitudes[0]), torch.linspace(0, 1, 11))
+    milestones = embedding.transform(pairwise_bhattacharyya(milestones, amplitudes))
+    return Chart(amplitudes, torch.tensor(member), embedding, milestones)

@@ -89,9 +89,7 @@ class References(Portable):
     def to(self, device: torch.device) -> None:
         """Brings everything to a device."""
         self._tables = {name: Reference(*(t.to(device) for t in table)) for name, table in self._tables.items()}
-        self._charts = {
-            name: embedded._replace(points=embedded.points.to(device)) for name, embedded in self._charts.items()
-        }
+        self._charts = {name: c._replace(points=c.points.to(device)) for name, c in self._charts.items()}
 
     def compared(self, probe: str, step: int, logits: Tensor, progress: Tensor) -> Tensor:
         """Returns ``quantities`` of a record, given its logits and its progress; reads nothing back from the device."""

@@ -38,8 +38,6 @@ class Trajectory:
         kind: as given.
         quantities: as given.
         schedule: as given. Lengths recorded on different schedules are not comparable.
-        lag: as given.
-        precision: as given.
         recorded: source in the archive of a trajectory from ``open``, with ``inputs()``; else None.
     """
 

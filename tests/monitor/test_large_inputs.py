@@ -74,7 +74,7 @@ def test_it_is_shared_by_all_probes_and_said(tmp_path, capsys):
         assert len(monitor.followed[name]) == 2 * 4_000_000 // 2 // (EACH + 8)
         (line,) = (line for line in said if f"follows '{name}'" in line)
         assert "of 600 samples" in line
-        assert "memory= or probe_size= decide" in line
+        assert "raise memory= for more" in line
 
 
 class Halves(Sees):

@@ -248,7 +248,7 @@ def test_a_monitor_that_counts_can_be_copied(tmp_path):
 def test_weights_moved_by_nothing_that_can_be_counted_are_told_of_once(tmp_path):
     with pytest.warns(UserWarning, match=r"weights of `ByHand` have changed in 10 batches.*`step\(\)`") as warned:
         monitor, _ = watched(ByHand, tmp_path)
-    assert len([w for w in warned if "have moved" in str(w.message)]) == 1
+    assert len([w for w in warned if "have changed" in str(w.message)]) == 1
     assert monitor.trajectories["val"].steps.tolist() == [0]
 
 

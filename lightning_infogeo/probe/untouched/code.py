@@ -131,9 +131,9 @@ class Class(StateKind):
         attributes = {
             name: value for name, value in type.__dict__["__dict__"].__get__(owner).items() if name not in _NOT_STATE
         }
-        return (
-            attributes if _origin_of(owner) == USER else {name: v for name, v in attributes.items() if self._counts(v)}
-        )
+        if _origin_of(owner) == USER:
+            return attributes
+        return {name: value for name, value in attributes.items() if self._counts(value)}
 
     def changed(self, owner: Any, before: dict[str, Any]) -> bool:
         now = self.read(owner)

@@ -12,7 +12,7 @@ from lightning_infogeo.probe.untouched.walk import Walk
 
 def queues_of(*roots: Any) -> list[queue.Queue[Any]]:
     """Returns the first-in, first-out queues that can be reached from the roots."""
-    return [found for found in Walk(roots, remember=False).objects if type(found) is queue.Queue]
+    return [reached for reached in Walk(roots, remember=False).objects if type(reached) is queue.Queue]
 
 
 @contextmanager

@@ -47,35 +47,35 @@ def used_up(*roots: Any, stream: bool = True, handed_back: bool = False) -> list
     walk = Walk(roots, remember=False)
     names: list[str] = []
     inside: set[int] = set()
-    for node, found in enumerate(walk.objects):
+    for node, reached in enumerate(walk.objects):
         if walk.link(node).node in inside:  # an iterator that is used up takes along what it iterates over
             inside.add(node)
-        elif handed_back and type(found) is queue.Queue:
+        elif handed_back and type(reached) is queue.Queue:
             continue
-        elif _is_used_up(found, stream):
+        elif _is_used_up(reached, stream):
             inside.add(node)
             names.append(walk.name(node))
     return names
 
 
-def _is_used_up(found: Any, stream: bool) -> bool:
-    kind = type(found)
+def _is_used_up(reached: Any, stream: bool) -> bool:
+    kind = type(reached)
     mro = mro_of(kind)
     if kind is types.GeneratorType:
-        return found.gi_frame is not None
+        return reached.gi_frame is not None
     if not stream:  # a loader may keep the iterator of its workers, which training reads on
-        return _MultiProcessingDataLoaderIter in mro or _is_iterator(found, mro)
+        return _MultiProcessingDataLoaderIter in mro or _is_iterator(reached, mro)
     if not _CONSUMED.isdisjoint(mro) or any((module_of(base), qualname_of(base)) in _BY_NAME for base in mro):
         return True
     if threading.Thread in mro:
-        return bool(found.is_alive()) and found is not threading.main_thread()
+        return bool(reached.is_alive()) and reached is not threading.main_thread()
     if multiprocessing.process.BaseProcess in mro:
-        return found in multiprocessing.process.active_children()
+        return reached in multiprocessing.process.active_children()
     if multiprocessing.managers.BaseProxy in mro:
-        return "Queue" in str(found._token.typeid)
+        return "Queue" in str(reached._token.typeid)
     if _io._IOBase in mro:
-        return any(base in FILES for base in mro) and _is_pipe(found)
-    return _is_iterator(found, mro)
+        return any(base in FILES for base in mro) and _is_pipe(reached)
+    return _is_iterator(reached, mro)
 
 
 def _is_pipe(file: Any) -> bool:
@@ -87,12 +87,12 @@ def _is_pipe(file: Any) -> bool:
         return True
 
 
-def _is_iterator(found: Any, mro: tuple[type, ...]) -> bool:
+def _is_iterator(reached: Any, mro: tuple[type, ...]) -> bool:
     """Whether an object is an iterator whose state is not in attributes."""
-    if type(found) in REPLACEABLE:
-        return copied_iterator(found) is None
+    if type(reached) in REPLACEABLE:
+        return copied_iterator(reached) is None
     for base in mro:
         step = type.__dict__["__dict__"].__get__(base).get("__next__")
         if step is not None:
-            return not isinstance(step, types.FunctionType) and type(found) is not itertools.repeat
+            return not isinstance(step, types.FunctionType) and type(reached) is not itertools.repeat
     return types.AsyncGeneratorType in mro

@@ -79,9 +79,7 @@ for _module, _kind in (("bz2", "BZ2File"), ("lzma", "LZMAFile")):
         FILES.append(getattr(importlib.import_module(_module), _kind))
 _KNOWN |= {kind: streams.FilePosition() for kind in FILES}
 _CLASS = code.Class(GENERATORS)
-_STATEFUL_MODULES = frozenset(
-    {"zlib", "bz2", "lzma", "_bz2", "_lzma", "_hashlib", "sqlite3", "_codecs", "_multibytecodec"}
-)
+_STATEFUL = frozenset({"zlib", "bz2", "lzma", "_bz2", "_lzma", "_hashlib", "sqlite3", "_codecs", "_multibytecodec"})
 """Python's own extension modules whose objects change with use."""
 
 
@@ -118,7 +116,7 @@ def state_kinds_of(kind: type) -> tuple[StateKind, ...]:
 def is_opaque(kind: type, state_kinds: tuple[StateKind, ...]) -> bool:
     """Whether objects of a type may change in a way that cannot be seen."""
     module = module_of(kind)
-    return state_kinds == (_REFERENTS,) and (origin(module) != CORE or module.partition(".")[0] in _STATEFUL_MODULES)
+    return state_kinds == (_REFERENTS,) and (origin(module) != CORE or module.partition(".")[0] in _STATEFUL)
 
 
 def is_loader(kind: type) -> bool:
