@@ -5,6 +5,7 @@ Names re-exported here are the public interface; modules may be imported, but pr
 
 from lightning_infogeo.archive import Archive as Archive
 from lightning_infogeo.archive import ArchiveError as ArchiveError
+from lightning_infogeo.archive.settings import ArchiveSettings as ArchiveSettings
 from lightning_infogeo.comparison import Comparison as Comparison
 from lightning_infogeo.comparison import Recording as Recording
 from lightning_infogeo.comparison import compare as compare
@@ -28,6 +29,7 @@ from lightning_infogeo.distributions import Tokens as Tokens
 from lightning_infogeo.distributions import amplitudes as amplitudes
 from lightning_infogeo.embedding.inpca import Embedding as Embedding
 from lightning_infogeo.embedding.inpca import inpca as inpca
+from lightning_infogeo.embedding.settings import EmbeddingSettings as EmbeddingSettings
 from lightning_infogeo.errors import ConfigurationError as ConfigurationError
 from lightning_infogeo.geodesics import geodesic as geodesic
 from lightning_infogeo.geodesics import progress as progress
@@ -45,8 +47,6 @@ from lightning_infogeo.markers import state_where as state_where
 from lightning_infogeo.metrics import BhattacharyyaDistance as BhattacharyyaDistance
 from lightning_infogeo.metrics import FisherRaoDistance as FisherRaoDistance
 from lightning_infogeo.metrics import HellingerDistance as HellingerDistance
-from lightning_infogeo.monitor import ArchiveSettings as ArchiveSettings
-from lightning_infogeo.monitor import EmbeddingSettings as EmbeddingSettings
 from lightning_infogeo.monitor import InfoGeometryMonitor as InfoGeometryMonitor
 from lightning_infogeo.parameters import ParameterDensity as ParameterDensity
 from lightning_infogeo.parameters import information_length as information_length

@@ -9,7 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
     ["console", "copies", "json_values", "lightnings", "quantities", "schedules"],
-    ["errors", "distributions", "archive"],
+    ["errors"],
+    ["archive", "distributions"],
     ["distances", "geodesics", "parameters", "scaling"],
     ["probe", "metrics"],
     ["trainer", "trajectory"],

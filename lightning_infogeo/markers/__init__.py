@@ -8,6 +8,7 @@ from lightning_infogeo.markers.knee import LogLogKnee as LogLogKnee
 from lightning_infogeo.markers.knee import knee as knee
 from lightning_infogeo.markers.marker import Firing as Firing
 from lightning_infogeo.markers.marker import Marker as Marker
+from lightning_infogeo.markers.marker import ReadingKey as ReadingKey
 from lightning_infogeo.markers.marker import packed as packed
 from lightning_infogeo.markers.marker import state_where as state_where
 from lightning_infogeo.markers.marker import unpacked as unpacked

@@ -11,6 +11,9 @@ from torch import Tensor
 from lightning_infogeo.markers.event import Event, Verdict
 from lightning_infogeo.trajectory.series import Kind, Series
 
+ReadingKey = tuple[str, str]
+"""The name of a marker, and of the series that it watches."""
+
 
 class Firing(NamedTuple):
     """How often a marker has fired and what it said last, as tensors; the beginning of every marker's state.

@@ -1,5 +1,3 @@
 """The callback and its parts: when to record, what to record with, and what several processes agree on."""
 
 from lightning_infogeo.monitor.callback import InfoGeometryMonitor as InfoGeometryMonitor
-from lightning_infogeo.monitor.settings import ArchiveSettings as ArchiveSettings
-from lightning_infogeo.monitor.settings import EmbeddingSettings as EmbeddingSettings

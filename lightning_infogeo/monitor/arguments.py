@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from lightning_infogeo.archive import Archive, ArchiveError, Folder
+from lightning_infogeo.archive.settings import ArchiveSettings
 from lightning_infogeo.distributions import Bernoulli, Categorical, Distribution, Tokens
+from lightning_infogeo.embedding.settings import EmbeddingSettings
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.markers import (
     Event,
@@ -19,7 +21,7 @@ from lightning_infogeo.markers import (
     OverfittingOnset,
     VelocityChange,
 )
-from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings, bytes_of
+from lightning_infogeo.monitor.device.memory_budget import bytes_of
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe, same_labels
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int

@@ -12,7 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 from typing_extensions import override
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.archive.settings import ArchiveSettings
 from lightning_infogeo.distributions import Distribution
+from lightning_infogeo.embedding.settings import EmbeddingSettings
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import Summary, summary_table
@@ -24,7 +26,6 @@ from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.monitor.opening import open_session, reopen_session
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.session import Session
-from lightning_infogeo.monitor.settings import ArchiveSettings, EmbeddingSettings
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe
 from lightning_infogeo.schedules import Schedule

@@ -16,14 +16,12 @@ from lightning_infogeo.console import say
 from lightning_infogeo.loggers import LoggerWriter
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.distributed.collectives import first_process_decides
-from lightning_infogeo.monitor.host.archive_location import ArchiveLocation, place
 from lightning_infogeo.monitor.host.archive_opening import ArchivedProbe, ArchiveOpening
 from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
 from lightning_infogeo.monitor.host.neuron_log import NeuronLog
 from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
 from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.monitor.host.run_archive import RunArchive
-from lightning_infogeo.monitor.host.run_metadata import metadata_of
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.preparation import Prepared, new_recorder, prepare
 from lightning_infogeo.monitor.session import Session
@@ -31,6 +29,8 @@ from lightning_infogeo.probe import Chosen
 from lightning_infogeo.reference import References
 from lightning_infogeo.trainer.clock import read_clock
 from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps, counted_in
+from lightning_infogeo.trainer.run_folder import ArchiveLocation, place
+from lightning_infogeo.trainer.run_metadata import metadata_of
 from lightning_infogeo.trajectory import Trajectory
 
 

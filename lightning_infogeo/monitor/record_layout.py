@@ -8,10 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_infogeo.markers import ReadingKey
 from lightning_infogeo.trajectory import Series
-
-ReadingKey = tuple[str, str]
-"""The name of a marker of samples, and of the probe that it watches."""
 
 
 class Record(NamedTuple):

@@ -15,12 +15,12 @@ from lightning_infogeo.copies import Portable
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import HostCopies, LoggerWriter, event_list, takes_figures
+from lightning_infogeo.markers.runner import announce
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.distributed.collectives import share
 from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
-from lightning_infogeo.monitor.host.marker_runner import announce
 from lightning_infogeo.monitor.host.neuron_log import NeuronLog
 from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
 from lightning_infogeo.monitor.host.record_log import PendingRecord, RecordLog, describe_not_finite

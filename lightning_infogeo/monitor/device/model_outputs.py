@@ -16,10 +16,10 @@ from lightning_infogeo.distributions import Selection, amplitudes
 from lightning_infogeo.distributions.chunks import chunk_size
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
-from lightning_infogeo.monitor.device.first_evaluation import FirstEvaluation
 from lightning_infogeo.monitor.device.memory_budget import MemoryBudget, allotted, exact_from
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
 from lightning_infogeo.probe import ADVICE, Chosen, Evaluator, Inputs, check_labels, nbytes, out_of_memory
+from lightning_infogeo.probe.first_evaluation import FirstEvaluation
 from lightning_infogeo.probe.model_errors import explained
 from lightning_infogeo.trajectory.observation import Observation, empty_observation, fill, observe_chunk
 

@@ -14,9 +14,9 @@ from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.markers import Marker
+from lightning_infogeo.markers.sample_runner import SampleMarkers
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.probe_states import ProbeStates
-from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
 from lightning_infogeo.monitor.device.weight_densities import WeightDensities
 from lightning_infogeo.monitor.distributed.probe_shards import (
     LocalExchange,

@@ -10,12 +10,12 @@ import numpy as np
 from torch import Tensor
 
 from lightning_infogeo.archive import ArchiveError, ArchiveInUse, ArchiveWriter, Folder, to_arrays
+from lightning_infogeo.archive.settings import ArchiveSettings
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.monitor.host.archive_location import ArchiveLocation, unused
-from lightning_infogeo.monitor.settings import ArchiveSettings
 from lightning_infogeo.probe import Probe, nbytes, same_labels
 from lightning_infogeo.topology import NeuronRecorder
+from lightning_infogeo.trainer.run_folder import ArchiveLocation, unused
 from lightning_infogeo.trajectory import Trajectory
 
 SMALL = 2**24

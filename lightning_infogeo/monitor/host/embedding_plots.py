@@ -12,12 +12,12 @@ from lightning_infogeo import figures
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.embedding import EmbeddedPath
 from lightning_infogeo.embedding.live_axes import LiveAxes
+from lightning_infogeo.embedding.settings import EmbeddingSettings
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import HostCopies, LoggerWriter, takes_figures
 from lightning_infogeo.markers import Event
 from lightning_infogeo.monitor.host.drawing_budget import DrawingBudget
-from lightning_infogeo.monitor.settings import EmbeddingSettings
 from lightning_infogeo.reference import References
 from lightning_infogeo.schedules import Clock, LogSpaced
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lightning_infogeo.markers import Event, Marker
-from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
+from lightning_infogeo.markers.runner import MarkerRunner
 from lightning_infogeo.monitor.record_layout import Record
 from lightning_infogeo.monitor.resume import check_continues, check_follows
 from lightning_infogeo.trajectory import Series, Trajectory

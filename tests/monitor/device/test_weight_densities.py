@@ -131,7 +131,7 @@ def test_markers_watch_the_network_and_no_single_layer(tmp_path):
 
 
 def test_what_moves_less_than_its_noise_floor_raises_no_event():
-    from lightning_infogeo.monitor.host.marker_runner import _only_noise
+    from lightning_infogeo.markers.runner import _only_noise
 
     assert _only_noise({"velocity": 1.0, "floor": 0.6})
     assert _only_noise({"velocity": float("nan"), "floor": float("nan")})

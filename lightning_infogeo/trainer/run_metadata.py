@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.archive.settings import ArchiveSettings
 from lightning_infogeo.json_values import metadata_values
-from lightning_infogeo.monitor.settings import ArchiveSettings
 
 
 def metadata_of(trainer: pl.Trainer, module: pl.LightningModule, settings: ArchiveSettings) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import torch
 
 from lightning_infogeo import Firing, LateGeneralisation, LogLogKnee, Marker, MemorisationOnset, OverfittingOnset
 from lightning_infogeo.markers import VelocityChange, Verdict
-from lightning_infogeo.monitor.device.sample_markers import SampleMarkers
-from lightning_infogeo.monitor.host.marker_runner import MarkerRunner
+from lightning_infogeo.markers.runner import MarkerRunner
+from lightning_infogeo.markers.sample_runner import SampleMarkers
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Series
 from tests.helpers.markers import At
 

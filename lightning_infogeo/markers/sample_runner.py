@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.copies import Portable
-from lightning_infogeo.markers import Marker, packed, unpacked
-from lightning_infogeo.monitor.record_layout import ReadingKey
+from lightning_infogeo.markers.marker import Marker, ReadingKey, packed, unpacked
 
 
 class SampleMarkers(Portable):

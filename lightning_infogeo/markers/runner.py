@@ -10,8 +10,8 @@ import torch
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
-from lightning_infogeo.markers import OVERFITTING, Event, Marker, Verdict, packed, unpacked
-from lightning_infogeo.monitor.record_layout import ReadingKey
+from lightning_infogeo.markers.event import OVERFITTING, Event, Verdict
+from lightning_infogeo.markers.marker import Marker, ReadingKey, packed, unpacked
 from lightning_infogeo.trajectory import Series
 
 

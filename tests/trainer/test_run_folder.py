@@ -9,7 +9,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Trajectory
 from lightning_infogeo.archive import Archive, ArchiveWriter, Folder, find_archives
 from lightning_infogeo.monitor.host import archive_location as module
-from lightning_infogeo.monitor.host.archive_location import place
+from lightning_infogeo.trainer.run_folder import place
 from tests.helpers.archived_runs import monitor, probe
 from tests.helpers.classifiers import fit
 from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
