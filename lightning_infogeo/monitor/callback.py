@@ -19,12 +19,9 @@ from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import Summary, summary_table
 from lightning_infogeo.markers import Event, Marker, Verdict
-from lightning_infogeo.monitor import resume
 from lightning_infogeo.monitor.arguments import Arguments
-from lightning_infogeo.monitor.host.neuron_log import NeuronLog, NeuronTrajectory
-from lightning_infogeo.monitor.host.record_log import RecordLog
-from lightning_infogeo.monitor.opening import open_session, reopen_session
-from lightning_infogeo.monitor.planner import Planner
+from lightning_infogeo.monitor.host.neuron_log import NeuronTrajectory
+from lightning_infogeo.monitor.recording import Recording
 from lightning_infogeo.monitor.session import Session
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe
@@ -33,7 +30,6 @@ from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.theory.probe_dimensions import FEATURES, dimensions_of
 from lightning_infogeo.topology import NeuronSettings
 from lightning_infogeo.trainer.identity import TrainingIdentity
-from lightning_infogeo.trainer.optimizer_steps import counted_in
 from lightning_infogeo.trainer.spawned import SpawnedResults
 from lightning_infogeo.trainer.strategies import check_packages, check_strategy
 from lightning_infogeo.trajectory import Trajectory, export
@@ -160,19 +156,9 @@ class InfoGeometryMonitor(pl.Callback):
         self.on_overfitting = on_overfitting
         self.strict = strict
         self.prefix = prefix
-        self._arguments = Arguments.of(self)
+        self._recording = Recording(Arguments.of(self), self.state_key)
         self._identity = TrainingIdentity()
         self._spawned = SpawnedResults()
-        self._forget()
-
-    def _forget(self) -> None:
-        """Forgets everything recorded."""
-        self._state: Mapping[str, Any] = {}
-        self._log = self._new_log({})
-        self._session: Session | None = None
-
-    def _new_log(self, state: Mapping[str, Any]) -> RecordLog:
-        return RecordLog(self._arguments.markers, self._arguments.strict, state)
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns the attributes of a copy."""
@@ -184,19 +170,19 @@ class InfoGeometryMonitor(pl.Callback):
     def trajectories(self) -> dict[str, Trajectory]:
         """What was recorded so far, by probe; waits for records still on their way from the device."""
         self._catch_up()
-        return self._log.trajectories
+        return self._recording.log.trajectories
 
     @property
     def events(self) -> list[Event]:
         """What the markers have seen so far, in the order in which it became known."""
         self._catch_up()
-        return self._log.events
+        return self._recording.log.events
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """Whether each held-out probe with labels overfits as of the last record: flagged, clean, or undecidable."""
         self._catch_up()
-        return self._log.runner.verdicts()
+        return self._recording.log.runner.verdicts()
 
     @property
     def followed(self) -> dict[str, Probe]:
@@ -209,8 +195,7 @@ class InfoGeometryMonitor(pl.Callback):
     def neuron_trajectories(self) -> dict[str, NeuronTrajectory]:
         """Steps and incoming weights of the neurons of each layer that ``neurons=`` follows; in the first process."""
         self._catch_up()
-        log = NeuronLog(self._state.get("neurons", {})) if self._session is None else self._session.neurons
-        return log.trajectories
+        return self._recording.neurons.trajectories
 
     def picture(self) -> Figure:
         """Returns the trajectories kept so far, embedded by InPCA, as a matplotlib figure; in the first process only.
@@ -265,10 +250,7 @@ class InfoGeometryMonitor(pl.Callback):
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        with resume.resumable(self.state_key, self._identity.loaded):
-            self._session = self._opened(trainer, pl_module)
-            self._state = {}
-            self._session.begin(trainer, pl_module)
+        self._recording.open(trainer, pl_module, self._identity).begin(trainer, pl_module)
         self._identity.begin(trainer, pl_module)
         if self._spawned.in_child:
             self._spawned.call_at_exit(partial(self._send_home, trainer))
@@ -330,19 +312,17 @@ class InfoGeometryMonitor(pl.Callback):
     @override
     def state_dict(self) -> dict[str, Any]:
         self._identity.state_saved()
-        if self._recorded < 0 or self._identity.lost:
-            return {}
-        return dict(self._state) if self._session is None else self._session.state_dict()
+        return {} if self._identity.lost else self._recording.state_dict()
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if not self._identity.accept_state():
             return
-        run = None if self._session is None else self._session.run
+        run = self._recording.run
         if self._identity.running and state_dict.get("run", run) != run:
             self._lose_track("a checkpoint of another training was restored in the middle of the fit")
         else:
-            self._restore(state_dict)
+            self._recording.restore(state_dict, self._identity)
 
     @override
     def on_load_checkpoint(
@@ -370,67 +350,9 @@ class InfoGeometryMonitor(pl.Callback):
     # What stands behind them.
 
     @property
-    def _recorded(self) -> int:
-        """The step of the last record; −1 before the first."""
-        if self._session is not None:
-            return self._session.planner.recorded
-        return int(self._state["planner"]["recorded"]) if self._state else -1
-
-    def _opened(self, trainer: pl.Trainer, module: pl.LightningModule) -> Session:
-        """Goes on with the training recorded, or begins anew where nothing but its beginning was recorded.
-
-        Raises:
-            ConfigurationError: where it is another one.
-        """
-        session, recorded = self._session, self._recorded
-        loaded, same = self._identity.loaded, self._identity.is_of(trainer, module)
-        counted = counted_in(self._state.get("steps", {})) if session is None else session.steps.counted
-        step = trainer.global_step if counted is None else counted
-        goes_on = loaded or (same and counted is not None)
-        forsaken = None
-        if recorded < 0 or (recorded == trainer.global_step == 0 and not goes_on):
-            forsaken = session.archive.run if session is not None and session.archive.owned else None
-            self._forget()
-        elif not loaded and not same:
-            resume.check_same_training(recorded, trainer.global_step)
-            resume.refuse_other_training(recorded, trainer.global_step)
-        elif self._identity.foreign:
-            resume.refuse_other_training(recorded, trainer.global_step)
-        else:
-            resume.check_same_training(recorded, step)
-        session = self._session
-        state = self._state if session is None else session.state_dict()
-        followed = None if session is None or session.outputs is None else session.outputs.chosen
-        return open_session(self._arguments, trainer, module, state, self._log, followed, forsaken)
-
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        with resume.resumable(self.state_key):
-            log = self._new_log(state)
-            self._check(state)
-            if self._session is not None and self._identity.current is not None:
-                trainer, module = self._identity.current
-                self._session, self._log = reopen_session(self._session, trainer, module, state, log), log
-                return
-            self._tell_of_another(state.get("run"))
-            self._state, self._log, self._session = state, log, None
-
-    def _check(self, state: Mapping[str, Any]) -> None:
-        """Raises something where a state is none, before anything depends on it."""
-        Planner(self._arguments.schedule, self._arguments.lag, state["planner"])
-        NeuronLog(state.get("neurons", {}))
-        counted_in(state.get("steps", {}))
-        for part in ("trajectories", "watch", "recorder", "album"):
-            dict(state[part])
-
-    def _tell_of_another(self, run: str | None) -> None:
-        """Says that what was recorded so far gives way to the state of another training."""
-        own = self._state.get("run") if self._session is None else self._session.run
-        if self._recorded > 0 and run not in (None, own):
-            rank_zero_warn(
-                "`InfoGeometryMonitor`: the checkpoint is of another training than the one recorded so far, up to step "
-                f"{self._recorded}; the monitor goes on with that of the checkpoint, and no longer holds the other's "
-                "records."
-            )
+    def _session(self) -> Session | None:
+        """Of the fit that runs, or of the last one."""
+        return self._recording.session
 
     def _catch_up(self) -> None:
         """Waits for records still on their way, from the device or from another process."""
@@ -438,9 +360,9 @@ class InfoGeometryMonitor(pl.Callback):
             self._session.receive()
         content = self._spawned.receive()
         if content is not None and content["state"]:
-            self._restore(content["state"])
+            self._recording.restore(content["state"], self._identity)
             for name, fields in content["histories"].items():
-                self._log.trajectories[name].keep(partial(History, **fields))
+                self._recording.log.trajectories[name].keep(partial(History, **fields))
             self._identity.forget()  # of which the trainer here knows no more than its weights
 
     def _send_home(self, trainer: pl.Trainer) -> None:

@@ -6,11 +6,17 @@ from lightning_infogeo import InfoGeometryMonitor
 class WrappedRecords(InfoGeometryMonitor):
     """``_record`` makes one: a subclass overrides it, and calls it."""
 
-    def _opened(self, trainer, module):
-        session = super()._opened(trainer, module)
-        self._make_record = session._record
-        session._record = self._record
-        return session
+    def on_train_start(self, trainer, pl_module):
+        opened = self._recording.open
+
+        def open_wrapped(*args):
+            session = opened(*args)
+            self._make_record, session._record = session._record, self._record
+            return session
+
+        self._recording.open = open_wrapped
+        super().on_train_start(trainer, pl_module)
+        del self._recording.open
 
     def _record(self, *args, **kwargs):
         self._make_record(*args, **kwargs)
