@@ -180,3 +180,17 @@ def is_int(value: object) -> bool:
 def _require_positive(owner: str, argument: str, value: object) -> None:
     if not is_int(value) or value <= 0:  # type: ignore[operator]
         raise ValueError(f"`{owner}({argument}={value!r})`: must be a positive int, such as {argument}=10.")
+
+
+_UNFORESEEN, _MOST = 512, 4096
+
+
+def foreseen(schedule: Schedule, clock: Clock) -> int:
+    """Returns how many records a training will make, as far as that can be told; 512 where it cannot."""
+    step, count = 0, 1
+    while clock.final is not None and step < clock.final and count < _MOST:
+        following = schedule.next_step(step, clock._replace(step=step))
+        if following is None:
+            return max(count, _UNFORESEEN)
+        step, count = max(following, step + 1), count + 1
+    return _UNFORESEEN if clock.final is None else count + 1

@@ -8,6 +8,7 @@ from lightning_infogeo.figures.theory import spectra as spectra
 from lightning_infogeo.figures.topology import capacity as capacity
 from lightning_infogeo.figures.topology import learning_tree as learning_tree
 from lightning_infogeo.figures.topology import neuron_paths as neuron_paths
+from lightning_infogeo.figures.topology import neurons as neurons
 from lightning_infogeo.figures.topology import sheets as sheets
 from lightning_infogeo.figures.topology import weight_norms as weight_norms
 from lightning_infogeo.figures.trajectory import COLOURS as COLOURS

@@ -3,19 +3,54 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.figures.trajectory import COLOURS
-from lightning_infogeo.topology import Capacity, LearningGraph, LearningSurface, neuron_cloud
+from lightning_infogeo.topology import (
+    Capacity,
+    LearningGraph,
+    LearningSurface,
+    effective_capacity,
+    learning_graph,
+    learning_surface,
+    neuron_cloud,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+_LAYERS = 4
+"""Layers drawn at most."""
+
+
+def neurons(trajectories: Mapping[str, tuple[Tensor, Tensor]]) -> Iterator[tuple[str, Figure]]:
+    """Yields all pictures of the first layers that have three finite records, by name.
+
+    Args:
+        trajectories: steps (T,) and incoming weights (T, neurons, fan_in) by layer.
+    """
+    layers = {}
+    for layer, (steps, vectors) in list(trajectories.items())[:_LAYERS]:
+        finite = vectors.flatten(1).isfinite().all(1)
+        if finite.sum() >= 3:
+            layers[layer or "(module)"] = (vectors[finite], steps[finite])
+    if not layers:
+        return
+    clouds = {layer: neuron_cloud(*of) for layer, of in layers.items()}
+    yield "tree", learning_tree({layer: learning_graph(cloud) for layer, cloud in clouds.items()})
+    yield "paths", neuron_paths(layers)
+    yield "norms", weight_norms(layers)
+    yield "capacity", capacity({layer: effective_capacity(cloud) for layer, cloud in clouds.items()})
+    surfaces = {layer: learning_surface(cloud) for layer, cloud in clouds.items()}
+    yield "sheets", sheets(surfaces, next(iter(clouds.values())).steps)
 
 
 def learning_tree(graphs: Mapping[str, LearningGraph]) -> Figure:

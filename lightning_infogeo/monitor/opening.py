@@ -23,8 +23,8 @@ from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
 from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.monitor.host.run_archive import RunArchive
 from lightning_infogeo.monitor.planner import Planner
-from lightning_infogeo.monitor.preparation import Prepared, new_recorder, prepare
-from lightning_infogeo.monitor.session import Session
+from lightning_infogeo.monitor.preparation import new_recorder, prepare
+from lightning_infogeo.monitor.session import Prepared, Session
 from lightning_infogeo.probe import Chosen
 from lightning_infogeo.reference import References
 from lightning_infogeo.trainer.clock import read_clock
@@ -145,29 +145,15 @@ def _assembled(
     archive: RunArchive,
     failed: bool = False,
 ) -> Session:
-    agreed, recorder = prepared.agreed, prepared.recorder
-    references = References() if recorder is None else recorder.references
+    agreed = prepared.agreed
+    references = References() if prepared.recorder is None else prepared.recorder.references
     embedding = arguments.embedding
     plots = None if embedding is None else EmbeddingPlots(embedding, loggers, references, state.get("album", {}))
+    neuron_plots = NeuronPlots(loggers, state.get("neurons", {}))
     last: dict[tuple[str, ...], float] = {key: log.last_finite(*key) for key in agreed.layout.keys}
     loggers.restore(trainer, last, torch.empty(0, dtype=agreed.dtype, device=module.device))
     loggers.write_scalars(trainer, None, log.runner.scalars())
-    return Session(
-        run=run,
-        arguments=arguments,
-        agreed=agreed,
-        outputs=prepared.outputs,
-        recorder=recorder,
-        planner=planner,
-        steps=steps,
-        log=log,
-        writer=loggers,
-        plots=plots,
-        neurons=prepared.neurons,
-        neuron_plots=NeuronPlots(loggers, state.get("neurons", {})),
-        archive=archive,
-        failed=failed,
-    )
+    return Session(run, arguments, prepared, planner, steps, log, loggers, plots, neuron_plots, archive, failed)
 
 
 def _location(arguments: Arguments, trainer: pl.Trainer) -> ArchiveLocation:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.monitor.arguments import Arguments, check_joint
 from lightning_infogeo.monitor.device.model_outputs import SHARE, ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
-from lightning_infogeo.monitor.distributed.collectives import agreement, all_decide, first_process_decides
+from lightning_infogeo.monitor.distributed.collectives import all_decide, first_process_decides
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
-from lightning_infogeo.monitor.host.neuron_log import NeuronLog, foreseen
+from lightning_infogeo.monitor.host.neuron_log import NeuronLog
 from lightning_infogeo.monitor.resume import check_still_followed
-from lightning_infogeo.monitor.session import Agreed
+from lightning_infogeo.monitor.session import Agreed, Prepared
 from lightning_infogeo.probe import Chosen, Evaluator, Inputs, discover, place_all, training_batch_size
 from lightning_infogeo.reference import References
-from lightning_infogeo.schedules import Clock
-from lightning_infogeo.trainer.strategies import in_parts
+from lightning_infogeo.schedules import Clock, foreseen
+from lightning_infogeo.trainer.strategies import agreement, in_parts
 from lightning_infogeo.trajectory import Trajectory
 from lightning_infogeo.trajectory.series import group_of
 
@@ -25,22 +25,6 @@ _CHUNK = 256
 
 HOST = 2
 """Inputs of probes take at most so many times ``memory`` on the host."""
-
-
-class Prepared(NamedTuple):
-    """What this process records with.
-
-    Attributes:
-        agreed: what all processes know of the records to come.
-        outputs: of the model on the probes; None in a process that does not call it.
-        recorder: makes the records; None in a process that only gets them.
-        neurons: followed; in the first process.
-    """
-
-    agreed: Agreed
-    outputs: ModelOutputs | None
-    recorder: Recorder | None
-    neurons: NeuronLog
 
 
 def prepare(

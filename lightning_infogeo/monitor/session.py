@@ -52,6 +52,22 @@ class Agreed(NamedTuple):
     sizes: dict[str, int]
 
 
+class Prepared(NamedTuple):
+    """What this process records with.
+
+    Attributes:
+        agreed: what all processes know of the records to come.
+        outputs: of the model on the probes; None in a process that does not call it.
+        recorder: makes the records; None in a process that only gets them.
+        neurons: followed; in the first process.
+    """
+
+    agreed: Agreed
+    outputs: ModelOutputs | None
+    recorder: Recorder | None
+    neurons: NeuronLog
+
+
 class Session(Portable, left_behind={"_closed": True}):
     """What lives while a training is recorded; it is built whole and closed once.
 
@@ -62,16 +78,13 @@ class Session(Portable, left_behind={"_closed": True}):
     Args:
         run: identity of what is recorded, from its first record on.
         arguments: of the monitor.
-        agreed: what all processes know of the records to come.
-        outputs: of the model on the probes; None in a process that does not call it.
-        recorder: makes the records; None in a process that only gets them.
+        prepared: what this process records with, whose parts are attributes, too.
         planner: decides when.
         steps: counts optimizer steps.
         log: what was recorded.
         writer: to the loggers.
         plots: of the embedding; None for none.
-        neurons: followed.
-        neuron_plots: of them.
+        neuron_plots: of the neurons.
         archive: of the run.
         failed: whether there will be no more records, in any process.
     """
@@ -80,30 +93,24 @@ class Session(Portable, left_behind={"_closed": True}):
         self,
         run: str,
         arguments: Arguments,
-        agreed: Agreed,
-        outputs: ModelOutputs | None,
-        recorder: Recorder | None,
+        prepared: Prepared,
         planner: Planner,
         steps: OptimizerSteps,
         log: RecordLog,
         writer: LoggerWriter,
         plots: EmbeddingPlots | None,
-        neurons: NeuronLog,
         neuron_plots: NeuronPlots,
         archive: RunArchive,
         failed: bool = False,
     ) -> None:
         self.run = run
         self.arguments = arguments
-        self.agreed = agreed
-        self.outputs = outputs
-        self.recorder = recorder
+        self.agreed, self.outputs, self.recorder, self.neurons = prepared
         self.planner = planner
         self.steps = steps
         self.log = log
         self.writer = writer
         self.plots = plots
-        self.neurons = neurons
         self.neuron_plots = neuron_plots
         self.archive = archive
         self.failed = failed

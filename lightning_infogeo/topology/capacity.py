@@ -75,6 +75,19 @@ def effective_capacity(
     return Capacity(layer.steps, clusters, layer.neurons, reach, *_saturation(layer.steps, clusters))
 
 
+def last_capacity(vectors: Tensor, records: int = 12, neurons: int = 512) -> float:
+    """Returns the number of clusters at the last record, from so many records and neurons at most, evenly chosen.
+
+    Args:
+        vectors: incoming weights, shape (T, neurons, fan_in), finite at the last record.
+        records: to take.
+        neurons: to take.
+    """
+    some = torch.linspace(0, len(vectors) - 1, min(len(vectors), records)).round().long()
+    few = torch.linspace(0, vectors.shape[1] - 1, min(vectors.shape[1], neurons)).round().long()
+    return float(effective_capacity(vectors[some][:, few]).clusters[-1])
+
+
 _BATCH = 256
 """Neurons whose distances to the others are computed at once."""
 

@@ -28,6 +28,20 @@ class Observation(NamedTuple):
     plane: Plane | None
 
 
+class SampleMeasurements(NamedTuple):
+    """What a record says of one probe's samples, before anything is averaged.
+
+    Attributes:
+        observation: of n samples.
+        arcs: from the last record, the first, and, where there is a third row, one a lag ago, shape (2 or 3, n).
+        sums: over samples, divided by the size of the whole probe: whatever the history and its picture need.
+    """
+
+    observation: Observation
+    arcs: Tensor
+    sums: Tensor
+
+
 def observe(logits: Tensor, labels: Tensor | None = None) -> Observation:
     """Returns the observation of a prediction, computed in chunks; reads nothing back from the device.
 

@@ -20,7 +20,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Trajectory
-from lightning_infogeo.monitor.distributed import collectives as processes
+from lightning_infogeo.trainer import strategies
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit, noisy_net, random_streams, train_loader
 from tests.helpers.markers import At
 from tests.helpers.probe_shards_run import LONG, MARKERS, Counting, rank, seen
@@ -242,7 +242,7 @@ class FailsAlone(Fails):
 
 
 def alone(folder):
-    processes.PATIENCE = timedelta(seconds=5)
+    strategies.PATIENCE = timedelta(seconds=5)
     train(monitor(), folder, FailsAlone)
 
 

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.copies import Portable
+from lightning_infogeo.embedding.probe_history import LocalHistory, ProbeHistory
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
-from lightning_infogeo.monitor.device.probe_history import LocalHistory, ProbeHistory
-from lightning_infogeo.monitor.distributed.probe_shards import SampleMeasurements, cut_state
+from lightning_infogeo.monitor.distributed.probe_shards import cut_state
 from lightning_infogeo.monitor.distributed.sharded_history import ShardedHistory
 from lightning_infogeo.monitor.resume import check_shape
 from lightning_infogeo.trajectory import TrajectoryState, arcs_of, extend, history, start
 from lightning_infogeo.trajectory.history import HistoryState
-from lightning_infogeo.trajectory.observation import Observation
+from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements
 
 
 class ProbeStates(Portable):

@@ -20,7 +20,6 @@ from lightning_infogeo.monitor.device.probe_states import ProbeStates
 from lightning_infogeo.monitor.device.weight_densities import WeightDensities
 from lightning_infogeo.monitor.distributed.probe_shards import (
     LocalExchange,
-    SampleMeasurements,
     SampleTable,
     ShardedExchange,
     join_state,
@@ -33,7 +32,7 @@ from lightning_infogeo.probe import Chosen, held_out
 from lightning_infogeo.reference import References
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Series
 from lightning_infogeo.trajectory.history import History
-from lightning_infogeo.trajectory.observation import Observation, observe
+from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements, observe
 
 
 class Recorder(Portable, left_behind={"_latest": {}}):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import torch
@@ -11,39 +10,6 @@ from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.errors import ConfigurationError
-from lightning_infogeo.trainer.strategies import in_parts
-
-PATIENCE = timedelta(minutes=2)
-"""How long a process in which an evaluation has raised waits for the others to say that it has in them, too."""
-
-
-class ProcessesApart(BaseException):
-    """Raised where others wait for this process in the middle of a forward: nothing that catches errors may go on."""
-
-
-def agreement(trainer: pl.Trainer) -> Callable[[bool], bool]:
-    """Returns what ``Evaluator`` takes to agree; to be called in every process that has a part of the model.
-
-    Only where something has raised do processes ask each other, and not over the group in which the others may be
-    waiting for a part of the model.
-    """
-    if not in_parts(trainer):
-        return bool
-    group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
-
-    def agree(again: bool) -> bool:
-        found = [False] * trainer.world_size
-        try:
-            torch.distributed.all_gather_object(found, again, group=group)
-        except RuntimeError as error:
-            raise ProcessesApart(
-                "`InfoGeometryMonitor`: evaluating a probe raised in this process and not in all (see above). The "
-                "others wait for it inside the model's forward, so that training cannot go on; give a smaller "
-                "probe_size, or less memory, if it was memory that ran out."
-            ) from error
-        return all(found)
-
-    return agree
 
 
 def first_process_decides(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.geodesics import Plane
-from lightning_infogeo.trajectory.observation import Observation
+from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements
 
 
 class Shard(NamedTuple):
@@ -36,20 +36,6 @@ class Shard(NamedTuple):
 
 WHOLE = Shard()
 """Of a single process."""
-
-
-class SampleMeasurements(NamedTuple):
-    """What a record says of one probe's samples, before anything is averaged.
-
-    Attributes:
-        observation: of n samples.
-        arcs: from the last record, the first, and, where there is a third row, one a lag ago, shape (2 or 3, n).
-        sums: over samples, divided by the size of the whole probe: whatever the history and its picture need.
-    """
-
-    observation: Observation
-    arcs: Tensor
-    sums: Tensor
 
 
 class SampleTable(NamedTuple):

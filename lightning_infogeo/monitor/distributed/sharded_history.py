@@ -13,9 +13,9 @@ from lightning_infogeo.distances import bhattacharyya, pairwise_bhattacharyya
 from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.embedding.snapshot import MILESTONES, digits
 from lightning_infogeo.geodesics import Plane, ignorance
-from lightning_infogeo.monitor.distributed.probe_shards import SampleMeasurements
 from lightning_infogeo.trajectory import history
 from lightning_infogeo.trajectory.history import History, HistoryState
+from lightning_infogeo.trajectory.observation import SampleMeasurements
 
 
 class ShardedHistory(Portable):

@@ -38,10 +38,10 @@ class ArchivedProbe(NamedTuple):
     labels: Tensor | None
 
 
-class ArchiveOpening:
+class ArchiveOpening(NamedTuple):
     """Finds the archive that a run is written to, and makes room in it.
 
-    Args:
+    Attributes:
         settings: where and how.
         location: where "auto" is.
         metadata: of the run.
@@ -49,19 +49,11 @@ class ArchiveOpening:
         forsaken: the run of an archive that holds no more than the state before a training, and may be begun anew.
     """
 
-    def __init__(
-        self,
-        settings: ArchiveSettings,
-        location: ArchiveLocation,
-        metadata: dict[str, Any],
-        known: Mapping[str, str],
-        forsaken: str | None,
-    ) -> None:
-        self._settings = settings
-        self._location = location
-        self._metadata = metadata
-        self._known = known
-        self._forsaken = forsaken
+    settings: ArchiveSettings
+    location: ArchiveLocation
+    metadata: dict[str, Any]
+    known: Mapping[str, str]
+    forsaken: str | None
 
     def open(
         self,
@@ -109,7 +101,7 @@ class ArchiveOpening:
         return writer
 
     def _writer(self, recorded: int) -> ArchiveWriter:
-        before = self._known.get("path") if recorded >= 0 else None
+        before = self.known.get("path") if recorded >= 0 else None
         if before is not None and Folder(before).exists():
             return self._continued(Folder(before), recorded)
         writer = self._begun()
@@ -123,16 +115,16 @@ class ArchiveOpening:
 
     def _begun(self) -> ArchiveWriter:
         """Returns the writer of an archive that holds nothing yet."""
-        folder, auto = Folder(self._location.path), self._settings.path == "auto"
+        folder, auto = Folder(self.location.path), self.settings.path == "auto"
         for free in unused(folder) if auto else [folder]:
             try:
-                writer = ArchiveWriter(free, self._metadata, self._settings.compression)
+                writer = ArchiveWriter(free, self.metadata, self.settings.compression)
             except ArchiveInUse:
                 if auto:
                     continue  # another process has taken it since
                 raise
-            if writer.run == self._forsaken and writer.last_step <= 0:
-                writer.restart(self._metadata)
+            if writer.run == self.forsaken and writer.last_step <= 0:
+                writer.restart(self.metadata)
                 return writer
             if writer.last_step < 0:
                 return writer
@@ -144,19 +136,19 @@ class ArchiveOpening:
 
     def _continued(self, old: Folder, recorded: int) -> ArchiveWriter:
         """Returns the writer of the archive so far, or where another training may go on with that, of a copy."""
-        folder = Folder(self._location.path)
-        if self._settings.path == "auto" and self._location.holds(old.path):
+        folder = Folder(self.location.path)
+        if self.settings.path == "auto" and self.location.holds(old.path):
             folder = old
         if old.path == folder.path:
-            writer = ArchiveWriter(folder, self._metadata, self._settings.compression)
-            if writer.run != self._known["run"]:
+            writer = ArchiveWriter(folder, self.metadata, self.settings.compression)
+            if writer.run != self.known["run"]:
                 writer.close()
                 raise ArchiveError(f"archive {folder.path!r}: holds another run than the checkpoint's.")
         else:
             # A fork of the checkpoint gets its own copy: another may go on from it, too.
             folder = next(unused(folder))
             folder.copy_from(old)
-            writer = ArchiveWriter(folder, self._metadata, self._settings.compression, fork=True)
+            writer = ArchiveWriter(folder, self.metadata, self.settings.compression, fork=True)
         writer.truncate(recorded)
         return writer
 
@@ -178,10 +170,10 @@ class ArchiveOpening:
             constants["targets"] = probe.labels.numpy()
         about["fingerprint"] = probe.fingerprint
         shape = (size, classes) if exact else None
-        writer.add(name, trajectory.quantities, about, shape, self._settings.dtype, constants)
+        writer.add(name, trajectory.quantities, about, shape, self.settings.dtype, constants)
 
     def _stored(self, probe: Probe) -> tuple[dict[str, Any], list[np.ndarray[Any, Any]]] | None:
-        wanted = self._settings.store_inputs
+        wanted = self.settings.store_inputs
         if wanted is False or (wanted is None and nbytes(probe.batches) > SMALL):
             return None
         stored = to_arrays(probe.inputs) if probe.joinable else None

@@ -11,11 +11,8 @@ from torch import Tensor, nn
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.loggers import HostCopies
-from lightning_infogeo.schedules import Clock, Schedule, is_int
+from lightning_infogeo.schedules import is_int
 from lightning_infogeo.topology import NeuronRecorder, NeuronSettings
-
-_UNFORESEEN = 512
-_MOST = 4096
 
 
 class NeuronTrajectory(NamedTuple):
@@ -120,14 +117,3 @@ class NeuronLog(Portable, left_behind={"_recorder": None}):
     def state_dict(self) -> dict[str, Any]:
         """Returns CPU tensors and plain numbers to go on from."""
         return {"planned": self._planned, "kept": {step: dict(of) for step, of in self._records.items()}}
-
-
-def foreseen(schedule: Schedule, clock: Clock) -> int:
-    """Returns how many records a training will make, as far as that can be told; 512 where it cannot."""
-    step, count = 0, 1
-    while clock.final is not None and step < clock.final and count < _MOST:
-        following = schedule.next_step(step, clock._replace(step=step))
-        if following is None:
-            return max(count, _UNFORESEEN)
-        step, count = max(following, step + 1), count + 1
-    return _UNFORESEEN if clock.final is None else count + 1

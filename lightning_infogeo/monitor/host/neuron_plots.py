@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo import figures
 from lightning_infogeo.lightnings import rank_zero_warn
@@ -15,17 +13,11 @@ from lightning_infogeo.loggers import LoggerWriter, takes_figures
 from lightning_infogeo.monitor.host.drawing_budget import DrawingBudget
 from lightning_infogeo.monitor.host.neuron_log import NeuronTrajectory
 from lightning_infogeo.schedules import Clock, LogSpaced, is_int
-from lightning_infogeo.topology import effective_capacity, learning_graph, learning_surface, neuron_cloud
+from lightning_infogeo.topology.capacity import last_capacity
 
 _SHARE = 0.02
 _PER_DECADE = 6
 _FIRST = 9
-_RECORDS, _NEURONS = 12, 512
-"""Records and neurons of which the capacity shown while training runs is made, at most."""
-
-_LAYERS = 4
-"""Layers drawn at the end of training, at most."""
-
 Trajectories = Mapping[str, NeuronTrajectory]
 
 
@@ -57,45 +49,23 @@ class NeuronPlots:
         """Logs the effective capacity of each layer."""
         self._shown = step
         with self._budget.spending(), _excused(self._writer.strict):
-            capacities = dict(_capacities(trajectories))
-            scalars: dict[tuple[str, ...], float] = {("neurons", of, "capacity"): c for of, c in capacities.items()}
+            scalars: dict[tuple[str, ...], float] = {
+                ("neurons", layer, "capacity"): last_capacity(vectors)
+                for layer, (_, vectors) in trajectories.items()
+                if vectors[-1].isfinite().all()
+            }
             self._writer.write_scalars(trainer, x, scalars)
 
     def finish(self, trainer: pl.Trainer, x: int, trajectories: Trajectories) -> None:
         """Draws graphs, paths, norms, capacities and sheets of the first layers, at the end of training."""
         if takes_figures(trainer) and any(len(steps) >= 3 for steps, _ in trajectories.values()):
             with _excused(self._writer.strict):
-                for name, figure in _drawn(trajectories):
+                for name, figure in figures.neurons(trajectories):
                     self._writer.write_figure(trainer, f"neurons/{name}", figure, x)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns plain numbers to go on from."""
         return {"shown": self._shown}
-
-
-def _capacities(trajectories: Trajectories) -> Iterator[tuple[str, float]]:
-    for layer, (steps, vectors) in trajectories.items():
-        if vectors[-1].isfinite().all():
-            records = torch.linspace(0, len(steps) - 1, min(len(steps), _RECORDS)).round().long()
-            neurons = torch.linspace(0, vectors.shape[1] - 1, min(vectors.shape[1], _NEURONS)).round().long()
-            yield layer, float(effective_capacity(vectors[records][:, neurons]).clusters[-1])
-
-
-def _drawn(trajectories: Trajectories) -> Iterator[tuple[str, Any]]:
-    layers = {}
-    for layer, (steps, vectors) in list(trajectories.items())[:_LAYERS]:
-        finite = vectors.flatten(1).isfinite().all(1)
-        if finite.sum() >= 3:
-            layers[layer or "(module)"] = (vectors[finite], steps[finite])
-    if not layers:
-        return
-    clouds = {layer: neuron_cloud(*of) for layer, of in layers.items()}
-    yield "tree", figures.learning_tree({layer: learning_graph(cloud) for layer, cloud in clouds.items()})
-    yield "paths", figures.neuron_paths(layers)
-    yield "norms", figures.weight_norms(layers)
-    yield "capacity", figures.capacity({layer: effective_capacity(cloud) for layer, cloud in clouds.items()})
-    surfaces = {layer: learning_surface(cloud) for layer, cloud in clouds.items()}
-    yield "sheets", figures.sheets(surfaces, next(iter(clouds.values())).steps)
 
 
 @contextmanager

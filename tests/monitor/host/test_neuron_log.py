@@ -9,8 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from lightning_infogeo import Archive, AtSteps, ConfigurationError, EveryNEpochs, InfoGeometryMonitor, LogSpaced
-from lightning_infogeo.monitor.host.neuron_log import NeuronLog, foreseen
-from lightning_infogeo.schedules import Clock, EveryNSteps
+from lightning_infogeo.monitor.host.neuron_log import NeuronLog
+from lightning_infogeo.schedules import Clock, EveryNSteps, foreseen
 from lightning_infogeo.topology import NeuronSettings
 from tests.helpers.classifiers import Classifier, digest, fit, random_streams
 from tests.helpers.host_reads import Sentry

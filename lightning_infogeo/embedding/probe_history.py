@@ -12,9 +12,9 @@ from typing_extensions import Self
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.embedding.snapshot import snapshot
-from lightning_infogeo.monitor.distributed.probe_shards import SampleMeasurements
 from lightning_infogeo.trajectory import history
 from lightning_infogeo.trajectory.history import History, HistoryState
+from lightning_infogeo.trajectory.observation import SampleMeasurements
 
 
 class ProbeHistory(Protocol):
