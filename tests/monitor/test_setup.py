@@ -222,14 +222,8 @@ def test_a_sharded_strategy_is_refused_in_setup(strategy, distributed):
     ("options", "message"),
     [
         ({"distributed": "shard"}, r'distributed="shard"\)`.*use distributed="auto"'),
-        (
-            {"parameters": True},
-            r"parameters=True\)`.*each process holds only a part of the weights.*leave parameters out",
-        ),
-        (
-            {"neurons": ["net.0"]},
-            r"neurons=\['net.0'\]\)`.*each process holds only a part of the weights.*leave neurons out",
-        ),
+        ({"parameters": True}, r"parameters=True\)`.*only a part of the weights.*leave parameters out"),
+        ({"neurons": ["net.0"]}, r"neurons=\['net.0'\]\)`.*only a part of the weights.*leave neurons out"),
     ],
 )
 def test_what_needs_more_than_a_part_of_the_model_is_refused_in_setup(options, message):
