@@ -22,7 +22,7 @@ from lightning_infogeo.markers import Event, Marker, Verdict
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.host.neuron_log import NeuronTrajectory
 from lightning_infogeo.monitor.recording import Recording
-from lightning_infogeo.monitor.session import Session
+from lightning_infogeo.monitor.session import NOTHING_KEPT, Session
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe
 from lightning_infogeo.schedules import Schedule
@@ -102,9 +102,7 @@ class InfoGeometryMonitor(pl.Callback):
         trainer = Trainer(callbacks=[InfoGeometryMonitor()])
 
     .. tip:: Several monitors in one Trainer need a ``prefix`` each, which also names their state in checkpoints.
-
-    .. note:: Several processes: DDP, FSDP2, tensor parallelism. All have the same trajectories and events;
-        ``distributed`` says who does what.
+    .. note:: Under DDP, FSDP2 and tensor parallelism all processes have the same trajectories and events.
     """
 
     def __init__(
@@ -203,10 +201,10 @@ class InfoGeometryMonitor(pl.Callback):
         Raises:
             RuntimeError: where nothing has been kept.
         """
-        session = self._session
-        if session is None or session.recorder is None or not any(map(len, self.trajectories.values())):
-            raise RuntimeError("`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process.")
-        return session.picture()
+        self._catch_up()
+        if self._session is None:
+            raise RuntimeError(NOTHING_KEPT)
+        return self._session.picture()
 
     def to_frame(self, probe: str) -> pandas.DataFrame:
         """Returns what was recorded on ``probe``, one row a record, indexed by step.
@@ -340,12 +338,11 @@ class InfoGeometryMonitor(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        # Here and not in `state_dict`, since a checkpoint is made by all processes, and this asks all of them.
-        state, session = checkpoint.get("callbacks", {}).get(self.state_key), self._session
-        if session is not None and session.recorder is not None and state:
-            joined = session.recorder.join(state["recorder"], trainer.strategy.root_device)
-            if not joined:  # a process has lost its part of the last record: there is nothing to go on from
-                del checkpoint["callbacks"][self.state_key]
+        # Not in `state_dict`, since a checkpoint is made by all processes, and this asks all of them.
+        state = checkpoint.get("callbacks", {}).get(self.state_key)
+        recorder = None if self._session is None else self._session.recorder
+        if state and recorder and not recorder.join(state["recorder"], trainer.strategy.root_device):
+            del checkpoint["callbacks"][self.state_key]  # a process has lost its part: nothing can go on from it
 
     # What stands behind them.
 

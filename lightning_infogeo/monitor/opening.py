@@ -76,9 +76,8 @@ def open_session(
             name: ArchivedProbe(prepared.recorder.outputs.chosen[name].probe, *about)
             for name, about in prepared.recorder.samples.items()
         }
-        seed = 0 if arguments.neurons is None else arguments.neurons.seed
         neurons, exact = prepared.neurons.recorder, prepared.recorder.exact
-        return opening.open(planner.recorded, log.trajectories, probes, neurons, seed, exact)
+        return opening.open(planner.recorded, log.trajectories, probes, neurons, exact)
 
     writer: list[ArchiveWriter | None] = []  # open in the first process, and not for the others
     first_process_decides(trainer, lambda: writer.append(open_archive()))
@@ -113,7 +112,7 @@ def reopen_session(
         neurons = NeuronLog.start(arguments.neurons, module, 0, state.get("neurons", {}))
     prepared = Prepared(session.agreed, session.outputs, recorder, neurons)
     _follow(log, prepared, arguments)
-    log.forget_delivered(session.log.pending_steps)
+    log.forget_delivered(session.log)
     session.steps.load_state_dict(state.get("steps", {}))
     session.archive.cut_back(planner.recorded, log.events)
     parts = planner, session.steps, session.writer, session.archive

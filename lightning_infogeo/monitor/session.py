@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+NOTHING_KEPT = "`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process."
+
+
 class Agreed(NamedTuple):
     """What all processes know of the records to come.
 
@@ -244,17 +247,17 @@ class Session(Portable, left_behind={"_closed": True}):
         Raises:
             RuntimeError: where none are kept.
         """
-        if self.recorder is None or self.plots is None or self.arguments.embedding is None:
-            raise RuntimeError("`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process.")
+        records = [trajectory.steps[-1] for trajectory in self.log.trajectories.values() if len(trajectory)]
+        if self.recorder is None or self.plots is None or self.arguments.embedding is None or not records:
+            raise RuntimeError(NOTHING_KEPT)
         snapshots = self.recorder.snapshots(self.arguments.embedding.groups(self.recorder.outputs.chosen).values())
         paths = {
             ", ".join(each.probes): self.plots.axes.embed(each.probes, each.matrix.float().cpu())
             for each in snapshots
             if not each.referred
         }
-        step = max(int(trajectory.steps[-1]) for trajectory in self.log.trajectories.values())
-        found = {name: path for name, path in paths.items() if path is not None}
-        return figures.embedding(found, step, self.log.events)
+        drawn = {name: path for name, path in paths.items() if path is not None}
+        return figures.embedding(drawn, int(max(records)), self.log.events)
 
     # One record.
 

@@ -31,6 +31,7 @@ class Projection:
 
     Attributes:
         matrix: shape (fan_in, k), float32.
+        seed: as given.
 
     Example:
         >>> Projection(10_000, 200).relative_error
@@ -40,6 +41,7 @@ class Projection:
     def __init__(self, fan_in: int, dimension: int, seed: int = 0, device: torch.device | str = "cpu") -> None:
         if fan_in < 1 or dimension < 1:
             raise ValueError(f"`Projection({fan_in!r}, {dimension!r})`: both must be positive.")
+        self.seed = seed
         generator = torch.Generator().manual_seed(seed)
         matrix = torch.randn(fan_in, dimension, generator=generator, device="cpu") / math.sqrt(dimension)
         self.matrix = matrix.to(device)

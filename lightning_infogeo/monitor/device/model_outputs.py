@@ -122,7 +122,7 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         """Calls the model as ``observe`` does on every probe, for processes that have the rest of it."""
         with self.evaluator.together():
             for inputs in self.inputs.values():
-                self.evaluator.calls(trainer, module, inputs, _ignore)
+                self.evaluator.calls(trainer, module, inputs, lambda *_: None)
 
     def observe(
         self, trainer: pl.Trainer, module: pl.LightningModule, name: str, whole: bool
@@ -186,7 +186,8 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         return next(iter(classes.values()))
 
     def _allotted(self, device: torch.device, max_records: int, memory: int) -> MemoryBudget:
-        samples = sum(max(_length(self.rows(name, s)) for s in self.shard.all) for name in self.selections)
+        parts = {name: [self.rows(name, shard) for shard in self.shard.all] for name in self.selections}
+        samples = sum(max(rows.stop - rows.start for rows in of) for of in parts.values())
         taken = 0 if device.type == "cpu" else sum(nbytes(inputs.batches) for inputs in self.inputs.values())
         room = memory - min(taken, memory // SHARE)
         budget = allotted(samples, self._classes, room, max_records, self.evaluator.distribution.sketch_dim)
@@ -262,14 +263,6 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
             dtypes.append(look.dtype)
         self.dtype = dtypes[0]
         return classes
-
-
-def _ignore(*_: object) -> None:
-    pass
-
-
-def _length(rows: slice) -> int:
-    return int(rows.stop - rows.start)
 
 
 def _shifted(rows: slice, by: int) -> slice:

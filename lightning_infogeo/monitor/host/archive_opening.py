@@ -61,7 +61,6 @@ class ArchiveOpening(NamedTuple):
         trajectories: Mapping[str, Trajectory],
         probes: Mapping[str, ArchivedProbe],
         neurons: NeuronRecorder | None,
-        neuron_seed: int,
         exact: bool,
     ) -> ArchiveWriter:
         """Returns the writer of the archive.
@@ -71,7 +70,6 @@ class ArchiveOpening(NamedTuple):
             trajectories: by name.
             probes: by name.
             neurons: whose vectors go into it, too.
-            neuron_seed: of their projections.
             exact: whether there are predictions to be archived, or only sketches of them.
 
         Raises:
@@ -84,10 +82,9 @@ class ArchiveOpening(NamedTuple):
                     self._add(writer, name, trajectory, probes.get(name), exact)
                 for layer in () if neurons is None else neurons.layers:
                     assert neurons is not None
-                    about: dict[str, Any] = {}
-                    if layer in neurons.projections:
-                        error = neurons.projections[layer].relative_error
-                        about = {"projected": {"seed": neuron_seed, "relative_error": error}}
+                    projection, about = neurons.projections.get(layer), {}
+                    if projection is not None:
+                        about = {"projected": {"seed": projection.seed, "relative_error": projection.relative_error}}
                     writer.add(group_of(layer), (), about, neurons.shapes[layer], constants=None, kind="vectors")
                 if not exact:
                     rank_zero_warn(

@@ -27,11 +27,14 @@ class NeuronTrajectory(NamedTuple):
     vectors: Tensor
 
 
-class NeuronLog(Portable, left_behind={"_recorder": None}):
+class NeuronLog(Portable, left_behind={"recorder": None}):
     """Records neurons and keeps them within the budget on the host.
 
     Args:
         state: to go on from; empty to begin.
+
+    Attributes:
+        recorder: layers, projections and shapes, while they are followed.
 
     Raises:
         ValueError: where the state is none.
@@ -44,7 +47,7 @@ class NeuronLog(Portable, left_behind={"_recorder": None}):
         self._planned = planned
         self._records: dict[int, dict[str, Tensor]] = {s: dict(of) for s, of in state.get("kept", {}).items()}
         self._memory = 0
-        self._recorder: NeuronRecorder | None = None
+        self.recorder: NeuronRecorder | None = None
         self._copies: dict[str, HostCopies] = {}
 
     @classmethod
@@ -63,22 +66,17 @@ class NeuronLog(Portable, left_behind={"_recorder": None}):
         log = cls(state)
         log._planned, log._memory = log._planned or records, settings.memory
         try:
-            log._recorder = settings.start(module, log._planned)
+            log.recorder = settings.start(module, log._planned)
         except ValueError as error:
             raise ConfigurationError(f"`InfoGeometryMonitor(neurons=...)`: {error}") from error
         before = next(iter(log._records.values()), None)
         shapes = {} if before is None else {layer: tuple(vectors.shape) for layer, vectors in before.items()}
-        if before is not None and shapes != log._recorder.shapes:
+        if before is not None and shapes != log.recorder.shapes:
             raise ConfigurationError(
-                f"`InfoGeometryMonitor(neurons=...)`: finds layers {log._recorder.shapes} where those so far are "
+                f"`InfoGeometryMonitor(neurons=...)`: finds layers {log.recorder.shapes} where those so far are "
                 f"{shapes}; go on with the same settings and model."
             )
         return log
-
-    @property
-    def recorder(self) -> NeuronRecorder | None:
-        """Layers, projections and shapes, while they are followed."""
-        return self._recorder
 
     @property
     def trajectories(self) -> dict[str, NeuronTrajectory]:
@@ -91,8 +89,8 @@ class NeuronLog(Portable, left_behind={"_recorder": None}):
 
     def record(self, step: int, module: nn.Module) -> None:
         """Starts the copy of the vectors as they are now; reads nothing back from the device."""
-        if self._recorder is not None:
-            for layer, vectors in self._recorder.record(module).items():
+        if self.recorder is not None:
+            for layer, vectors in self.recorder.record(module).items():
                 self._copies.setdefault(layer, HostCopies()).start_copy(step, None, vectors)
 
     def receive(self) -> dict[int, dict[str, Tensor]]:
@@ -105,14 +103,14 @@ class NeuronLog(Portable, left_behind={"_recorder": None}):
             for step, _, vectors in copies.finished():
                 received.setdefault(step, {})[layer] = vectors
         self._records.update(received)
-        while self._recorder and len(self._records) > 3 and len(self._records) * self._recorder.bytes > self._memory:
+        while self.recorder and len(self._records) > 3 and len(self._records) * self.recorder.bytes > self._memory:
             steps = sorted(self._records)
             self._records = {step: self._records[step] for step in sorted({steps[0], *steps[-1::-2]})}
         return received
 
     def close(self) -> None:
         """Lets go of the device; what has been received stays."""
-        self._recorder = None
+        self.recorder = None
 
     def state_dict(self) -> dict[str, Any]:
         """Returns CPU tensors and plain numbers to go on from."""

@@ -130,14 +130,10 @@ class RecordLog:
         finite = values[values.isfinite()]
         return finite[-1].item() if len(finite) else math.nan
 
-    def forget_delivered(self, waiting: Sequence[int]) -> None:
-        """Forgets what was pending in a checkpoint and has reached the loggers since: all but the steps ``waiting``."""
+    def forget_delivered(self, before: RecordLog) -> None:
+        """Forgets what was pending in a checkpoint and has reached the loggers since, by the log ``before`` this."""
+        waiting = [record.step for record in before._pending]
         self._pending = [record for record in self._pending if record.step in waiting]
-
-    @property
-    def pending_steps(self) -> list[int]:
-        """Steps of what the loggers have not got yet."""
-        return [record.step for record in self._pending]
 
     def state_dict(self) -> dict[str, Any]:
         """Returns tensors and plain values to go on from."""
