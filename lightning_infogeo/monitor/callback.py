@@ -21,7 +21,7 @@ from lightning_infogeo.loggers import Summary, summary_table
 from lightning_infogeo.markers import Event, Marker, Verdict
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.host.neuron_log import NeuronTrajectory
-from lightning_infogeo.monitor.recording import Recording
+from lightning_infogeo.monitor.recorded_training import RecordedTraining
 from lightning_infogeo.monitor.session import NOTHING_KEPT, Session
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe
@@ -154,7 +154,7 @@ class InfoGeometryMonitor(pl.Callback):
         self.on_overfitting = on_overfitting
         self.strict = strict
         self.prefix = prefix
-        self._recording = Recording(Arguments.of(self), self.state_key)
+        self._recorded = RecordedTraining(Arguments.of(self), self.state_key)
         self._identity = TrainingIdentity()
         self._spawned = SpawnedResults()
 
@@ -168,19 +168,19 @@ class InfoGeometryMonitor(pl.Callback):
     def trajectories(self) -> dict[str, Trajectory]:
         """What was recorded so far, by probe; waits for records still on their way from the device."""
         self._catch_up()
-        return self._recording.log.trajectories
+        return self._recorded.log.trajectories
 
     @property
     def events(self) -> list[Event]:
         """What the markers have seen so far, in the order in which it became known."""
         self._catch_up()
-        return self._recording.log.events
+        return self._recorded.log.events
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """Whether each held-out probe with labels overfits as of the last record: flagged, clean, or undecidable."""
         self._catch_up()
-        return self._recording.log.runner.verdicts()
+        return self._recorded.log.runner.verdicts()
 
     @property
     def followed(self) -> dict[str, Probe]:
@@ -193,7 +193,7 @@ class InfoGeometryMonitor(pl.Callback):
     def neuron_trajectories(self) -> dict[str, NeuronTrajectory]:
         """Steps and incoming weights of the neurons of each layer that ``neurons=`` follows; in the first process."""
         self._catch_up()
-        return self._recording.neurons.trajectories
+        return self._recorded.neurons.trajectories
 
     def picture(self) -> Figure:
         """Returns the trajectories kept so far, embedded by InPCA, as a matplotlib figure; in the first process only.
@@ -248,7 +248,7 @@ class InfoGeometryMonitor(pl.Callback):
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._recording.open(trainer, pl_module, self._identity).begin(trainer, pl_module)
+        self._recorded.open(trainer, pl_module, self._identity).begin(trainer, pl_module)
         self._identity.begin(trainer, pl_module)
         if self._spawned.in_child:
             self._spawned.call_at_exit(partial(self._send_home, trainer))
@@ -310,17 +310,17 @@ class InfoGeometryMonitor(pl.Callback):
     @override
     def state_dict(self) -> dict[str, Any]:
         self._identity.state_saved()
-        return {} if self._identity.lost else self._recording.state_dict()
+        return {} if self._identity.lost else self._recorded.state_dict()
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if not self._identity.accept_state():
             return
-        run = self._recording.run
+        run = self._recorded.run
         if self._identity.running and state_dict.get("run", run) != run:
             self._lose_track("a checkpoint of another training was restored in the middle of the fit")
         else:
-            self._recording.restore(state_dict, self._identity)
+            self._recorded.restore(state_dict, self._identity)
 
     @override
     def on_load_checkpoint(
@@ -349,7 +349,7 @@ class InfoGeometryMonitor(pl.Callback):
     @property
     def _session(self) -> Session | None:
         """Of the fit that runs, or of the last one."""
-        return self._recording.session
+        return self._recorded.session
 
     def _catch_up(self) -> None:
         """Waits for records still on their way, from the device or from another process."""
@@ -357,9 +357,9 @@ class InfoGeometryMonitor(pl.Callback):
             self._session.receive()
         content = self._spawned.receive()
         if content is not None and content["state"]:
-            self._recording.restore(content["state"], self._identity)
+            self._recorded.restore(content["state"], self._identity)
             for name, fields in content["histories"].items():
-                self._recording.log.trajectories[name].keep(partial(History, **fields))
+                self._recorded.log.trajectories[name].keep(partial(History, **fields))
             self._identity.forget()  # of which the trainer here knows no more than its weights
 
     def _send_home(self, trainer: pl.Trainer) -> None:

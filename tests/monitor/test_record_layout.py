@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, ParameterDensity, Probe, Trajectory
 from lightning_infogeo.monitor.record_layout import RecordLayout
+from lightning_infogeo.trajectory import Series
 from tests.helpers.classifiers import IMAGES, LABELS, fit
 from tests.helpers.resuming import ByStep, same, saved
 
@@ -100,18 +103,30 @@ def test_probes_that_have_changed_names_are_refused(tmp_path):
         fit(monitor(swapped), tmp_path, ckpt_path=tmp_path / "step=6.ckpt", max_steps=9)
 
 
-def test_what_is_packed_by_name_is_unpacked_by_name():
-    layout = RecordLayout({"a": ("x", "y"), "b": ("x",), "c": ()}, {("m", "b"): 2, ("m", "a"): 1})
+def test_what_is_encoded_by_name_is_decoded_by_name():
+    series = (Series("a", "probe", ("x", "y"), trained=True), Series("b", "weights", ("x",)), Series("c", "probe", ()))
+    layout = RecordLayout(series, {("m", "b"): 2, ("m", "a"): 1})
     rows = {"c": torch.zeros(0), "b": torch.tensor([3.0]), "a": torch.tensor([1.0, 2.0])}
     readings = {("m", "a"): torch.tensor([6.0]), ("m", "b"): torch.tensor([4.0, 5.0])}
-    vector = layout.pack(rows, readings)
+    vector = layout.encode(rows, readings)
     assert vector.tolist() == [1, 2, 3, 4, 5, 6]
     assert len(vector) == layout.size
-    assert layout.unpack(vector.tolist()) == (
-        {"a": {"x": 1, "y": 2}, "b": {"x": 3}, "c": {}},
-        {("m", "b"): [4, 5], ("m", "a"): [6]},
-    )
+    record = layout.decode(7, vector.tolist())
+    assert record == (7, {"a": {"x": 1, "y": 2}, "b": {"x": 3}, "c": {}}, {("m", "b"): [4, 5], ("m", "a"): [6]})
     assert layout.keys == [("a", "x"), ("a", "y"), ("b", "x")]
+    assert layout.values(vector).tolist() == [record.rows[name][quantity] for name, quantity in layout.keys]
+
+
+@given(st.permutations(range(4)), st.lists(st.integers(0, 3), min_size=4, max_size=4))
+def test_no_number_changes_its_name_whatever_the_order(order, sizes):
+    series = [Series(f"s{k}", "probe", tuple(f"q{i}" for i in range(size))) for k, size in enumerate(sizes)]
+    layout = RecordLayout(tuple(series[k] for k in order), {("m", f"s{k}"): 1 for k in order})
+    rows = {each.name: torch.tensor([float(f"{k}{i}") for i in range(sizes[k])]) for k, each in enumerate(series)}
+    readings = {("m", f"s{k}"): torch.tensor([100.0 + k]) for k in range(4)}
+    record = layout.decode(0, layout.encode(rows, readings).tolist())
+    for k, size in enumerate(sizes):
+        assert record.rows[f"s{k}"] == {f"q{i}": float(f"{k}{i}") for i in range(size)}
+        assert record.readings["m", f"s{k}"] == [100.0 + k]
 
 
 def test_groups_that_have_changed_names_are_refused(tmp_path):

@@ -51,7 +51,7 @@ def test_a_place_where_nothing_can_be_written_is_refused_before_training(tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match=r"archive=.*file"):
         fit(InfoGeometryMonitor(archive=tmp_path / "file" / "a.zarr"), tmp_path)
-    with pytest.raises(ConfigurationError, match=r"archive '/proc/.*': no files can be made there"):
+    with pytest.raises(ConfigurationError, match=r"archive '/proc/.*': no file can be created there"):
         fit(InfoGeometryMonitor(archive="/proc/a.zarr"), tmp_path)
 
     def read_only(*args, **options):

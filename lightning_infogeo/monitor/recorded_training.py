@@ -18,7 +18,7 @@ from lightning_infogeo.trainer.identity import TrainingIdentity
 from lightning_infogeo.trainer.optimizer_steps import counted_in
 
 
-class Recording:
+class RecordedTraining:
     """Everything recorded by a monitor, and whether a training may go on with it.
 
     Args:
