@@ -1,5 +1,8 @@
 """Which training is it? One monitor in several fits: it begins anew, goes on or refuses, and never splices two."""
 
+import gzip
+from pathlib import Path
+
 import lightning.pytorch as pl
 import pytest
 import torch
@@ -317,6 +320,29 @@ def test_a_checkpoint_of_the_version_before_resumes(tmp_path):
     torch.save(checkpoint, path)
     fit(resumed, tmp_path, ByStep, ckpt_path=path, seed=99, max_steps=12)
     same(whole.trajectories, resumed.trajectories)
+
+
+def test_a_checkpoint_made_before_records_had_a_layout_resumes(tmp_path):
+    """Made by that commit at step 9, of the same training as here; on another machine its last digits differ."""
+    saved_then = Path(__file__).parents[1] / "helpers" / "before_records_by_name.ckpt.gz"
+    path = tmp_path / "before.ckpt"
+    path.write_bytes(gzip.decompress(saved_then.read_bytes()))
+    probes = {"train": Probe(IMAGES[:10], LABELS[:10]), "val": Probe(IMAGES[100:110], LABELS[100:110])}
+    settings = EmbeddingSettings(max_records=8, share=1.0)
+    options = {"schedule": 1, "parameters": True, "neurons": ["net.2"], "embedding": settings}
+    whole, resumed = (InfoGeometryMonitor(given, **options) for given in (probes, dict(reversed(probes.items()))))
+    fit(whole, tmp_path, ByStep, max_steps=20)
+    fit(resumed, tmp_path, ByStep, ckpt_path=path, seed=99, max_steps=20)
+    assert list(resumed.trajectories) == list(whole.trajectories)
+    for name, trajectory in whole.trajectories.items():
+        assert resumed.trajectories[name].steps.tolist() == list(range(21))
+        for quantity in trajectory.quantities:
+            a, b = (getattr(each.trajectories[name], quantity) for each in (whole, resumed))
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5, equal_nan=True)
+        if trajectory.kept:
+            assert resumed.trajectories[name].history.steps.tolist() == trajectory.history.steps.tolist()
+    assert [event[:4] for event in resumed.events] == [event[:4] for event in whole.events]
+    assert resumed.neuron_trajectories["net.2"].steps.tolist() == list(range(21))
 
 
 def test_the_samples_of_a_checkpoint_read_alone_have_verdicts(tmp_path):
