@@ -21,11 +21,12 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
+from surrounded import SurroundedRecords
 from table import report
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_infogeo import InfoGeometryMonitor, Probe
+from lightning_infogeo import Probe
 from lightning_infogeo.demo import DigitsClassifier
 
 MODES = ("rank_zero", "shard")
@@ -40,7 +41,7 @@ class Wide(DigitsClassifier):
         self.net = nn.Sequential(*layers)
 
 
-class Timed(InfoGeometryMonitor):
+class Timed(SurroundedRecords):
     """Says how long each record took."""
 
     def __init__(self, **options: object) -> None:

@@ -19,10 +19,11 @@ import warnings
 
 import lightning.pytorch as pl
 import torch
+from surrounded import SurroundedRecords
 from table import report
 from torch import Tensor
 
-from lightning_infogeo import Embedding, EmbeddingSettings, InfoGeometryMonitor, inpca, pairwise_bhattacharyya
+from lightning_infogeo import Embedding, EmbeddingSettings, inpca, pairwise_bhattacharyya
 from lightning_infogeo.demo import DigitsClassifier, digits
 from lightning_infogeo.trajectory.history import History
 
@@ -35,7 +36,7 @@ class Sgd(DigitsClassifier):
         return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
 
 
-class Everything(InfoGeometryMonitor):
+class Everything(SurroundedRecords):
     """Keeps the logits of every record beside the capped history."""
 
     def __init__(self, **options: object) -> None:
@@ -43,10 +44,11 @@ class Everything(InfoGeometryMonitor):
         self.logits: list[Tensor] = []
 
     def _record(self, *args, **kwargs) -> None:
-        before = self._planner.recorded
+        session = self._session
+        before = session.planner.recorded
         super()._record(*args, **kwargs)
-        if self._planner.recorded > before:
-            self.logits.append(self._recorder._kept.states["val"].last.clone())
+        if session.planner.recorded > before:
+            self.logits.append(session.recorder._states._states["val"].last.clone())
 
 
 def procrustes(a: Tensor, b: Tensor, weights: Tensor) -> float:

@@ -7,11 +7,12 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from surrounded import SurroundedRecords
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 
-from lightning_infogeo import Clock, InfoGeometryMonitor, Probe
+from lightning_infogeo import Clock, Probe
 
 COUNTED, WEIGHED = 4, 5
 """The record whose operations are counted, and the one whose memory is; those after them are timed."""
@@ -31,7 +32,7 @@ class Counter(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class Measured(InfoGeometryMonitor):
+class Measured(SurroundedRecords):
     """A monitor that records at every step and measures the records, each followed by the bare forward."""
 
     def measure(self, inputs: Tensor, batch: int, autocast: bool) -> None:

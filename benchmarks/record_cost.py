@@ -28,7 +28,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import Clock, InfoGeometryMonitor, LogSpaced
 from lightning_infogeo.demo import DigitsClassifier, digits
+from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
+from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.planner import Decision
+from lightning_infogeo.probe import Evaluator, place_all
 
 PROBE = 512
 
@@ -94,13 +97,13 @@ def record_rows(repeats: int) -> list[dict[str, object]]:
         module = models[name]()
         trainer = fitted(module, train, val, 3, monitored=True)
         monitor = next(c for c in trainer.callbacks if isinstance(c, InfoGeometryMonitor))
-        recorder = monitor._recorder
-        one = {"train": recorder.chosen["train"]}
-        recorder.chosen = recorder.outputs.chosen = one
-        recorder.outputs.place(trainer, module)
-        recorder.prepare(trainer, module)
+        session, memory = monitor._session, 2**28
+        chosen, chunk = {"train": session.outputs.chosen["train"]}, session.outputs.evaluator.chunk
+        placed, evaluator = place_all(chosen, trainer, module, memory // 4), Evaluator(None, "full", chunk)
+        outputs = ModelOutputs(chosen, placed, evaluator, trainer, module, 256, memory)
+        recorder = Recorder(outputs, module, {}, chord=False, markers=session.arguments.markers)
         recorder.step(trainer, module, 10**6, Decision(False, True, None), [10**6])
-        inputs, chunk = recorder.outputs.inputs["train"], recorder.evaluator.chunk
+        inputs = chosen["train"].probe.inputs
         modules = [m for m in module.modules() if m.training]
 
         def bare(module=module, inputs=inputs, chunk=chunk, modules=modules) -> None:

@@ -30,9 +30,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from lightning_infogeo import amplitudes, bhattacharyya
 from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.distributions import Tokens
+from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.planner import Decision
-from lightning_infogeo.probe import Chosen, Evaluator, Probe
+from lightning_infogeo.probe import Evaluator, Probe, discover, place_all
 
 CLASSES, SAMPLES, PLACES = 20_000, 64, 128
 
@@ -129,19 +130,19 @@ def cost(tokens: int, vocabulary: int, memory: int, max_records: int) -> dict[st
     trainer.fit(module, DataLoader(TensorDataset(ids[:1, :2], ids[:1, 1:3])))
     probe = Probe(ids[:, :-1], ids[:, 1:])
     evaluator = Evaluator(None, "full", 1, Tokens(max_tokens=None))
+    chosen = discover(probe, trainer, len(probe))
+    inputs = place_all(chosen, trainer, module, 2**30)
     base = peak()
     if not memory:
         times = []
         for _ in range(2):
             began = time.process_time()
-            evaluator.calls(trainer, module, probe.inputs, len(probe), lambda outputs, start, stop: None)
+            evaluator.calls(trainer, module, inputs["probe"], lambda outputs, start, stop: None)
             times.append(time.process_time() - began)
         return {"kept": "bare forward", "records": 0, "processor time [s]": min(times), "peak [MB]": peak() - base}
-    chosen = {"probe": Chosen(probe, (probe.inputs, probe.labels))}
-    recorder = Recorder(chosen, evaluator, False, max_records, memory)
-    recorder.outputs.place(trainer, module)
-    recorder.prepare(trainer, module)
-    budget, times = recorder.outputs.budget, []
+    outputs = ModelOutputs(chosen, inputs, evaluator, trainer, module, max_records, memory)
+    recorder = Recorder(outputs, module, {}, chord=False)
+    budget, times = outputs.budget, []
     for step in range(3):
         for parameter in module.parameters():
             parameter.data.add_(1e-3 * torch.randn(parameter.shape, generator=generator))

@@ -1,4 +1,6 @@
+import gc
 import logging
+import multiprocessing
 
 import pytest
 import torch
@@ -18,6 +20,19 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left_running():
+    """What a test leaves running would count as the data's own workers in the next one."""
+    before = multiprocessing.active_children()
+    yield
+    left = [child for child in multiprocessing.active_children() if child not in before]
+    if left:
+        gc.collect()  # workers end with the loader that has started them
+    for child in left:
+        child.join(10)
+    assert [child.name for child in left if child.is_alive()] == []
 
 
 @pytest.fixture

@@ -248,7 +248,8 @@ class InfoGeometryMonitor(pl.Callback):
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._recorded.open(trainer, pl_module, self._identity).begin(trainer, pl_module)
+        session = self._recorded.open(Arguments.of(self), trainer, pl_module, self._identity)
+        session.begin(trainer, pl_module)
         self._identity.begin(trainer, pl_module)
         if self._spawned.in_child:
             self._spawned.call_at_exit(partial(self._send_home, trainer))

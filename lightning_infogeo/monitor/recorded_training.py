@@ -63,14 +63,17 @@ class RecordedTraining:
             return {}
         return dict(self._state) if self.session is None else self.session.state_dict()
 
-    def open(self, trainer: pl.Trainer, module: pl.LightningModule, identity: TrainingIdentity) -> Session:
-        """Returns the session of a fit that begins.
+    def open(
+        self, arguments: Arguments, trainer: pl.Trainer, module: pl.LightningModule, identity: TrainingIdentity
+    ) -> Session:
+        """Returns the session of a fit that begins, with the arguments as they are now.
 
         It goes on with the training recorded, or begins anew where nothing but its beginning was recorded.
 
         Raises:
             ConfigurationError: where it is another training, or cannot be followed.
         """
+        self._arguments = arguments
         with resume.resumable(self._key, identity.loaded):
             forsaken = None if self._goes_on(trainer, module, identity) else self._begin_anew()
             before = self.session

@@ -23,7 +23,7 @@ def overfit(callbacks, tmp_path, **options):
     )
 
 
-def test_overfitting_is_flagged_while_it_happens_and_told_everywhere(tmp_path, caplog):
+def test_overfitting_is_flagged_while_it_happens_and_told_everywhere(tmp_path, caplog, lines_are_written):
     logger, told = TensorBoardLogger(tmp_path), []
     monitor = InfoGeometryMonitor(on_event=told.append)
     with caplog.at_level(logging.INFO):

@@ -107,7 +107,7 @@ def test_both_in_one_process_are_served_and_what_cannot_go_together_is_named(pac
     advice = f"write `import {package} as pl` and not `import {OTHER[package]} as pl`"
     error, message = found["data"]
     assert error == "ConfigurationError"
-    assert f"the Trainer is of `{package}`, but `Data` of `{OTHER[package]}`" in message
+    assert f"the Trainer is from `{package}`, but `Data` from `{OTHER[package]}`" in message
     assert advice in message
     assert f"`Theirs` of `{OTHER[package]}`" in found["setup"]
     assert advice in found["setup"]

@@ -52,11 +52,11 @@ def allotted(samples: int, classes: int, memory: int, max_records: int, sketch_d
         1,024 tokens of a vocabulary of 128,000 take 524 MB as logits.
 
         >>> allotted(1024, 128_000, memory=256_000_000, max_records=256)
-        Budget(records=57, width=1024, exact=False)
+        MemoryBudget(records=57, width=1024, exact=False)
         >>> allotted(1024, 128_000, memory=2_500_000_000, max_records=256)
-        Budget(records=96, width=1024, exact=True)
+        MemoryBudget(records=96, width=1024, exact=True)
         >>> allotted(512, 10, memory=256_000_000, max_records=256)
-        Budget(records=256, width=None, exact=True)
+        MemoryBudget(records=256, width=None, exact=True)
     """
     logits, least = 4 * samples * classes, LEAST_RECORDS if max_records else 0
     widths = [width for width in ((sketch_dim,) if sketch_dim else _WIDTHS) if width < classes]
