@@ -32,26 +32,14 @@ class Arguments(NamedTuple):
     """The arguments of a monitor, checked, each as the object that it stands for; the monitor documents them.
 
     Attributes:
-        probes: as given.
-        probe_size: as given.
-        schedule: the steps to record.
-        lag: as given.
         distribution: what the model's outputs mean.
-        logits_fn: as given.
-        markers: what watches for events.
-        embedding: how trajectories are kept and drawn; None for not at all.
-        density: how the weights are followed; None for not at all.
-        archive: what is archived, and where; None for nothing.
-        neurons: which neurons are followed; None for none.
-        references: archives of finished runs.
-        precision: as given.
+        embedding: how trajectories are kept and drawn; None for not at all, as for the next three.
+        density: how the weights are followed.
+        archive: what is archived, and where.
+        neurons: which neurons are followed.
+        references: paths of archives of finished runs.
         memory: bytes on the device.
-        distributed: as given.
-        split: as given.
-        on_event: as given.
         stops: whether overfitting ends the training.
-        strict: as given.
-        prefix: as given.
     """
 
     probes: Any

@@ -24,7 +24,7 @@ from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.monitor.host.run_archive import RunArchive
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.preparation import new_recorder, prepare
-from lightning_infogeo.monitor.session import Prepared, Session
+from lightning_infogeo.monitor.session import Agreed, Prepared, Session
 from lightning_infogeo.probe import Chosen
 from lightning_infogeo.reference import References
 from lightning_infogeo.trainer.clock import read_clock
@@ -66,6 +66,8 @@ def open_session(
     clock = read_clock(trainer, -1, planner.stride, step, counted is not None)
     prepared = prepare(arguments, trainer, module, state, log.trajectories, followed, clock)
     _follow(log, prepared, arguments)
+    loggers = LoggerWriter(arguments.prefix, arguments.strict)
+    plots = _plots(arguments, loggers, prepared, state)
 
     def open_archive() -> ArchiveWriter | None:
         if prepared.recorder is None or arguments.archive is None or getattr(trainer, "fast_dev_run", False):
@@ -83,11 +85,12 @@ def open_session(
     first_process_decides(trainer, lambda: writer.append(open_archive()))
     half = arguments.archive is not None and arguments.archive.dtype == "float16"
     archive = RunArchive(writer[0] if writer else None, state.get("archive", {}), half, arguments.strict)
-    steps = OptimizerSteps(trainer, module, state.get("steps", {}))
-    loggers = LoggerWriter(arguments.prefix, arguments.strict)
+    _restore_metrics(loggers, trainer, module, prepared.agreed, log)
     if planner.recorded < 0 and step > 0:
         say(f"begins at step {step} of a training under way: lengths count from there.")
-    return _assembled(arguments, trainer, module, run, prepared, state, log, planner, steps, loggers, archive)
+    # Last, since nothing after it may fail: it watches all optimizers until it is closed.
+    steps = OptimizerSteps(trainer, module, state.get("steps", {}))
+    return Session(run, arguments, prepared, planner, steps, log, loggers, *plots, archive)
 
 
 def reopen_session(
@@ -115,8 +118,10 @@ def reopen_session(
     log.forget_delivered(session.log)
     session.steps.load_state_dict(state.get("steps", {}))
     session.archive.cut_back(planner.recorded, log.events)
-    parts = planner, session.steps, session.writer, session.archive
-    return _assembled(arguments, trainer, module, state["run"], prepared, state, log, *parts, session.failed)
+    _restore_metrics(session.writer, trainer, module, session.agreed, log)
+    plots = _plots(arguments, session.writer, prepared, state)
+    parts = planner, session.steps, log, session.writer, *plots, session.archive, session.failed
+    return Session(state.get("run", session.run), arguments, prepared, *parts)
 
 
 def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments) -> None:
@@ -130,29 +135,22 @@ def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments) -> None:
             log.trajectories[name].keep(partial(recorder.history, name))
 
 
-def _assembled(
-    arguments: Arguments,
-    trainer: pl.Trainer,
-    module: pl.LightningModule,
-    run: str,
-    prepared: Prepared,
-    state: Mapping[str, Any],
-    log: RecordLog,
-    planner: Planner,
-    steps: OptimizerSteps,
-    loggers: LoggerWriter,
-    archive: RunArchive,
-    failed: bool = False,
-) -> Session:
-    agreed = prepared.agreed
+def _plots(
+    arguments: Arguments, loggers: LoggerWriter, prepared: Prepared, state: Mapping[str, Any]
+) -> tuple[EmbeddingPlots | None, NeuronPlots]:
     references = References() if prepared.recorder is None else prepared.recorder.references
     embedding = arguments.embedding
     plots = None if embedding is None else EmbeddingPlots(embedding, loggers, references, state.get("album", {}))
-    neuron_plots = NeuronPlots(loggers, state.get("neurons", {}))
+    return plots, NeuronPlots(loggers, state.get("neurons", {}))
+
+
+def _restore_metrics(
+    loggers: LoggerWriter, trainer: pl.Trainer, module: pl.LightningModule, agreed: Agreed, log: RecordLog
+) -> None:
+    """Puts what was last logged back into ``callback_metrics``, which a new fit begins without."""
     last: dict[tuple[str, ...], float] = {key: log.last_finite(*key) for key in agreed.layout.keys}
     loggers.restore(trainer, last, torch.empty(0, dtype=agreed.dtype, device=module.device))
     loggers.write_scalars(trainer, None, log.runner.scalars())
-    return Session(run, arguments, prepared, planner, steps, log, loggers, plots, neuron_plots, archive, failed)
 
 
 def _location(arguments: Arguments, trainer: pl.Trainer) -> ArchiveLocation:
