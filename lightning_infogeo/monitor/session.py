@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -189,16 +190,17 @@ class Session(Portable, left_behind={"_closed": True}):
 
     def receive(self) -> None:
         """Takes in what is on its way from the device; waits for copies that are not complete."""
-        vectors = self.neurons.receive()
+        arrived = self.neurons.receive()
         if self.archive.active:
-            self._vectors.update(vectors)
+            self._vectors.update(arrived)
         for step, x, (made, *values) in self._copies.finish():
+            vectors = self._vectors.pop(step, {})
             if made != made:
                 self.failed = True
                 continue
             record = self.agreed.layout.decode(step, values)
             self.log.append(x, record)
-            self.archive.append(record, self._vectors.pop(step, {}), self.log.events)
+            self.archive.append(record, vectors, self.log.events)
 
     def end_records(self) -> None:
         """Makes no more records, in this process, as in all others."""
@@ -209,16 +211,12 @@ class Session(Portable, left_behind={"_closed": True}):
         if self._closed:
             return
         self._closed = True
-        self.steps.close()
-        self.receive()
-        self.archive.close()
-        self.neurons.close()
-        self.writer.release()
-        cpu = torch.device("cpu")
-        if self.recorder is not None:
-            self.recorder.to(cpu)
-        elif self.outputs is not None:
-            self.outputs.to(cpu)
+        device_part = self.recorder or self.outputs
+        with ExitStack() as stack:  # from the last to the first, each also where another raises
+            if device_part is not None:
+                stack.callback(device_part.to, torch.device("cpu"))
+            for leave in (self.writer.release, self.neurons.close, self.archive.close, self.receive, self.steps.close):
+                stack.callback(leave)
 
     # What is asked of it.
 
@@ -272,7 +270,9 @@ class Session(Portable, left_behind={"_closed": True}):
             return
         values, snapshots, failure = None, None, None
         try:
-            values, snapshots = self._made(trainer, module, clock.step, decision, x)
+            values = self._made(trainer, module, clock.step, decision)
+            if values is not None:
+                snapshots = self._copied(trainer, module, clock.step, x)
         except Exception as error:
             failure = error  # the others wait for this process all the same
         if decision.record:
@@ -288,24 +288,26 @@ class Session(Portable, left_behind={"_closed": True}):
         if failure is not None:
             self._give_up(clock.step, failure)
 
-    def _made(
-        self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, x: int | None
-    ) -> tuple[Tensor | None, list[Snapshot] | None]:
-        """Returns this process's record, and what a picture of it needs, where they are due and it makes them."""
-        if self.recorder is None or self._failed_here:
-            if self.outputs is not None and in_parts(trainer):
-                self._accompany(trainer, module)
-            elif self.recorder is not None and decision.record:
-                self.recorder.absent()
-            return None, None
-        values = self.recorder.step(trainer, module, step, decision, self.planner.kept)
-        if not decision.record:
-            return None, None
+    def _made(self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision) -> Tensor | None:
+        """Returns this process's record, where one is due and it makes it."""
+        if self.recorder is not None and not self._failed_here:
+            return self.recorder.step(trainer, module, step, decision, self.planner.kept)
+        if self.outputs is not None and in_parts(trainer):
+            self._accompany(trainer, module)
+        elif self.recorder is not None and decision.record:
+            self.recorder.absent()
+        return None
+
+    def _copied(
+        self, trainer: pl.Trainer, module: pl.LightningModule, step: int, x: int | None
+    ) -> list[Snapshot] | None:
+        """Starts the copies of what goes with a record; returns what a picture of it needs, where one is due."""
+        assert self.recorder is not None
         self.neurons.record(step, module)
         if self.archive.active:
             self.archive.start_copy(step, self.recorder.predictions())
         drawn = self.plots is not None and x is not None and self.plots.due(trainer, step)
-        return values, self._snapshots() if drawn else None
+        return self._snapshots() if drawn else None
 
     def _accompany(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Calls the model as the first process does, which needs this one's part of it."""

@@ -9,6 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Schedule, Trajectory
+from lightning_infogeo.monitor.host.neuron_log import NeuronLog
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit
 from tests.helpers.loggers import Minimal, records, scalars
 from tests.helpers.markers import At
@@ -113,6 +114,22 @@ def test_one_on_which_it_raises_later_switches_the_monitor_off(tmp_path):
         made = fit(monitor, tmp_path, Shrinks, val=False)
     assert monitor.trajectories["probe"].steps.tolist() == [0, 1, 2, 3, 4]
     assert digest(made) == digest(fit([], tmp_path, Vocabulary, val=False))
+
+
+def test_a_record_is_kept_where_what_goes_with_it_fails(tmp_path, monkeypatch):
+    record = NeuronLog.record
+
+    def fails(self, step, module):
+        if step == 6:
+            raise RuntimeError("no room for vectors")
+        record(self, step, module)
+
+    monkeypatch.setattr(NeuronLog, "record", fails)
+    monitor = InfoGeometryMonitor(schedule=2, neurons=True)
+    with pytest.warns(UserWarning, match="recording at step 6 raised RuntimeError: no room for vectors"):
+        fit(monitor, tmp_path)
+    assert monitor.trajectories["val"].steps.tolist() == [0, 2, 4, 6]
+    assert monitor.trajectories["val"].length.isfinite().all()
 
 
 class Explodes(Classifier):
