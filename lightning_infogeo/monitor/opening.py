@@ -112,11 +112,11 @@ def reopen_session(
         neurons = NeuronLog.start(arguments.neurons, module, 0, state.get("neurons", {}))
     prepared = Prepared(session.agreed, session.outputs, recorder, neurons)
     _follow(log, prepared, arguments)
-    log.forget_delivered(session.log)
+    log.replace(session.log)
     session.steps.load_state_dict(state.get("steps", {}))
     session.archive.cut_back(planner.recorded, log.events)
     parts = planner, session.steps, session.writer, session.archive
-    return _assembled(arguments, trainer, module, state["run"], prepared, state, log, *parts, session.failed)
+    return _assembled(arguments, trainer, module, state["run"], prepared, state, log, *parts, session)
 
 
 def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments) -> None:
@@ -124,7 +124,8 @@ def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments) -> None:
     agreed, recorder = prepared.agreed, prepared.recorder
     how = repr(arguments.schedule), arguments.lag, agreed.precision
     series = agreed.layout.series
-    log.follow(series, {each.name: Trajectory(each.quantities, *how, each.kind) for each in series}, agreed.sizes)
+    made = {each.name: Trajectory(each.quantities, *how, each.kind) for each in series}
+    log.follow(series, made, agreed.sizes, arguments.markers, arguments.strict)
     if recorder is not None and recorder.keeps_histories:
         for name in recorder.outputs.chosen:
             log.trajectories[name].keep(partial(recorder.history, name))
@@ -142,17 +143,18 @@ def _assembled(
     steps: OptimizerSteps,
     loggers: LoggerWriter,
     archive: RunArchive,
-    failed: bool = False,
+    replaced: Session | None = None,
 ) -> Session:
     agreed = prepared.agreed
     references = References() if prepared.recorder is None else prepared.recorder.references
     embedding = arguments.embedding
-    plots = None if embedding is None else EmbeddingPlots(embedding, loggers, references, state.get("album", {}))
+    before, album = None if replaced is None else replaced.plots, state.get("album", {})
+    plots = None if embedding is None else EmbeddingPlots(embedding, loggers, references, album, before)
     neuron_plots = NeuronPlots(loggers, state.get("neurons", {}))
     last: dict[tuple[str, ...], float] = {key: log.last_finite(*key) for key in agreed.layout.keys}
     loggers.restore(trainer, last, torch.empty(0, dtype=agreed.dtype, device=module.device))
     loggers.write_scalars(trainer, None, log.runner.scalars())
-    return Session(run, arguments, prepared, planner, steps, log, loggers, plots, neuron_plots, archive, failed)
+    return Session(run, arguments, prepared, planner, steps, log, loggers, plots, neuron_plots, archive, replaced)
 
 
 def _location(arguments: Arguments, trainer: pl.Trainer) -> ArchiveLocation:
