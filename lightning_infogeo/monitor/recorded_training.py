@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.embedding.live_axes import LiveAxes
 from lightning_infogeo.lightnings import rank_zero_warn
+from lightning_infogeo.loggers import LoggerWriter
 from lightning_infogeo.monitor import resume
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.host.neuron_log import NeuronLog
+from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
 from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.monitor.opening import open_session, reopen_session
 from lightning_infogeo.monitor.planner import Planner
@@ -126,6 +129,8 @@ class RecordedTraining:
         """Raises something where a state is none, before anything depends on it."""
         Planner(self._arguments.schedule, self._arguments.lag, state["planner"])
         NeuronLog(state.get("neurons", {}))
+        NeuronPlots(LoggerWriter("", strict=False), state.get("neurons", {}))
+        LiveAxes(state["album"].get("places", {}))
         counted_in(state.get("steps", {}))
         for part in ("trajectories", "watch", "recorder", "album"):
             dict(state[part])

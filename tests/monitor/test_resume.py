@@ -225,3 +225,18 @@ def test_the_key_in_checkpoints_may_depend_on_attributes_of_a_subclass(tmp_path)
     trainer = fit(monitor, tmp_path)
     trainer.save_checkpoint(tmp_path / "keyed.ckpt")
     assert "Keyed[mine]" in torch.load(tmp_path / "keyed.ckpt", weights_only=True)["callbacks"]
+
+
+@pytest.mark.parametrize("damage", [{"neurons": {"shown": "x"}}, {"album": {"drawn": 3, "places": {"val": 7}}}])
+def test_a_damaged_state_leaves_the_archive_to_others(damage, tmp_path):
+    def monitor():
+        return InfoGeometryMonitor(schedule=2, probe_size=32, archive=tmp_path / "run.zarr")
+
+    trainer = fit(monitor(), tmp_path, max_steps=4)
+    trainer.save_checkpoint(tmp_path / "good.ckpt")
+    content = torch.load(tmp_path / "good.ckpt", weights_only=True)
+    content["callbacks"]["InfoGeometryMonitor[infogeo]"].update(damage)
+    torch.save(content, tmp_path / "bad.ckpt")
+    with pytest.raises(ConfigurationError, match="damaged"):
+        fit(monitor(), tmp_path, max_steps=8, ckpt_path=tmp_path / "bad.ckpt")
+    fit(monitor(), tmp_path, max_steps=8, ckpt_path=tmp_path / "good.ckpt")
