@@ -153,15 +153,15 @@ def training_rows(steps_measured: int) -> list[dict[str, object]]:
         plain = InfoGeometryMonitor.on_train_batch_end
 
         def timed(self, *args, spent=spent, plain=plain) -> None:  # the hook also writes the record before
-            evaluations, began = self._planner.recorded, time.perf_counter()
-            kept = self._planner.kept
+            evaluations, began = self._session.planner.recorded, time.perf_counter()
+            kept = self._session.planner.kept
             plain(self, *args)
             duration = time.perf_counter() - began
-            active = (evaluations, kept) != (self._planner.recorded, self._planner.kept)
+            active = (evaluations, kept) != (self._session.planner.recorded, self._session.planner.kept)
             spent["record" if active or spent.get("writing") else "hook"] += duration
             spent["evaluations"] += active
             spent["hooks"] += not (active or spent.get("writing"))
-            spent["writing"] = evaluations != self._planner.recorded
+            spent["writing"] = evaluations != self._session.planner.recorded
 
         InfoGeometryMonitor.on_train_batch_end = timed
         began = time.perf_counter()

@@ -31,6 +31,7 @@ class MarkerRunner:
     Attributes:
         markers: as given.
         events: so far, in the order in which they became known.
+        failed: names of the markers that have raised.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class MarkerRunner:
         self.markers = tuple(markers)
         self._by_name = {marker.name: marker for marker in markers}
         self._strict = strict
-        self._failed: set[str] = set()
+        self.failed: set[str] = set()
         self._samples = dict(saved.get("samples", {}) if samples is None else samples)
         self._trained = next((one.name for one in series if one.trained), None)
         self._watching = [
@@ -133,14 +134,14 @@ class MarkerRunner:
 
     def _attempt(self, name: str, look: Callable[[], list[Event]]) -> list[Event]:
         """Returns what a marker says, and nothing any more once it has raised; the same in every process."""
-        if name in self._failed:
+        if name in self.failed:
             return []
         try:
             return look()
         except Exception as error:
             if self._strict:
                 raise
-            self._failed.add(name)
+            self.failed.add(name)
             rank_zero_warn(
                 f"`InfoGeometryMonitor(markers=...)`: {name!r} raised {type(error).__name__}: {error}. It watches no "
                 "more; training and curves go on."

@@ -22,6 +22,7 @@ from lightning_infogeo.markers import Event, Marker, Verdict
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.host.neuron_log import NeuronTrajectory
 from lightning_infogeo.monitor.recorded_training import RecordedTraining
+from lightning_infogeo.monitor.resume import resumable
 from lightning_infogeo.monitor.session import NOTHING_KEPT, Session
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe
@@ -87,7 +88,7 @@ class InfoGeometryMonitor(pl.Callback):
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training when overfitting is flagged, in all processes at once.
         strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
-        prefix: what the keys begin with.
+        prefix: what the keys begin with, and checkpoints name the state by; each monitor in a Trainer needs its own.
 
     Attributes:
         trajectories: what was recorded, a :class:`Trajectory` for each probe by name.
@@ -101,7 +102,6 @@ class InfoGeometryMonitor(pl.Callback):
 
         trainer = Trainer(callbacks=[InfoGeometryMonitor()])
 
-    .. tip:: Several monitors in one Trainer need a ``prefix`` each, which also names their state in checkpoints.
     .. note:: Under DDP, FSDP2 and tensor parallelism all processes have the same trajectories and events.
     """
 
@@ -154,7 +154,7 @@ class InfoGeometryMonitor(pl.Callback):
         self.on_overfitting = on_overfitting
         self.strict = strict
         self.prefix = prefix
-        self._recorded = RecordedTraining(Arguments.of(self), self.state_key)
+        self._recorded = RecordedTraining(Arguments.of(self))
         self._identity = TrainingIdentity()
         self._spawned = SpawnedResults()
 
@@ -224,8 +224,7 @@ class InfoGeometryMonitor(pl.Callback):
     def dimensions(self, features: int = FEATURES) -> dict[str, ProbeSpectrum]:
         """Returns how many dimensions each trajectory had, beside what the linear theory predicts from the inputs.
 
-        It does so for probes with labels whose inputs are one floating tensor, and whose history is kept; in the first
-        process.
+        Of probes with labels, inputs that are one floating tensor, and a history that is kept; in the first process.
 
         Args:
             features: inputs with more of them are left out, since their spectrum takes seconds.
@@ -248,7 +247,8 @@ class InfoGeometryMonitor(pl.Callback):
 
     @override
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        session = self._recorded.open(Arguments.of(self), trainer, pl_module, self._identity)
+        with resumable(self.state_key, self._identity.loaded):
+            session = self._recorded.open(Arguments.of(self), trainer, pl_module, self._identity)
         session.begin(trainer, pl_module)
         self._identity.begin(trainer, pl_module)
         if self._spawned.in_child:
@@ -321,7 +321,8 @@ class InfoGeometryMonitor(pl.Callback):
         if self._identity.running and state_dict.get("run", run) != run:
             self._lose_track("a checkpoint of another training was restored in the middle of the fit")
         else:
-            self._recorded.restore(state_dict, self._identity)
+            with resumable(self.state_key):
+                self._recorded.restore(state_dict, self._identity)
 
     @override
     def on_load_checkpoint(
@@ -344,8 +345,6 @@ class InfoGeometryMonitor(pl.Callback):
         recorder = None if self._session is None else self._session.recorder
         if state and recorder and not recorder.join(state["recorder"], trainer.strategy.root_device):
             del checkpoint["callbacks"][self.state_key]  # a process has lost its part: nothing can go on from it
-
-    # What stands behind them.
 
     @property
     def _session(self) -> Session | None:

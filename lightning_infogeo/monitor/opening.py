@@ -115,12 +115,12 @@ def reopen_session(
         neurons = NeuronLog.start(arguments.neurons, module, 0, state.get("neurons", {}))
     prepared = Prepared(session.agreed, session.outputs, recorder, neurons)
     _follow(log, prepared, arguments)
-    log.forget_delivered(session.log)
+    log.replace(session.log)
     session.steps.load_state_dict(state.get("steps", {}))
     session.archive.cut_back(planner.recorded, log.events)
     _restore_metrics(session.writer, trainer, module, session.agreed, log)
-    plots = _plots(arguments, session.writer, prepared, state)
-    parts = planner, session.steps, log, session.writer, *plots, session.archive, session.failed
+    plots = _plots(arguments, session.writer, prepared, state, session.plots)
+    parts = planner, session.steps, log, session.writer, *plots, session.archive, session
     return Session(state.get("run", session.run), arguments, prepared, *parts)
 
 
@@ -129,18 +129,23 @@ def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments) -> None:
     agreed, recorder = prepared.agreed, prepared.recorder
     how = repr(arguments.schedule), arguments.lag, agreed.precision
     series = agreed.layout.series
-    log.follow(series, {each.name: Trajectory(each.quantities, *how, each.kind) for each in series}, agreed.sizes)
+    made = {each.name: Trajectory(each.quantities, *how, each.kind) for each in series}
+    log.follow(series, made, agreed.sizes, arguments.markers, arguments.strict)
     if recorder is not None and recorder.keeps_histories:
         for name in recorder.outputs.chosen:
             log.trajectories[name].keep(partial(recorder.history, name))
 
 
 def _plots(
-    arguments: Arguments, loggers: LoggerWriter, prepared: Prepared, state: Mapping[str, Any]
+    arguments: Arguments,
+    loggers: LoggerWriter,
+    prepared: Prepared,
+    state: Mapping[str, Any],
+    replaced: EmbeddingPlots | None = None,
 ) -> tuple[EmbeddingPlots | None, NeuronPlots]:
     references = References() if prepared.recorder is None else prepared.recorder.references
-    embedding = arguments.embedding
-    plots = None if embedding is None else EmbeddingPlots(embedding, loggers, references, state.get("album", {}))
+    embedding, album = arguments.embedding, state.get("album", {})
+    plots = None if embedding is None else EmbeddingPlots(embedding, loggers, references, album, replaced)
     return plots, NeuronPlots(loggers, state.get("neurons", {}))
 
 

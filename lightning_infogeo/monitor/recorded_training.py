@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.embedding.live_axes import LiveAxes
 from lightning_infogeo.lightnings import rank_zero_warn
+from lightning_infogeo.loggers import LoggerWriter
 from lightning_infogeo.monitor import resume
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.host.neuron_log import NeuronLog
+from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
 from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.monitor.opening import open_session, reopen_session
 from lightning_infogeo.monitor.planner import Planner
@@ -23,16 +26,14 @@ class RecordedTraining:
 
     Args:
         arguments: of the monitor.
-        key: of its state in checkpoints.
 
     Attributes:
         log: trajectories and events.
         session: of the fit that runs, or of the last one; None before the first, and after a state was loaded.
     """
 
-    def __init__(self, arguments: Arguments, key: str) -> None:
+    def __init__(self, arguments: Arguments) -> None:
         self._arguments = arguments
-        self._key = key
         self._forget()
 
     def _forget(self) -> None:
@@ -74,34 +75,32 @@ class RecordedTraining:
             ConfigurationError: where it is another training, or cannot be followed.
         """
         self._arguments = arguments
-        with resume.resumable(self._key, identity.loaded):
-            forsaken = None if self._goes_on(trainer, module, identity) else self._begin_anew()
-            before = self.session
-            state = self._state if before is None else before.state_dict()
-            followed = None if before is None or before.outputs is None else before.outputs.chosen
-            self.session = open_session(self._arguments, trainer, module, state, self.log, followed, forsaken)
-            self._state = {}
+        forsaken = None if self._goes_on(trainer, module, identity) else self._begin_anew()
+        before = self.session
+        state = self._state if before is None else before.state_dict()
+        followed = None if before is None or before.outputs is None else before.outputs.chosen
+        self.session = open_session(self._arguments, trainer, module, state, self.log, followed, forsaken)
+        self._state = {}
         return self.session
 
     def restore(self, state: Mapping[str, Any], identity: TrainingIdentity) -> None:
         """Goes on from a state, at once where training runs.
 
         Raises:
-            ConfigurationError: where the state is damaged.
+            Exception: of any kind, where the state is damaged.
         """
-        with resume.resumable(self._key):
-            log = self._log_of(state)
-            self._check(state)
-            if self.session is not None and identity.current is not None:
-                self.session, self.log = reopen_session(self.session, *identity.current, state, log), log
-                return
-            if self.last_step > 0 and state.get("run") not in (None, self.run):
-                rank_zero_warn(
-                    "`InfoGeometryMonitor`: the checkpoint is of another training than the one recorded so far, up to "
-                    f"step {self.last_step}; the monitor goes on with that of the checkpoint, and no longer holds the "
-                    "other's records."
-                )
-            self._state, self.log, self.session = state, log, None
+        log = self._log_of(state)
+        self._check(state)
+        if self.session is not None and identity.current is not None:
+            self.session, self.log = reopen_session(self.session, *identity.current, state, log), log
+            return
+        if self.last_step > 0 and state.get("run") not in (None, self.run):
+            rank_zero_warn(
+                "`InfoGeometryMonitor`: the checkpoint is of another training than the one recorded so far, up to "
+                f"step {self.last_step}; the monitor goes on with that of the checkpoint, and no longer holds the "
+                "other's records."
+            )
+        self._state, self.log, self.session = state, log, None
 
     def _goes_on(self, trainer: pl.Trainer, module: pl.LightningModule, identity: TrainingIdentity) -> bool:
         """Returns whether a fit goes on with what was recorded; raises where it can do neither that nor begin anew."""
@@ -130,6 +129,8 @@ class RecordedTraining:
         """Raises something where a state is none, before anything depends on it."""
         Planner(self._arguments.schedule, self._arguments.lag, state["planner"])
         NeuronLog(state.get("neurons", {}))
+        NeuronPlots(LoggerWriter("", strict=False), state.get("neurons", {}))
+        LiveAxes(state["album"].get("places", {}))
         counted_in(state.get("steps", {}))
         for part in ("trajectories", "watch", "recorder", "album"):
             dict(state[part])

@@ -90,6 +90,9 @@ class Session(Portable, left_behind={"_closed": True}):
         plots: of the embedding; None for none.
         neuron_plots: of the neurons.
         archive: of the run.
+        replaced: the session of the same fit that this one replaces: what has failed there stays so.
+
+    Attributes:
         failed: whether there will be no more records, in any process.
     """
 
@@ -105,7 +108,7 @@ class Session(Portable, left_behind={"_closed": True}):
         plots: EmbeddingPlots | None,
         neuron_plots: NeuronPlots,
         archive: RunArchive,
-        failed: bool = False,
+        replaced: Session | None = None,
     ) -> None:
         self.run = run
         self.arguments = arguments
@@ -117,12 +120,12 @@ class Session(Portable, left_behind={"_closed": True}):
         self.plots = plots
         self.neuron_plots = neuron_plots
         self.archive = archive
-        self.failed = failed
-        self._failed_here = False
+        self.failed: bool = replaced is not None and replaced.failed
+        self._failed_here: bool = replaced is not None and replaced._failed_here
+        self._warned_not_finite: bool = replaced is not None and replaced._warned_not_finite
         self._closed = False
         self._copies = HostCopies()
         self._vectors: dict[int, dict[str, Tensor]] = {}
-        self._warned_not_finite = False
 
     # At the hooks.
 
@@ -144,7 +147,7 @@ class Session(Portable, left_behind={"_closed": True}):
         if self.neurons.recorder is not None and self.neuron_plots.due(self.planner.recorded):
             self.receive()
             x = logging_step(trainer) - 1
-            self.neuron_plots.show(trainer, self.planner.recorded, x, self.neurons.trajectories)
+            self.neuron_plots.show(trainer, self.planner.recorded, x, lambda: self.neurons.trajectories)
         self.steps.batch_ended(trainer, module)
         step = self.steps.at(trainer)
         if self.failed or (step < self.planner.wake and not trainer.is_last_batch):
@@ -167,7 +170,7 @@ class Session(Portable, left_behind={"_closed": True}):
         x = logging_step(trainer) - 1
         if self.neurons.recorder is not None:
             self.receive()
-            self.neuron_plots.finish(trainer, x, self.neurons.trajectories)
+            self.neuron_plots.finish(trainer, x, lambda: self.neurons.trajectories)
         if self.recorder is not None and self.plots is not None and takes_figures(trainer) and not self._failed_here:
             self.plots.finish(trainer, self.planner.recorded, x, self._snapshots, self.log.events)
 
@@ -274,7 +277,7 @@ class Session(Portable, left_behind={"_closed": True}):
             if values is not None:
                 snapshots = self._copied(trainer, module, clock.step, x)
         except Exception as error:
-            failure = error  # the others wait for this process all the same
+            failure = error  # the others wait for this process all the same, and a record that was made is kept
         if decision.record:
             made = 1.0 if self.recorder is None else self.recorder.agreed
             size, dtype = self.agreed.layout.size, self.agreed.dtype
@@ -304,7 +307,7 @@ class Session(Portable, left_behind={"_closed": True}):
         """Starts the copies of what goes with a record; returns what a picture of it needs, where one is due."""
         assert self.recorder is not None
         self.neurons.record(step, module)
-        if self.archive.active:
+        if self.recorder is not None and self.archive.active:
             self.archive.start_copy(step, self.recorder.predictions())
         drawn = self.plots is not None and x is not None and self.plots.due(trainer, step)
         return self._snapshots() if drawn else None

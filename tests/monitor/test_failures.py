@@ -1,16 +1,27 @@
 """Whatever breaks, training goes on, what was recorded stays, and a message names what broke; ``strict`` raises."""
 
+import copy
 import errno
+import warnings
 
 import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Schedule, Trajectory
+from lightning_infogeo import (
+    ConfigurationError,
+    EmbeddingSettings,
+    InfoGeometryMonitor,
+    Probe,
+    Schedule,
+    Trajectory,
+)
+from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.host.neuron_log import NeuronLog
-from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit, train_loader, val_loader
 from tests.helpers.loggers import Minimal, records, scalars
 from tests.helpers.markers import At
 
@@ -394,3 +405,63 @@ def test_a_fast_dev_run_takes_no_path(tmp_path):
         monitor = InfoGeometryMonitor(schedule=1, probe_size=32, archive=tmp_path / "a.zarr")
         fit(monitor, tmp_path, **options)
         assert (tmp_path / "a.zarr").exists() == (not options)
+
+
+def test_a_record_that_was_made_is_kept_where_what_goes_with_it_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr(Recorder, "snapshots", lambda self, groups: 1 / 0)
+    monitor = InfoGeometryMonitor(schedule=5, probe_size=32, embedding=EmbeddingSettings(share=1))
+    with pytest.warns(UserWarning, match="recording at step 10 raised ZeroDivisionError"):
+        fit(monitor, tmp_path, logger=TensorBoardLogger(tmp_path), max_steps=20, max_epochs=-1)
+    assert monitor.trajectories["val"].steps.tolist() == [0, 5, 10]
+    assert monitor.state_dict()["recorder"]["made"] == 3
+
+
+class Widened(Classifier):
+    def on_train_batch_start(self, batch, batch_idx):
+        if self.global_step == 4:
+            self.net[0], self.net[2] = nn.Linear(64, 17), nn.Linear(17, 10)
+
+
+def test_layers_that_change_their_shape_are_not_shown_and_training_goes_on(tmp_path):
+    monitor = InfoGeometryMonitor(schedule=1, probe_size=32, neurons=True)
+    with pytest.warns(UserWarning, match="showing them raised RuntimeError"):
+        trainer = fit(monitor, tmp_path, Widened, logger=TensorBoardLogger(tmp_path), max_steps=20, max_epochs=-1)
+    assert trainer.global_step == 20
+    assert monitor.trajectories["val"].steps.tolist() == list(range(21))
+
+
+class GoesBack(pl.Callback):
+    """To a state of this fit, between two steps."""
+
+    def __init__(self, monitor, since, at):
+        self.monitor, self.since, self.at = monitor, since, at
+
+    def on_train_batch_end(self, trainer, *args):
+        if trainer.global_step == self.since:
+            self.state = copy.deepcopy(self.monitor.state_dict())
+        if trainer.global_step == self.at:
+            self.monitor.load_state_dict(self.state)
+
+
+def test_what_has_failed_stays_so_when_a_state_is_restored_in_the_middle_of_a_fit(tmp_path):
+    class Model(ShortOfMemory):
+        room, since = 0, 7  # one step before a record
+
+    monitor = InfoGeometryMonitor(schedule=4, probe_size=32)
+    callbacks = [monitor, GoesBack(monitor, since=5, at=7)]
+    with pytest.warns(UserWarning, match="recording at step 7 raised") as warned:
+        fit(callbacks, tmp_path, Model, logger=TensorBoardLogger(tmp_path), max_steps=20, max_epochs=-1)
+    assert len([w for w in warned if "recording" in str(w.message)]) == 1
+    assert monitor.trajectories["val"].steps.tolist() == [0, 4]
+
+
+def test_a_marker_that_has_raised_watches_no_more_in_a_second_fit_and_after_a_restore(tmp_path):
+    monitor = InfoGeometryMonitor(schedule=1, probe_size=32, markers=[Raises("extend"), At(9)])
+    callbacks = [monitor, GoesBack(monitor, since=3, at=8)]
+    with pytest.warns(UserWarning, match="'raises' raised"):
+        trainer = fit(callbacks, tmp_path, max_steps=7)
+    trainer.fit_loop.epoch_loop.max_steps = 12
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*'raises' raised")
+        trainer.fit(trainer.lightning_module, train_loader(), val_loader())
+    assert monitor.events[-1].name == "at"

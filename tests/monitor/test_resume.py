@@ -4,8 +4,16 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
-from lightning_infogeo import AtSteps, ConfigurationError, EveryNEpochs, InfoGeometryMonitor, Probe
+from lightning_infogeo import (
+    AtSteps,
+    ConfigurationError,
+    EveryNEpochs,
+    InfoGeometryMonitor,
+    OverfittingOnset,
+    Probe,
+)
 from tests.helpers.classifiers import IMAGES, LABELS, Augmented, TwoOptimizers, fit, noisy_net, train_loader, val_loader
+from tests.helpers.markers import At
 from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, Interrupt, same, saved
 
 pytestmark = REMARKS_ON_RESUMING
@@ -190,3 +198,45 @@ def test_what_was_recorded_can_be_read_from_a_checkpoint_alone(tmp_path):
     fit([monitor, saved(tmp_path, every_n_train_steps=6)], tmp_path, max_steps=6, enable_checkpointing=True)
     read.load_state_dict(torch.load(tmp_path / "step=6.ckpt")["callbacks"][monitor.state_key])
     same(monitor.trajectories, read.trajectories)
+
+
+def test_a_second_fit_watches_with_the_markers_there_are_then(tmp_path):
+    monitor = InfoGeometryMonitor(schedule=1, probe_size=32, markers=[At(2, name="first")])
+    trainer = fit(monitor, tmp_path, max_steps=4)
+    monitor.markers = [At(6, name="second"), OverfittingOnset()]
+    trainer.fit_loop.epoch_loop.max_steps = 8
+    trainer.fit(trainer.lightning_module, train_loader(), val_loader())
+    assert {(event.name, event.detected_at) for event in monitor.events} == {("first", 2), ("second", 6)}
+    assert set(monitor.verdicts) == {"val"}
+
+
+class Keyed(InfoGeometryMonitor):
+    def __init__(self, label, **options):
+        super().__init__(**options)
+        self.label = label
+
+    @property
+    def state_key(self):
+        return f"Keyed[{self.label}]"
+
+
+def test_the_key_in_checkpoints_may_depend_on_attributes_of_a_subclass(tmp_path):
+    monitor = Keyed("mine", schedule=2, probe_size=32)
+    trainer = fit(monitor, tmp_path)
+    trainer.save_checkpoint(tmp_path / "keyed.ckpt")
+    assert "Keyed[mine]" in torch.load(tmp_path / "keyed.ckpt", weights_only=True)["callbacks"]
+
+
+@pytest.mark.parametrize("damage", [{"neurons": {"shown": "x"}}, {"album": {"drawn": 3, "places": {"val": 7}}}])
+def test_a_damaged_state_leaves_the_archive_to_others(damage, tmp_path):
+    def monitor():
+        return InfoGeometryMonitor(schedule=2, probe_size=32, archive=tmp_path / "run.zarr")
+
+    trainer = fit(monitor(), tmp_path, max_steps=4)
+    trainer.save_checkpoint(tmp_path / "good.ckpt")
+    content = torch.load(tmp_path / "good.ckpt", weights_only=True)
+    content["callbacks"]["InfoGeometryMonitor[infogeo]"].update(damage)
+    torch.save(content, tmp_path / "bad.ckpt")
+    with pytest.raises(ConfigurationError, match="damaged"):
+        fit(monitor(), tmp_path, max_steps=8, ckpt_path=tmp_path / "bad.ckpt")
+    fit(monitor(), tmp_path, max_steps=8, ckpt_path=tmp_path / "good.ckpt")

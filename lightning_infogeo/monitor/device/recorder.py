@@ -166,7 +166,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
     def absent(self) -> None:
         """Takes the part of a process that cannot record in what the others do."""
         self._exchange.gather(None)
-        self._states.made += 1
+        self._states.made += self.outputs.shard.ranks > 1  # as in the others, where there are any
 
     def mark(self, name: str, step: int) -> None:
         """Keeps the record nearest to ``step`` in the history of a series, where it has one."""

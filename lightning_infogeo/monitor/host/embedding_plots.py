@@ -33,6 +33,7 @@ class EmbeddingPlots(Portable):
         writer: to the loggers; where it is strict, drawing that fails raises.
         references: finished runs, on whose axes probes are drawn, too.
         state: to go on from; empty to begin.
+        replaced: the plots of the same fit that these replace: pictures of no later record still wait there.
 
     Attributes:
         axes: on which they are drawn.
@@ -40,7 +41,12 @@ class EmbeddingPlots(Portable):
     """
 
     def __init__(
-        self, settings: EmbeddingSettings, writer: LoggerWriter, references: References, state: Mapping[str, Any]
+        self,
+        settings: EmbeddingSettings,
+        writer: LoggerWriter,
+        references: References,
+        state: Mapping[str, Any],
+        replaced: EmbeddingPlots | None = None,
     ) -> None:
         self.axes = LiveAxes(state.get("places", {}))
         self.budget = DrawingBudget(settings.share)
@@ -52,6 +58,10 @@ class EmbeddingPlots(Portable):
         self._undrawn: list[tuple[int, int, list[EmbeddedPath]]] = []
         self._drawn: int = state.get("drawn", FIRST - 1)
         self._failed = False
+        if replaced is not None:
+            replaced._receive()
+            self._undrawn = [picture for picture in replaced._undrawn if picture[0] <= self._drawn]
+            self._failed = replaced._failed
 
     @property
     def waiting(self) -> bool:

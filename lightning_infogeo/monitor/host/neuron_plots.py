@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,8 @@ from lightning_infogeo.topology.capacity import last_capacity
 _SHARE = 0.02
 _PER_DECADE = 6
 _FIRST = 9
-Trajectories = Mapping[str, NeuronTrajectory]
+Trajectories = Callable[[], Mapping[str, NeuronTrajectory]]
+"""Returns what was recorded of each layer; it raises where the layers have changed meanwhile."""
 
 
 class NeuronPlots:
@@ -51,16 +52,16 @@ class NeuronPlots:
         with self._budget.spending(), _excused(self._writer.strict):
             scalars: dict[tuple[str, ...], float] = {
                 ("neurons", layer, "capacity"): last_capacity(vectors)
-                for layer, (_, vectors) in trajectories.items()
+                for layer, (_, vectors) in trajectories().items()
                 if vectors[-1].isfinite().all()
             }
             self._writer.write_scalars(trainer, x, scalars)
 
     def finish(self, trainer: pl.Trainer, x: int, trajectories: Trajectories) -> None:
         """Draws graphs, paths, norms, capacities and sheets of the first layers, at the end of training."""
-        if takes_figures(trainer) and any(len(steps) >= 3 for steps, _ in trajectories.values()):
-            with _excused(self._writer.strict):
-                for name, figure in figures.neurons(trajectories):
+        with _excused(self._writer.strict):
+            if takes_figures(trainer) and any(len(steps) >= 3 for steps, _ in trajectories().values()):
+                for name, figure in figures.neurons(trajectories()):
                     self._writer.write_figure(trainer, f"neurons/{name}", figure, x)
 
     def state_dict(self) -> dict[str, Any]:

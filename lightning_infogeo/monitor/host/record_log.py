@@ -82,7 +82,6 @@ class RecordLog:
         self.trajectories = {name: Trajectory.from_state_dict(of, name) for name, of in saved.items()}
         self.runner = MarkerRunner(markers, strict, state=state.get("watch", {}))
         self._pending = [PendingRecord.of(record) for record in state.get("undelivered", [])]
-        self._markers, self._strict = markers, strict
 
     @property
     def events(self) -> list[Event]:
@@ -95,7 +94,12 @@ class RecordLog:
         return bool(self._pending)
 
     def follow(
-        self, series: Sequence[Series], trajectories: Mapping[str, Trajectory], sizes: Mapping[str, int]
+        self,
+        series: Sequence[Series],
+        trajectories: Mapping[str, Trajectory],
+        sizes: Mapping[str, int],
+        markers: Sequence[Marker],
+        strict: bool,
     ) -> None:
         """Takes records of these series from now on.
 
@@ -103,6 +107,8 @@ class RecordLog:
             series: in the order in which their markers are asked.
             trajectories: empty ones by name, for what is new among them.
             sizes: the samples of each probe.
+            markers: of the monitor; one that has raised watches no more.
+            strict: whether a marker that raises stops training.
 
         Raises:
             ConfigurationError: where something recorded so far cannot go on.
@@ -110,7 +116,8 @@ class RecordLog:
         check_follows(self.trajectories, trajectories)
         for name, made in trajectories.items():
             check_continues(self.trajectories.setdefault(name, made), made)
-        self.runner = MarkerRunner(self._markers, self._strict, series, sizes, self.runner.state_dict())
+        before, self.runner = self.runner, MarkerRunner(markers, strict, series, sizes, self.runner.state_dict())
+        self.runner.failed.update(before.failed)
 
     def append(self, x: int | None, record: Record) -> list[Event]:
         """Adds a record and returns the events that it made known."""
@@ -130,8 +137,13 @@ class RecordLog:
         finite = values[values.isfinite()]
         return finite[-1].item() if len(finite) else math.nan
 
-    def forget_delivered(self, before: RecordLog) -> None:
-        """Forgets what was pending in a checkpoint and has reached the loggers since, by the log ``before`` this."""
+    def replace(self, before: RecordLog) -> None:
+        """Takes the place of a log in the middle of a fit.
+
+        What was pending in a checkpoint and has reached the loggers since is forgotten, and a marker that has raised
+        watches no more.
+        """
+        self.runner.failed.update(before.runner.failed)
         waiting = [record.step for record in before._pending]
         self._pending = [record for record in self._pending if record.step in waiting]
 
