@@ -345,11 +345,9 @@ class InfoGeometryMonitor(pl.Callback):
         if state and recorder and not recorder.join(state["recorder"], trainer.strategy.root_device):
             del checkpoint["callbacks"][self.state_key]  # a process has lost its part: nothing can go on from it
 
-    # What stands behind them.
-
     @property
     def _session(self) -> Session | None:
-        """Of the fit that runs, or of the last one."""
+        """The session of the fit that runs, or of the last one; None where there is none."""
         return self._recorded.session
 
     def _catch_up(self) -> None:

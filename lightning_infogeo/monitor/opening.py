@@ -144,6 +144,7 @@ def _assembled(
     archive: RunArchive,
     failed: bool = False,
 ) -> Session:
+    """Returns the session of these parts, with the last values so far put back into ``callback_metrics``."""
     agreed = prepared.agreed
     references = References() if prepared.recorder is None else prepared.recorder.references
     embedding = arguments.embedding

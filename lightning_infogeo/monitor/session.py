@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -34,7 +33,6 @@ from lightning_infogeo.trainer.strategies import in_parts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
 
 NOTHING_KEPT = "`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process."
 
@@ -192,8 +190,8 @@ class Session(Portable, left_behind={"_closed": True}):
         vectors = self.neurons.receive()
         if self.archive.active:
             self._vectors.update(vectors)
-        for step, x, (made, *values) in self._copies.finish():
-            if made != made:
+        for step, x, (complete, *values) in self._copies.finish():
+            if complete != complete:  # NaN
                 self.failed = True
                 continue
             record = self.agreed.layout.decode(step, values)
@@ -230,7 +228,7 @@ class Session(Portable, left_behind={"_closed": True}):
         """Returns tensors and plain values to go on from; everything in it is on disk where there is an archive."""
         self.receive()
         self.archive.flush()
-        return {
+        return {  # "album" and "watch", of plots and markers, are keys of checkpoints: they stay
             "run": self.run,
             "steps": self.steps.state_dict(),
             "planner": self.planner.state_dict(),
@@ -272,13 +270,13 @@ class Session(Portable, left_behind={"_closed": True}):
             return
         values, snapshots, failure = None, None, None
         try:
-            values, snapshots = self._made(trainer, module, clock.step, decision, x)
+            values, snapshots = self._own_record(trainer, module, clock.step, decision, x)
         except Exception as error:
             failure = error  # the others wait for this process all the same
         if decision.record:
-            made = 1.0 if self.recorder is None else self.recorder.agreed
+            complete = 1.0 if self.recorder is None else self.recorder.complete
             size, dtype = self.agreed.layout.size, self.agreed.dtype
-            vector = share(trainer, values, size, dtype, module.device, made)
+            vector = share(trainer, values, size, dtype, module.device, complete)
             self._copies.start_copy(clock.step, x, vector)
             # At once, still on the device: a callback that scores the weights of this step must not score them by the
             # record before.
@@ -288,7 +286,7 @@ class Session(Portable, left_behind={"_closed": True}):
         if failure is not None:
             self._give_up(clock.step, failure)
 
-    def _made(
+    def _own_record(
         self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, x: int | None
     ) -> tuple[Tensor | None, list[Snapshot] | None]:
         """Returns this process's record, and what a picture of it needs, where they are due and it makes them."""
@@ -339,9 +337,9 @@ class Session(Portable, left_behind={"_closed": True}):
                 self.recorder.mark(event.probe, event.step)
         if record.lost:
             self._report_not_finite(record)
-        tell = partial(announce, trainer=trainer, on_event=self.arguments.on_event)
+        on_event, stops, strict = self.arguments.on_event, self.arguments.stops, self.arguments.strict
         for event in record.events:
-            tell(event, stops=self.arguments.stops, strict=self.arguments.strict)
+            announce(event, trainer, on_event, stops=stops, strict=strict)
 
     def _report_not_finite(self, record: PendingRecord) -> None:
         message = describe_not_finite(record.step, record.lost, self.log.trajectories)
