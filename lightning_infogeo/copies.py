@@ -13,7 +13,7 @@ class Portable:
     """A class whose objects can be copied and pickled at any time; doing so waits for the device.
 
     Args:
-        left_behind: of a class, attributes that a copy has not from the original, and what it has instead.
+        left_behind: of a class, attributes that a copy does not take over, and what it has instead.
 
     Example:
         >>> class Reader(Portable, left_behind={"file": None}):

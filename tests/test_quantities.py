@@ -185,17 +185,18 @@ with open("page.html", encoding="utf-8") as file:
 """
 
 
-def test_a_quantity_is_added_in_two_files(tmp_path):
-    pytest.importorskip("zarr")
-    pytest.importorskip("plotly")
+def changed_copy(tmp_path, recipe):
     copy = tmp_path / "tree" / "lightning_infogeo"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, (before, after) in RECIPE.items():
+    for name, before, after in recipe:
         text = (copy / name).read_text(encoding="utf-8")
         assert text.count(before) == 1
         (copy / name).write_text(text.replace(before, after), encoding="utf-8")
+
+
+def run(script, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)],
+        [sys.executable, "-c", script, str(tmp_path)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path / "tree")},
         capture_output=True,
@@ -203,6 +204,70 @@ def test_a_quantity_is_added_in_two_files(tmp_path):
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_quantity_is_added_in_two_files(tmp_path):
+    pytest.importorskip("zarr")
+    pytest.importorskip("plotly")
+    changed_copy(tmp_path, [(name, *change) for name, change in RECIPE.items()])
+    run(SCRIPT, tmp_path)
+
+
+MEAN_OVER_SAMPLES = [
+    (
+        "quantities.py",
+        "PROBE_QUANTITIES = (\n",
+        'PROBE_QUANTITIES = (\n    Quantity("confidence", "confidence", "mean of the largest probability"),\n',
+    ),
+    (
+        "trajectory/state.py",
+        '        "length": length,\n',
+        '        "length": length,\n        "confidence": observed.confidences.mean(),\n',
+    ),
+    ("trajectory/observation.py", "    entropies: Tensor\n", "    entropies: Tensor\n    confidences: Tensor\n"),
+    (
+        "trajectory/observation.py",
+        "    plain = entropy == entropy, entropy ",
+        "    plain = entropy == entropy, entropy, log_p.amax(-1).exp() ",
+    ),
+]
+ON_EVERY_PATH = """
+import torch
+from lightning_infogeo.distances.sketch import Sketch
+from lightning_infogeo.monitor.distributed.probe_shards import SampleTable, Shard
+from lightning_infogeo.distributions import amplitudes, chunks
+from lightning_infogeo.trajectory import LABELLED_QUANTITIES, arcs_of, extend, start
+from lightning_infogeo.trajectory.observation import SampleMeasurements, observe
+
+logits, labels = torch.randn(8, 30), torch.arange(8) % 30
+expected = logits.double().softmax(-1).amax(-1).mean()
+
+def close(vector):
+    value = dict(zip(LABELLED_QUANTITIES, vector.tolist(), strict=True))["confidence"]
+    assert abs(value - expected) < 1e-6, (value, expected)
+
+close(extend(start(logits), 0, logits, labels=labels)[1])
+sketch = Sketch(8, 30, 6, 0, torch.device("cpu"))
+points = sketch(amplitudes(logits), 0)
+close(extend(start(points), 0, points, observation=observe(logits, labels), sketched=True)[1])
+total = 0
+for part in Shard(0, 2).all:
+    mine = slice(*part.bounds(8))
+    table = SampleTable(8, mine, True, 0)
+    vector, state = torch.zeros(table.size), start(logits[mine])
+    own = SampleMeasurements(observe(logits[mine], labels[mine]), arcs_of(state, logits[mine], None), torch.zeros(0))
+    table.write(own, vector)
+    total = total + vector
+summed = table.read(total)
+close(extend(state, 0, logits[mine], observation=summed.observation, arcs=summed.arcs)[1])
+chunks.ELEMENTS = 60
+close(extend(start(logits), 0, logits, labels=labels)[1])
+"""
+
+
+def test_a_mean_over_samples_is_added_in_three_and_is_right_of_sketches_and_shards(tmp_path):
+    changed_copy(tmp_path, MEAN_OVER_SAMPLES)
+    run(ON_EVERY_PATH, tmp_path)
 
 
 def test_a_quantity_that_nobody_computes_is_refused(monkeypatch):

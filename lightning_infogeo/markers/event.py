@@ -13,7 +13,7 @@ class Event(NamedTuple):
     """Something that happened to a trajectory.
 
     Attributes:
-        name: of the marker: "overfitting", "memorisation", "generalisation", "knee", "velocity_change", or your own.
+        name: of the marker that saw it, such as "overfitting" or "knee".
         probe: name of the series on which it was seen.
         step: estimated optimizer step of the event itself.
         detected_at: the step at which it was known.

@@ -348,7 +348,7 @@ class InfoGeometryMonitor(pl.Callback):
 
     @property
     def _session(self) -> Session | None:
-        """Of the fit that runs, or of the last one."""
+        """The session of the fit that runs, or of the last one; None where there is none."""
         return self._recorded.session
 
     def _catch_up(self) -> None:

@@ -63,13 +63,13 @@ def prepare(
 
     def choose() -> dict[str, Chosen]:
         nonlocal references
-        found, references = _chosen(arguments, trainer)
+        discovered, references = _chosen(arguments, trainer)
         if followed is not None:
-            check_still_followed(followed, found)
+            check_still_followed(followed, discovered)
             return followed
         # In the order in which they were followed so far: what is trained on is the first of its kind.
-        known = [name for name in recorded if name in found]
-        return {name: found[name] for name in [*known, *found]}
+        known = [name for name in recorded if name in discovered]
+        return {name: discovered[name] for name in [*known, *discovered]}
 
     def place() -> None:
         nonlocal chosen, inputs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -35,7 +34,6 @@ from lightning_infogeo.trainer.strategies import in_parts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
 
 NOTHING_KEPT = "`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process."
 
@@ -196,9 +194,9 @@ class Session(Portable, left_behind={"_closed": True}):
         arrived = self.neurons.receive()
         if self.archive.active:
             self._vectors.update(arrived)
-        for step, x, (made, *values) in self._copies.finish():
+        for step, x, (complete, *values) in self._copies.finish():
             vectors = self._vectors.pop(step, {})
-            if made != made:
+            if complete != complete:  # NaN
                 self.failed = True
                 continue
             record = self.agreed.layout.decode(step, values)
@@ -231,7 +229,7 @@ class Session(Portable, left_behind={"_closed": True}):
         """Returns tensors and plain values to go on from; everything in it is on disk where there is an archive."""
         self.receive()
         self.archive.flush()
-        return {
+        return {  # "album" and "watch", of plots and markers, are keys of checkpoints: they stay
             "run": self.run,
             "steps": self.steps.state_dict(),
             "planner": self.planner.state_dict(),
@@ -273,15 +271,15 @@ class Session(Portable, left_behind={"_closed": True}):
             return
         values, snapshots, failure = None, None, None
         try:
-            values = self._made(trainer, module, clock.step, decision)
+            values = self._own_record(trainer, module, clock.step, decision)
             if values is not None:
                 snapshots = self._copied(trainer, module, clock.step, x)
         except Exception as error:
             failure = error  # the others wait for this process all the same, and a record that was made is kept
         if decision.record:
-            made = 1.0 if self.recorder is None else self.recorder.agreed
+            complete = 1.0 if self.recorder is None else self.recorder.complete
             size, dtype = self.agreed.layout.size, self.agreed.dtype
-            vector = share(trainer, values, size, dtype, module.device, made)
+            vector = share(trainer, values, size, dtype, module.device, complete)
             self._copies.start_copy(clock.step, x, vector)
             # At once, still on the device: a callback that scores the weights of this step must not score them by the
             # record before.
@@ -291,7 +289,9 @@ class Session(Portable, left_behind={"_closed": True}):
         if failure is not None:
             self._give_up(clock.step, failure)
 
-    def _made(self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision) -> Tensor | None:
+    def _own_record(
+        self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision
+    ) -> Tensor | None:
         """Returns this process's record, where one is due and it makes it."""
         if self.recorder is not None and not self._failed_here:
             return self.recorder.step(trainer, module, step, decision, self.planner.kept)
@@ -307,7 +307,7 @@ class Session(Portable, left_behind={"_closed": True}):
         """Starts the copies of what goes with a record; returns what a picture of it needs, where one is due."""
         assert self.recorder is not None
         self.neurons.record(step, module)
-        if self.recorder is not None and self.archive.active:
+        if self.archive.active:
             self.archive.start_copy(step, self.recorder.predictions())
         drawn = self.plots is not None and x is not None and self.plots.due(trainer, step)
         return self._snapshots() if drawn else None
@@ -344,9 +344,9 @@ class Session(Portable, left_behind={"_closed": True}):
                 self.recorder.mark(event.probe, event.step)
         if record.lost:
             self._report_not_finite(record)
-        tell = partial(announce, trainer=trainer, on_event=self.arguments.on_event)
+        on_event, stops, strict = self.arguments.on_event, self.arguments.stops, self.arguments.strict
         for event in record.events:
-            tell(event, stops=self.arguments.stops, strict=self.arguments.strict)
+            announce(event, trainer, on_event, stops=stops, strict=strict)
 
     def _report_not_finite(self, record: PendingRecord) -> None:
         message = describe_not_finite(record.step, record.lost, self.log.trajectories)

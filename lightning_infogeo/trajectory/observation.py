@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,8 @@ from lightning_infogeo.geodesics import Plane, ignorance, truth
 class Observation(NamedTuple):
     """Quantities of one prediction: one number of each for every sample.
 
+    A further one is a field before ``distances``, and its value in ``observe_chunk``.
+
     Attributes:
         finite: whether the logits are valid, shape (N,), bool: no NaN, no +∞, and not −∞ for every class.
         entropies: nats, shape (N,).
@@ -26,6 +29,25 @@ class Observation(NamedTuple):
     entropies: Tensor
     distances: Tensor | None
     plane: Plane | None
+
+    @property
+    def columns(self) -> tuple[Tensor, ...]:
+        """All numbers of a sample, shape (N,) each: the fields in order, those of labels last and only with labels."""
+        of_labels = () if self.distances is None or self.plane is None else (self.distances, *self.plane)
+        return (*self[:-2], *of_labels)
+
+    @classmethod
+    def width(cls, labelled: bool) -> int:
+        """Returns the number of ``columns``."""
+        return len(cls._fields) - 2 + (1 + len(Plane._fields) if labelled else 0)
+
+    @classmethod
+    def of(cls, columns: Sequence[Tensor]) -> Observation:
+        """Returns the observation that has these ``columns``, of any type."""
+        finite, *others = columns
+        plain, of_labels = others[: len(cls._fields) - 3], others[len(cls._fields) - 3 :]
+        labelled = (of_labels[0], Plane(*of_labels[1:])) if of_labels else (None, None)
+        return cls._make((finite == 1, *plain, *labelled))
 
 
 class SampleMeasurements(NamedTuple):
@@ -64,30 +86,22 @@ def empty_observation(like: Tensor, labelled: bool) -> Observation:
     It is allocated at once: small results between large temporaries would fragment the CPU's memory, and a record of a
     large vocabulary would take gigabytes.
     """
-    numbers = torch.zeros(6, len(like), dtype=precise(like[:0]).dtype, device=like.device)
-    finite = torch.zeros(len(like), dtype=torch.bool, device=like.device)
-    if not labelled:
-        return Observation(finite, numbers[0], None, None)
-    return Observation(finite, numbers[0], numbers[1], Plane(*numbers[2:]))
+    numbers = torch.zeros(Observation.width(labelled), len(like), dtype=precise(like[:0]).dtype, device=like.device)
+    return Observation.of(numbers.unbind())
 
 
 def fill(observation: Observation, rows: slice, part: Observation) -> None:
     """Writes the observation of some samples to their rows among all."""
-    observation.finite[rows] = part.finite
-    observation.entropies[rows] = part.entropies
-    if observation.distances is not None and part.distances is not None:
-        observation.distances[rows] = part.distances
-    if observation.plane is not None and part.plane is not None:
-        for whole, values in zip(observation.plane, part.plane, strict=True):
-            whole[rows] = values
+    for whole, values in zip(observation.columns, part.columns, strict=True):
+        whole[rows] = values
 
 
 def observe_chunk(logits: Tensor, labels: Tensor | None) -> Observation:
     """Returns ``observe`` of one chunk of samples."""
     log_p = log_probabilities(logits)
     entropy = entropies(log_p)
-    finite = entropy == entropy  # the log-softmax of invalid logits is NaN in every class
+    plain = entropy == entropy, entropy  # the log-softmax of invalid logits is NaN in every class
     if labels is None:
-        return Observation(finite, entropy, None, None)
+        return Observation(*plain, None, None)
     a = torch.exp(log_p / 2)
-    return Observation(finite, entropy, minus_half_logs(log_p, labels), Plane.of(a, ignorance(a), truth(labels, a)))
+    return Observation(*plain, minus_half_logs(log_p, labels), Plane.of(a, ignorance(a), truth(labels, a)))

@@ -122,17 +122,15 @@ def extend(
     length = state.length + increment
     rounding = (length - state.length) - increment
 
-    recorded, values = (
-        QUANTITIES,
-        {
-            "velocity": torch.where(state.started, velocity, nan),
-            "length": length,
-            "displacement": displacement,
-            "straightness": torch.where(length > 0, (displacement / length).clamp_max(1), 1),
-            "roughness": torch.where(state.started, roughness, nan),
-            "entropy": observed.entropies.mean(),
-        },
-    )
+    recorded = QUANTITIES
+    values = {
+        "velocity": torch.where(state.started, velocity, nan),
+        "length": length,
+        "displacement": displacement,
+        "straightness": torch.where(length > 0, (displacement / length).clamp_max(1), 1),
+        "roughness": torch.where(state.started, roughness, nan),
+        "entropy": observed.entropies.mean(),
+    }
     if observed.distances is not None and observed.plane is not None:
         recorded = LABELLED_QUANTITIES
         values |= {"distance_to_truth": observed.distances.mean(), "progress": progress_in(observed.plane)}

@@ -6,7 +6,7 @@ import torch
 from lightning_infogeo.distributions import amplitudes, distances_to_truth, entropy
 from lightning_infogeo.geodesics import ignorance, progress, progress_in, truth
 from lightning_infogeo.trajectory import extend, start
-from lightning_infogeo.trajectory.observation import observe
+from lightning_infogeo.trajectory.observation import Observation, empty_observation, fill, observe
 from tests.helpers.contracts import random_logits
 
 LABELS = torch.arange(23) % 6
@@ -20,6 +20,21 @@ def test_it_agrees_with_the_quantities_of_whole_predictions():
     assert torch.equal(progress_in(seen.plane), progress(a, ignorance(a), truth(LABELS, a)))
     without = observe(z)
     assert without.distances is without.plane is None
+
+
+@pytest.mark.parametrize("labels", [LABELS, None], ids=["labels", "none"])
+def test_it_is_rebuilt_from_its_columns_and_filled_in_pieces(labels):
+    z = random_logits(23, 6)
+    seen = observe(z, labels)
+    assert len(seen.columns) == Observation.width(labels is not None)
+    filled = empty_observation(z, labels is not None)
+    assert not filled.finite.any()
+    for rows in (slice(0, 9), slice(9, 23)):
+        fill(filled, rows, observe(z[rows], None if labels is None else labels[rows]))
+    for other in (Observation.of([column.float() for column in seen.columns]), filled):
+        assert (other.finite.dtype, other.plane is None) == (torch.bool, labels is None)
+        for a, b in zip(seen.columns, other.columns, strict=True):
+            torch.testing.assert_close(b, a, rtol=1e-6, atol=1e-7)
 
 
 def walked(labels, whole=6):

@@ -100,10 +100,10 @@ def bytes_of(memory: Any) -> int:
     """
     if is_int(memory) and memory > 0:
         return int(memory)
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?\s*", memory) if isinstance(memory, str) else None
-    if found is None or float(found[1]) == 0:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?\s*", memory) if isinstance(memory, str) else None
+    if match is None or float(match[1]) == 0:
         raise ConfigurationError(
             f'`InfoGeometryMonitor(memory={memory!r})`: must be a positive number of bytes, such as "256MB" or 10**8.'
         )
-    power = " kMGT".index(found[2].replace("K", "k") or " ")
-    return int(float(found[1]) * float(1024 if found[3] else 1000) ** power)
+    power = " kMGT".index(match[2].replace("K", "k") or " ")
+    return int(float(match[1]) * float(1024 if match[3] else 1000) ** power)

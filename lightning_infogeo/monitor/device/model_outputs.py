@@ -140,14 +140,14 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         labels = selection.labels
         like = torch.empty(mine.stop - mine.start, 0, dtype=self.dtype, device=module.device)
         if self.budget.exact:
-            found = like.new_empty(len(like), self._classes)
+            logits = like.new_empty(len(like), self._classes)
 
             def collect(outputs: Tensor, start: int, stop: int) -> None:
                 rows = selection.rows(first + start, first + stop)
-                found[_shifted(rows, mine.start)] = selection.take(outputs, first + start, first + stop)
+                logits[_shifted(rows, mine.start)] = selection.take(outputs, first + start, first + stop)
 
             self.evaluator.calls(trainer, module, inputs, collect)
-            return found, None
+            return logits, None
         sketch = self._sketches[name]
         points, seen = sketch.empty(like), empty_observation(like, labels is not None)
 

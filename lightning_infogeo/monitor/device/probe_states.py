@@ -134,8 +134,8 @@ def _table(entry: Mapping[str, Any], outputs: ModelOutputs) -> Tensor | None:
     if outputs.shard.ranks == 1 or not entry.get("history"):
         return None
     if "table" in entry:
-        found: Tensor = entry["table"]
-        return found
+        table: Tensor = entry["table"]
+        return table
     kept = HistoryState(**entry["history"])
     return history.table(kept, len(kept.amplitudes), outputs.floor)
 

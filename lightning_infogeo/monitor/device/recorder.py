@@ -18,12 +18,7 @@ from lightning_infogeo.markers.sample_runner import SampleMarkers
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.probe_states import ProbeStates
 from lightning_infogeo.monitor.device.weight_densities import WeightDensities
-from lightning_infogeo.monitor.distributed.probe_shards import (
-    LocalExchange,
-    SampleTable,
-    ShardedExchange,
-    join_state,
-)
+from lightning_infogeo.monitor.distributed.probe_shards import LocalExchange, SampleTable, ShardedExchange, join_state
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.monitor.record_layout import RecordLayout
 from lightning_infogeo.monitor.resume import check_same_output, check_same_probes
@@ -121,9 +116,9 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         return self.outputs.budget.width is None
 
     @property
-    def agreed(self) -> Tensor | float:
+    def complete(self) -> Tensor | float:
         """1, or NaN where a process could not measure its part of the last record."""
-        return self._exchange.agreed
+        return self._exchange.complete
 
     @property
     def keeps_histories(self) -> bool:

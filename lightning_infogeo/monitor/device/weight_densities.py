@@ -38,9 +38,9 @@ class WeightDensities(Portable, left_behind={"_groups": {}}):
         followed = tensors.pop("groups", known)
         self._density = density
         try:
-            found = density.groups_of(module)
+            groups = density.groups_of(module)
             # In the order of the state, not of the model.
-            self._groups = {name: found[name] for name in [*(n for n in followed if n in found), *found]}
+            self._groups = {name: groups[name] for name in [*(n for n in followed if n in groups), *groups]}
             fresh = density.start(self._groups)
         except ValueError as error:
             raise ConfigurationError(f"`InfoGeometryMonitor(parameters=...)`: {error}") from error

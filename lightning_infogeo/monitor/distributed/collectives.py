@@ -47,15 +47,15 @@ def all_decide(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:
     except Exception as raised:
         error = raised
     if trainer.world_size > 1:
-        found: list[Any] = [None] * trainer.world_size
-        torch.distributed.all_gather_object(found, (result, None if error is None else str(error)))
-        messages = [message for _, message in found if message is not None]
+        gathered: list[Any] = [None] * trainer.world_size
+        torch.distributed.all_gather_object(gathered, (result, None if error is None else str(error)))
+        messages = [message for _, message in gathered if message is not None]
         if messages and error is None:
             raise ConfigurationError(messages[0])
-        results = [other for other, _ in found if other is not None]
+        results = [other for other, _ in gathered if other is not None]
         if not messages and any(other != results[0] for other in results):
             raise ConfigurationError(
-                f'`InfoGeometryMonitor(distributed="shard")`: the processes see different outputs, {found}; give '
+                f'`InfoGeometryMonitor(distributed="shard")`: the processes see different outputs, {gathered}; give '
                 'distributed="rank_zero".'
             )
         result = results[0] if results else None
@@ -70,7 +70,7 @@ def share(
     size: int,
     dtype: torch.dtype,
     device: torch.device,
-    made: Tensor | float = 1.0,
+    complete: Tensor | float = 1.0,
 ) -> Tensor:
     """Returns the first process's vector in every process, without a host synchronisation.
 
@@ -80,17 +80,17 @@ def share(
         size: number of values.
         dtype: of the values.
         device: the model's device.
-        made: 1, or NaN where a process that had a part in the record has failed.
+        complete: 1, or NaN where a process that had a part in the record has failed.
 
     Returns:
-        Shape (1 + size,): ``made`` and the values, or NaN throughout where the record failed.
+        Shape (1 + size,): ``complete`` and the values, or NaN throughout where the record failed.
     """
     vector = torch.full((1 + size,), torch.nan, dtype=dtype, device=device)
     if values is not None:
-        if isinstance(made, Tensor):
-            vector[:1].copy_(made)
+        if isinstance(complete, Tensor):
+            vector[:1].copy_(complete)
         else:
-            vector[:1].fill_(made)  # setting an element to a number would copy it from the host, and wait
+            vector[:1].fill_(complete)  # setting an element to a number would copy it from the host, and wait
         vector[1:] = values
     if trainer.world_size > 1:
         torch.distributed.broadcast(vector, src=0)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.copies import Portable
-from lightning_infogeo.geodesics import Plane
 from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements
 
 
@@ -55,8 +54,8 @@ class SampleTable(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """Numbers a sample: whether it is finite, entropy, three arcs; with labels a distance and a plane."""
-        return 10 if self.labelled else 5
+        """Numbers a sample: those of an observation, and three arcs."""
+        return Observation.width(self.labelled) + 3
 
     @property
     def size(self) -> int:
@@ -66,28 +65,25 @@ class SampleTable(NamedTuple):
     def write(self, measured: SampleMeasurements, part: Tensor) -> None:
         """Writes what this process has measured into its part of the vector."""
         table = part[: self.rows * self.samples].view(self.rows, self.samples)[:, self.mine]
-        seen = measured.observation
-        columns = [seen.finite, seen.entropies, *(() if seen.plane is None else (seen.distances, *seen.plane))]
-        for row, values in zip(table, [*columns, *measured.arcs], strict=False):
+        for row, values in zip(table, [*measured.observation.columns, *measured.arcs], strict=False):
             row.copy_(values)
         part[self.rows * self.samples :] = measured.sums
 
     def read(self, part: Tensor) -> SampleMeasurements:
         """Returns what all processes have measured."""
-        finite, entropies, *rest = part[: self.rows * self.samples].view(self.rows, self.samples)
-        distances, plane = (rest[0], Plane(*rest[1:5])) if self.labelled else (None, None)
-        seen = Observation(finite == 1, entropies, distances, plane)
-        return SampleMeasurements(seen, torch.stack(rest[-3:]), part[self.rows * self.samples :])
+        *columns, last, first, before = part[: self.rows * self.samples].view(self.rows, self.samples)
+        arcs = torch.stack([last, first, before])
+        return SampleMeasurements(Observation.of(columns), arcs, part[self.rows * self.samples :])
 
 
 class LocalExchange:
     """The exchange of a process that has all samples: there is nothing to send.
 
     Attributes:
-        agreed: 1, or NaN where a process could not measure the last record.
+        complete: 1, or NaN where a process could not measure the last record.
     """
 
-    agreed: Tensor | float = 1.0
+    complete: Tensor | float = 1.0
 
     def gather(self, measured: Mapping[str, SampleMeasurements] | None) -> dict[str, SampleMeasurements]:
         """Returns what was measured, of all samples."""
@@ -100,7 +96,7 @@ class LocalExchange:
 class ShardedExchange(Portable):
     """Brings together what the processes have measured, by one all-reduce a record.
 
-    What is sent is ten numbers a sample, each from the one process that has it, beside zeros of the others: so the
+    What is sent is a few numbers a sample, each from the one process that has it, beside zeros of the others: so the
     means are taken over all samples by every process itself, in the order in which a single process takes them, no root
     is ever averaged, and markers of samples see all of them. A process that could not measure sends NaN.
 
@@ -110,11 +106,11 @@ class ShardedExchange(Portable):
         like: a scalar of the type and on the device of the vector.
 
     Attributes:
-        agreed: 1 where all processes could measure the last record, else NaN; scalar.
+        complete: 1 where all processes could measure the last record, else NaN; scalar.
     """
 
     def __init__(self, ranks: int, tables: Mapping[str, SampleTable], like: Tensor) -> None:
-        self.agreed: Tensor | float = 1.0
+        self.complete: Tensor | float = 1.0
         self._ranks = ranks
         self._tables = dict(tables)
         self._like = like
@@ -133,12 +129,12 @@ class ShardedExchange(Portable):
             for name, table, part in self._parts(vector):
                 table.write(measured[name], part)
         torch.distributed.all_reduce(vector)
-        self.agreed = torch.where(vector[0].isfinite(), 1, torch.nan)
+        self.complete = torch.where(vector[0].isfinite(), 1, torch.nan)
         return {name: table.read(part) for name, table, part in self._parts(vector)}
 
     def to(self, device: torch.device) -> None:
         """Brings everything to a device."""
-        self._like, self.agreed = self._like.to(device), 1.0
+        self._like, self.complete = self._like.to(device), 1.0
 
     def _parts(self, vector: Tensor) -> Iterator[tuple[str, SampleTable, Tensor]]:
         parts = vector[1:].split_with_sizes([table.size for table in self._tables.values()])
@@ -170,15 +166,15 @@ def join_state(state: dict[str, Any], all_mine: Mapping[str, list[slice]], shard
     Returns:
         Whether that was possible: not where a process has failed within the last record.
     """
-    found: list[Any] = [None] * shard.ranks
+    gathered: list[Any] = [None] * shard.ranks
     reached = [
         [entry["state"]["last_step"].item(), *(entry["history"]["steps"].tolist() if entry["history"] else [])]
         for _, entry in sorted(state["probes"].items())
     ]
     so_far = (state["made"], reached)
-    torch.distributed.all_gather_object(found, (so_far, sorted(state["kept"])))
-    state["kept"] = {step: state["kept"][step] for step in state["kept"] if all(step in kept for _, kept in found)}
-    if any(other != so_far for other, _ in found):
+    torch.distributed.all_gather_object(gathered, (so_far, sorted(state["kept"])))
+    state["kept"] = {step: state["kept"][step] for step in state["kept"] if all(step in kept for _, kept in gathered)}
+    if any(other != so_far for other, _ in gathered):
         return False
     for holder, key, name, dim in _sampled(state):
         own = holder[key]

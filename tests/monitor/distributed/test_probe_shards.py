@@ -17,7 +17,8 @@ import torch
 
 from lightning_infogeo import ConfigurationError, EmbeddingSettings, InfoGeometryMonitor
 from lightning_infogeo.distances import fisher_rao_from_logits
-from lightning_infogeo.monitor.distributed.probe_shards import Shard
+from lightning_infogeo.monitor.distributed.probe_shards import SampleTable, Shard
+from lightning_infogeo.trajectory.observation import SampleMeasurements, observe
 from tests.helpers import probe_shards_run
 from tests.helpers.classifiers import fit
 from tests.helpers.ranks import compared
@@ -185,6 +186,24 @@ def test_averaging_the_roots_of_parts_would_not_do():
 def test_a_failure_in_one_process_before_training_is_raised_in_every(processes, ranks):
     for rank in ranks(processes)[1]:
         assert "no room" in rank["failures"]["FailsAtOnce"]
+
+
+@pytest.mark.parametrize("labels", [torch.arange(7) % 3, None], ids=["labels", "none"])
+def test_the_sum_of_the_parts_is_what_one_process_measures(labels):
+    logits, arcs, total = torch.randn(7, 3), torch.rand(3, 7), 0
+    whole = observe(logits, labels)
+    for part in Shard(0, 2).all:
+        mine = slice(*part.bounds(7))
+        observation = observe(logits[mine], None if labels is None else labels[mine])
+        table = SampleTable(7, mine, labels is not None, sums=2)
+        vector = torch.zeros(table.size)
+        table.write(SampleMeasurements(observation, arcs[:, mine], torch.full((2,), 0.5)), vector)
+        total = total + vector
+    summed = table.read(total)
+    for a, b in zip(whole.columns, summed.observation.columns, strict=True):
+        torch.testing.assert_close(b, a, rtol=1e-6, atol=1e-7)
+    assert torch.equal(summed.arcs, arcs)
+    assert summed.sums.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 10])
