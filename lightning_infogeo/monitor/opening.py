@@ -131,7 +131,7 @@ def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments) -> None:
     series = agreed.layout.series
     made = {each.name: Trajectory(each.quantities, *how, each.kind) for each in series}
     log.follow(series, made, agreed.sizes, arguments.markers, arguments.strict)
-    if recorder is not None and recorder.keeps_histories:
+    if recorder is not None and recorder.outputs.budget.records:
         for name in recorder.outputs.chosen:
             log.trajectories[name].keep(partial(recorder.history, name))
 

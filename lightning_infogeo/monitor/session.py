@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -178,7 +178,7 @@ class Session(Portable, left_behind={"_closed": True}):
         Raises:
             FloatingPointError: under ``strict``, where logits were not finite.
         """
-        if self._copies or self.log.waiting:
+        if self._copies:
             self.receive()
         while (record := self.log.pop_pending()) is not None:
             self._write(trainer, record)
@@ -296,7 +296,9 @@ class Session(Portable, left_behind={"_closed": True}):
         if self.recorder is not None and not self._failed_here:
             return self.recorder.step(trainer, module, step, decision, self.planner.kept)
         if self.outputs is not None and in_parts(trainer):
-            self._accompany(trainer, module)
+            # The first process needs this one's part of the model; it says what went wrong in all of them.
+            with nullcontext() if self.arguments.strict else suppress(Exception):
+                self.outputs.accompany(trainer, module)
         elif self.recorder is not None and decision.record:
             self.recorder.absent()
         return None
@@ -311,15 +313,6 @@ class Session(Portable, left_behind={"_closed": True}):
             self.archive.start_copy(step, self.recorder.predictions())
         drawn = self.plots is not None and x is not None and self.plots.due(trainer, step)
         return self._snapshots() if drawn else None
-
-    def _accompany(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Calls the model as the first process does, which needs this one's part of it."""
-        assert self.outputs is not None
-        try:
-            self.outputs.accompany(trainer, module)
-        except Exception:  # as in the first process, which says so
-            if self.arguments.strict:
-                raise
 
     def _snapshots(self) -> list[Snapshot]:
         assert self.recorder is not None

@@ -120,11 +120,6 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         """1, or NaN where a process could not measure its part of the last record."""
         return self._exchange.complete
 
-    @property
-    def keeps_histories(self) -> bool:
-        """Whether records are kept for the embedding."""
-        return bool(self._states.histories)
-
     def predictions(self) -> dict[str, Tensor]:
         """Returns the amplitudes of the last record, NaN where logits were not finite; none where they are sketched."""
         return {name: amplitudes(logits) for name, logits in self._latest.items()} if self.exact else {}

@@ -88,11 +88,6 @@ class RecordLog:
         """What the markers have seen, in the order in which it became known."""
         return self.runner.events
 
-    @property
-    def waiting(self) -> bool:
-        """Whether the loggers have not got everything."""
-        return bool(self._pending)
-
     def follow(
         self,
         series: Sequence[Series],
@@ -119,13 +114,12 @@ class RecordLog:
         before, self.runner = self.runner, MarkerRunner(markers, strict, series, sizes, self.runner.state_dict())
         self.runner.failed.update(before.failed)
 
-    def append(self, x: int | None, record: Record) -> list[Event]:
-        """Adds a record and returns the events that it made known."""
+    def append(self, x: int | None, record: Record) -> None:
+        """Adds a record, to be handed on at the step ``x`` of the loggers."""
         for name, row in record.rows.items():
             self.trajectories[name].append(record.step, list(row.values()))
         events = self.runner.observe(record.step, record.rows, record.readings)
         self._pending.append(PendingRecord(record.step, x, record.rows, self.runner.scalars(), events))
-        return events
 
     def pop_pending(self) -> PendingRecord | None:
         """Returns the first record that the loggers have not got yet, each once; None where they have all."""
