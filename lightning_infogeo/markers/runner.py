@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.console import say
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
 from lightning_infogeo.markers.event import OVERFITTING, Event, Verdict
 from lightning_infogeo.markers.marker import Marker, ReadingKey, packed, unpacked
@@ -68,6 +69,9 @@ class MarkerRunner:
         }
         for name, probe in self._watching:
             self._states.setdefault((name, probe), self._by_name[name].start(like))
+        known = {(name, probe) for name, probe, _ in [*saved["states"], *saved["readings"]]}
+        if series and known:
+            self._tell_of_changes(known, {(m.name, one.name) for one in series for m in markers if m.applies_to(one)})
 
     def observe(
         self, step: int, rows: Mapping[str, Mapping[str, float]], readings: Mapping[ReadingKey, list[float]]
@@ -120,6 +124,15 @@ class MarkerRunner:
             "counts": [[*key, count] for key, count in self._counts.items()],
             "readings": [[*key, reading] for key, reading in self._readings.items()],
         }
+
+    def _tell_of_changes(self, known: set[ReadingKey], watching: set[ReadingKey]) -> None:
+        """Says which markers of a state are there no more, and which begin to watch what others have watched so far."""
+        lost = sorted({name for name, _ in known} - set(self._by_name))
+        new = sorted({name for name, probe in watching - known})
+        if lost:
+            say(f"goes on without markers that the training so far had: {', '.join(lost)}.")
+        if new:
+            say(f"markers that begin to watch here, in the middle of the training: {', '.join(new)}.")
 
     def _extend(self, name: str, probe: str, step: int, rows: Mapping[str, Mapping[str, float]]) -> list[Event]:
         marker, row = self._by_name[name], rows[probe]

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, ParameterDensity, Probe, Trajectory
+from lightning_infogeo import (
+    ConfigurationError,
+    InfoGeometryMonitor,
+    LogLogKnee,
+    OverfittingOnset,
+    ParameterDensity,
+    Probe,
+    Trajectory,
+    VelocityChange,
+)
 from lightning_infogeo.monitor.record_layout import RecordLayout
 from lightning_infogeo.trajectory import Series
 from tests.helpers.classifiers import IMAGES, LABELS, fit
@@ -83,6 +92,24 @@ def test_an_archive_is_gone_on_with_by_name(tmp_path):
         overlap = archived.amplitudes[len(live) - 1]
         entropy = -(overlap**2 * 2 * overlap.log()).nan_to_num().sum(-1).mean()
         assert entropy.item() == pytest.approx(live.entropy[-1].item(), rel=1e-4)
+
+
+def test_markers_and_weights_that_are_missing_or_new_after_a_resume_are_told(tmp_path, capsys, lines_are_written):
+    probes = {"train": PROBES["train"], "val": PROBES["val"]}
+    made = InfoGeometryMonitor(probes=probes, schedule=2, markers=[LogLogKnee(), OverfittingOnset()])
+    fit([made, saved(tmp_path, every_n_train_steps=6)], tmp_path, Square, max_steps=6, enable_checkpointing=True)
+    capsys.readouterr()
+    path = tmp_path / "step=6.ckpt"
+    same_again = InfoGeometryMonitor(probes=probes, schedule=2, markers=[LogLogKnee(), OverfittingOnset()])
+    fit(same_again, tmp_path, Square, ckpt_path=path, max_steps=8)
+    assert "middle of the training" not in capsys.readouterr().err
+    resumed = InfoGeometryMonitor(probes=probes, schedule=2, markers=[LogLogKnee(), VelocityChange()], parameters=True)
+    fit(resumed, tmp_path, Square, ckpt_path=path, max_steps=8)
+    lines = capsys.readouterr().err
+    assert "goes on without markers that the training so far had: overfitting." in lines
+    assert "begin to watch here, in the middle of the training: knee, velocity_change." in lines
+    assert "begins to record here, in the middle of the training: parameters/net.0, " in lines
+    assert resumed.trajectories["parameters/network"].steps.tolist() == [8]
 
 
 @pytest.mark.parametrize("change", ["missing", "new", "renamed"])

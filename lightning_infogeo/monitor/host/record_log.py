@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from lightning_infogeo.console import say
 from lightning_infogeo.markers import Event, Marker
 from lightning_infogeo.markers.runner import MarkerRunner
 from lightning_infogeo.monitor.record_layout import Record
@@ -109,6 +110,9 @@ class RecordLog:
             ConfigurationError: where something recorded so far cannot go on.
         """
         check_follows(self.trajectories, trajectories)
+        new = [name for name in trajectories if name not in self.trajectories]
+        if any(map(len, self.trajectories.values())) and new:
+            say(f"begins to record here, in the middle of the training: {', '.join(new)}.")
         for name, made in trajectories.items():
             check_continues(self.trajectories.setdefault(name, made), made)
         before, self.runner = self.runner, MarkerRunner(markers, strict, series, sizes, self.runner.state_dict())
