@@ -90,7 +90,7 @@ PROBE_QUANTITIES = (
         panel=False,
     ),
 )
-"""Of a probe's predictions, computed by ``trajectory.extend``, in the order of its vector."""
+"""Quantities of a probe's predictions, computed by ``trajectory.extend``, in the order of its vector."""
 
 REFERENCE_QUANTITIES = (
     Quantity(
@@ -139,7 +139,7 @@ WEIGHT_QUANTITIES = (
         scale="log",
     ),
 )
-"""Of a group of weights, computed by ``parameters.density.extend``; the recorder adds the interval."""
+"""Quantities of a group of weights, computed by ``parameters.density.extend``; the recorder adds the interval."""
 
 _RUN_COLUMNS = {
     "progress": ("progress at the end", ""),

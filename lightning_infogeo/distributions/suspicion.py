@@ -47,7 +47,7 @@ SOFTMAX = Suspicion(
     "leave the final softmax to the loss, or give logits_fn=lambda module, inputs: module(inputs).log()",
     certain=True,
 )
-"""Of logits of C classes: rows that sum to 1 are no chance."""
+"""For logits of C classes: rows that sum to 1 are no chance."""
 
 SIGMOID = Suspicion(
     _are_chances,
@@ -55,4 +55,4 @@ SIGMOID = Suspicion(
     "leave the final sigmoid to the loss, or give logits_fn=lambda module, inputs: module(inputs).logit()",
     certain=False,
 )
-"""Of logits (0, z) of yes or no."""
+"""For logits (0, z) of yes or no."""

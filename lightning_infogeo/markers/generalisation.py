@@ -14,7 +14,7 @@ from lightning_infogeo.markers.marker import Firing, Marker, state_where
 
 
 class GeneralisationState(NamedTuple):
-    """Of one held-out probe.
+    """What is known of one held-out probe after a record.
 
     Attributes:
         firing: what has been found.

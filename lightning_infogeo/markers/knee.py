@@ -19,7 +19,7 @@ _FIRST = 10
 
 
 class LogLogKneeState(NamedTuple):
-    """Of one probe.
+    """What is known of one series after a record.
 
     Attributes:
         firing: what has been found.

@@ -17,7 +17,7 @@ _LOOKS = 7
 
 
 class MemorisationState(NamedTuple):
-    """Of one held-out probe beside the one trained on.
+    """What is known of one held-out probe, beside the one trained on, after a record.
 
     Attributes:
         firing: what has been found.

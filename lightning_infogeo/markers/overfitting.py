@@ -29,7 +29,7 @@ _GOES_ON = 0.03
 _LEAST_RECORDS = 8
 _MEMORY = 1.0
 _INFLATION = 12
-"""Of the variance over records: two records are compared, and the earlier one is the lowest of many."""
+"""Factor of the variance over records: two records are compared, and the earlier one is the lowest of many."""
 
 _LEAST_RISE = 1e-3
 
@@ -38,7 +38,7 @@ _FARTHEST = -math.log(OVERLAP_FLOOR)
 
 
 class OverfittingState(NamedTuple):
-    """Of N samples.
+    """What is known of N held-out samples after a record.
 
     Attributes:
         firing: what has been found.

@@ -24,7 +24,7 @@ _SPREAD = 0.05
 
 
 class VelocityChangeState(NamedTuple):
-    """Of one probe.
+    """What is known of one series after a record.
 
     Attributes:
         firing: what has been found.

@@ -34,7 +34,7 @@ class Shard(NamedTuple):
 
 
 WHOLE = Shard()
-"""Of a single process."""
+"""The shard of a single process."""
 
 
 class SampleTable(NamedTuple):
