@@ -153,7 +153,9 @@ def _restore_metrics(
     loggers: LoggerWriter, trainer: pl.Trainer, module: pl.LightningModule, agreed: Agreed, log: RecordLog
 ) -> None:
     """Puts what was last logged back into ``callback_metrics``, which a new fit begins without."""
-    last: dict[tuple[str, ...], float] = {key: log.last_finite(*key) for key in agreed.layout.keys}
+    last: dict[tuple[str, ...], float] = {
+        (name, quantity): log.trajectories[name].last_finite(quantity) for name, quantity in agreed.layout.keys
+    }
     loggers.restore(trainer, last, torch.empty(0, dtype=agreed.dtype, device=module.device))
     loggers.write_scalars(trainer, None, log.runner.scalars())
 

@@ -278,8 +278,9 @@ class Session(Portable, left_behind={"_closed": True}):
             failure = error  # the others wait for this process all the same, and a record that was made is kept
         if decision.record:
             complete = 1.0 if self.recorder is None else self.recorder.complete
-            size, dtype = self.agreed.layout.size, self.agreed.dtype
-            vector = share(trainer, values, size, dtype, module.device, complete)
+            shape, dtype = (1 + self.agreed.layout.size,), self.agreed.dtype
+            blank = torch.full(shape, torch.nan, dtype=dtype, device=module.device)
+            vector = share(trainer, values, blank, complete)
             self._copies.start_copy(clock.step, x, vector)
             # At once, still on the device: a callback that scores the weights of this step must not score them by the
             # record before.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from array import array
 from collections.abc import Callable, Mapping, Sequence
@@ -152,6 +153,12 @@ class Trajectory:
                 'InfoGeometryMonitor(archive="auto") and read with Trajectory.open(path).'
             )
         return self.recorded
+
+    def last_finite(self, quantity: str) -> float:
+        """Returns the last finite value of a quantity; NaN where there is none."""
+        values: Tensor = getattr(self, quantity)
+        finite = values[values.isfinite()]
+        return float(finite[-1]) if len(finite) else math.nan
 
     @property
     def skipped(self) -> int:

@@ -90,9 +90,20 @@ class ProbeStates(Portable):
         return SampleMeasurements(seen, arcs, sums)
 
     def advance(
-        self, name: str, step: int, logits: Tensor, measured: SampleMeasurements, before: int | None, chord: bool
+        self,
+        name: str,
+        step: int,
+        logits: Tensor,
+        make_point: Callable[[], Tensor],
+        measured: SampleMeasurements,
+        before: int | None,
+        chord: bool,
     ) -> Tensor:
-        """Adds a record to a trajectory and returns it; arguments as for ``measured`` and ``trajectory.extend``."""
+        """Adds a record to a trajectory and its history; arguments as for ``measured`` and ``trajectory.extend``.
+
+        Returns:
+            The record.
+        """
         self._states[name], record = extend(
             self._states[name],
             step,
@@ -102,7 +113,13 @@ class ProbeStates(Portable):
             observation=measured.observation,
             arcs=measured.arcs,
         )
+        if name in self.histories:
+            self.histories[name].extend(step, make_point(), measured)
         return record
+
+    def count_record(self) -> None:
+        """Counts a record of all probes."""
+        self.made += 1
 
     def to(self, device: torch.device) -> None:
         """Brings everything to a device."""

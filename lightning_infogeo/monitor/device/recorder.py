@@ -156,7 +156,8 @@ class Recorder(Portable, left_behind={"_latest": {}}):
     def absent(self) -> None:
         """Takes the part of a process that cannot record in what the others do."""
         self._exchange.gather(None)
-        self._states.made += self.outputs.shard.ranks > 1  # as in the others, where there are any
+        if self.outputs.shard.ranks > 1:
+            self._states.count_record()  # as in the others
 
     def mark(self, name: str, step: int) -> None:
         """Keeps the record nearest to ``step`` in the history of a series, where it has one."""
@@ -247,7 +248,8 @@ class Recorder(Portable, left_behind={"_latest": {}}):
             name = series.name
             if name not in self._labels:
                 continue
-            row = self._states.advance(name, step, logits[name], measured[name], before, self._chord)
+            point = partial(self.outputs.point, name, logits[name])
+            row = self._states.advance(name, step, logits[name], point, measured[name], before, self._chord)
             if self.references.quantities(name):
                 compared = self.references.compared(name, step, logits[name], series.values(row)["progress"])
                 row = torch.cat([row, compared.to(row)])
@@ -255,9 +257,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
             observed = measured[name].observation.distances
             if observed is not None:
                 distances[name] = observed
-            if name in self._states.histories:
-                self._states.histories[name].extend(step, self.outputs.point(name, logits[name]), measured[name])
-        self._states.made += 1
+        self._states.count_record()
         if self._weights is not None:
             rows.update(self._weights.extend(step, next(iter(rows.values()))))
         trained = {} if self._trained is None else self._trained.values(rows[self._trained.name])

@@ -64,28 +64,15 @@ def all_decide(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:
     return result
 
 
-def share(
-    trainer: pl.Trainer,
-    values: Tensor | None,
-    size: int,
-    dtype: torch.dtype,
-    device: torch.device,
-    complete: Tensor | float = 1.0,
-) -> Tensor:
+def share(trainer: pl.Trainer, values: Tensor | None, vector: Tensor, complete: Tensor | float = 1.0) -> Tensor:
     """Returns the first process's vector in every process, without a host synchronisation.
 
     Args:
         trainer: tells how many processes there are.
         values: shape (size,), in the first process; None there where the record failed.
-        size: number of values.
-        dtype: of the values.
-        device: the model's device.
+        vector: NaN, shape (1 + size,): filled by ``complete`` and the values, unless the record failed.
         complete: 1, or NaN where a process that had a part in the record has failed.
-
-    Returns:
-        Shape (1 + size,): ``complete`` and the values, or NaN throughout where the record failed.
     """
-    vector = torch.full((1 + size,), torch.nan, dtype=dtype, device=device)
     if values is not None:
         if isinstance(complete, Tensor):
             vector[:1].copy_(complete)

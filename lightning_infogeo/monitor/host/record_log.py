@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -128,12 +127,6 @@ class RecordLog:
     def pop_pending(self) -> PendingRecord | None:
         """Returns the first record that the loggers have not got yet, each once; None where they have all."""
         return self._pending.pop(0) if self._pending else None
-
-    def last_finite(self, name: str, quantity: str) -> float:
-        """Returns the last finite value of a quantity; NaN where there is none."""
-        values = getattr(self.trajectories[name], quantity)
-        finite = values[values.isfinite()]
-        return finite[-1].item() if len(finite) else math.nan
 
     def replace(self, before: RecordLog) -> None:
         """Takes the place of a log in the middle of a fit.
