@@ -104,12 +104,12 @@ def test_both_in_one_process_are_served_and_what_cannot_go_together_is_named(pac
     assert first == second
     assert len(first) == 13
     assert found["module"][0] == "TypeError"  # Lightning's own, before any callback is asked
-    advice = f"write `import {package} as pl` and not `import {OTHER[package]} as pl`"
+    advice = f"write `import {package} as pl` instead of `import {OTHER[package]} as pl`"
     error, message = found["data"]
     assert error == "ConfigurationError"
     assert f"the Trainer is from `{package}`, but `Data` from `{OTHER[package]}`" in message
     assert advice in message
-    assert f"`Theirs` of `{OTHER[package]}`" in found["setup"]
+    assert f"`Theirs` from `{OTHER[package]}`" in found["setup"]
     assert advice in found["setup"]
 
 

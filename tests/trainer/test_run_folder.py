@@ -8,7 +8,7 @@ from lightning.pytorch.loggers.logger import Logger
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Trajectory
 from lightning_infogeo.archive import Archive, ArchiveWriter, Folder, find_archives
-from lightning_infogeo.monitor.host import archive_location as module
+from lightning_infogeo.trainer import run_folder as module
 from lightning_infogeo.trainer.run_folder import place
 from tests.helpers.archived_runs import monitor, probe
 from tests.helpers.classifiers import fit
