@@ -22,6 +22,16 @@ ORDER = [
     ["cli"],
     ["__init__"],
 ]
+WITHIN_MONITOR = [
+    ["arguments", "distributed", "planner", "record_layout"],
+    ["resume"],
+    ["device", "host"],
+    ["session"],
+    ["preparation"],
+    ["opening"],
+    ["recorded_training"],
+    ["callback"],
+]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 KNOW = {
     "lightning_utilities": {"console", "lightnings"},
@@ -70,6 +80,22 @@ def test_imports_point_one_way(path):
                 assert room(path) != "__init__" or target != "__init__"
                 continue
             assert RANK[target] < RANK[room(path)], f"{room(path)} imports {target}"
+
+
+def test_within_the_monitor_too():
+    """From the callback to the session, from there to the device and the host, which do not know each other."""
+    rank = {wing: place for place, wings in enumerate(WITHIN_MONITOR) for wing in wings}
+    files = {
+        path: path.relative_to(PACKAGE / "monitor").with_suffix("").parts[0]
+        for path in FILES
+        if room(path) == "monitor"
+    }
+    assert set(files.values()) - {"__init__"} == set(rank)
+    for path, wing in files.items():
+        for name, _, _ in imports(path):
+            if name.startswith(f"{PACKAGE.name}.monitor.") and wing != "__init__":
+                target = name.split(".")[2]
+                assert target == wing or rank[target] < rank[wing], f"{wing} imports {target}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -21,7 +22,6 @@ from lightning_infogeo.markers import (
     OverfittingOnset,
     VelocityChange,
 )
-from lightning_infogeo.monitor.device.memory_budget import bytes_of
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe, same_labels
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
@@ -224,6 +224,27 @@ def as_schedule(schedule: Any) -> Schedule:
     remedy = 'must be "log", a positive int for every n optimizer steps, or a Schedule such as EveryNEpochs(1)'
     check(is_int(schedule) and schedule > 0, "schedule", schedule, remedy)
     return EveryNSteps(int(schedule))
+
+
+def bytes_of(memory: Any) -> int:
+    """Returns the bytes that an int, or a string such as "256MB" or "1.5 GiB", stands for.
+
+    Raises:
+        ConfigurationError: for anything else.
+
+    Example:
+        >>> bytes_of("256MB"), bytes_of("1KiB"), bytes_of(10)
+        (256000000, 1024, 10)
+    """
+    if is_int(memory) and memory > 0:
+        return int(memory)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?\s*", memory) if isinstance(memory, str) else None
+    if match is None or float(match[1]) == 0:
+        raise ConfigurationError(
+            f'`InfoGeometryMonitor(memory={memory!r})`: must be a positive number of bytes, such as "256MB" or 10**8.'
+        )
+    power = " kMGT".index(match[2].replace("K", "k") or " ")
+    return int(float(match[1]) * float(1024 if match[3] else 1000) ** power)
 
 
 def check_distributed(monitor: Any) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lightning_infogeo.embedding.settings import LEAST_RECORDS
 from lightning_infogeo.errors import ConfigurationError
-from lightning_infogeo.schedules import is_int
 
 _SETS = 4
 """Predictions each probe keeps beside its history: the first, the last, one a lag ago, and the present one."""
@@ -86,24 +84,3 @@ def exact_from(samples: int, classes: int, max_records: int, width: int) -> int:
         2130706432
     """
     return 4 * samples * (_SETS * classes + (LEAST_RECORDS * width if max_records else 0))
-
-
-def bytes_of(memory: Any) -> int:
-    """Returns the bytes that an int, or a string such as "256MB" or "1.5 GiB", stands for.
-
-    Raises:
-        ConfigurationError: for anything else.
-
-    Example:
-        >>> bytes_of("256MB"), bytes_of("1KiB"), bytes_of(10)
-        (256000000, 1024, 10)
-    """
-    if is_int(memory) and memory > 0:
-        return int(memory)
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?\s*", memory) if isinstance(memory, str) else None
-    if match is None or float(match[1]) == 0:
-        raise ConfigurationError(
-            f'`InfoGeometryMonitor(memory={memory!r})`: must be a positive number of bytes, such as "256MB" or 10**8.'
-        )
-    power = " kMGT".index(match[2].replace("K", "k") or " ")
-    return int(float(match[1]) * float(1024 if match[3] else 1000) ** power)

@@ -20,7 +20,7 @@ from lightning_infogeo import (
 )
 from lightning_infogeo.embedding.live_axes import LiveAxes
 from lightning_infogeo.loggers import LoggerWriter
-from lightning_infogeo.monitor.device.memory_budget import bytes_of
+from lightning_infogeo.monitor.arguments import bytes_of
 from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
 from lightning_infogeo.reference import References
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit
