@@ -41,7 +41,7 @@ def open_session(
     state: Mapping[str, Any],
     log: RecordLog,
     followed: dict[str, Chosen] | None = None,
-    forsaken: str | None = None,
+    overwritable: str | None = None,
 ) -> Session:
     """Returns the session of a fit that begins; to be called in all processes.
 
@@ -52,7 +52,7 @@ def open_session(
         state: to go on from, as ``Session.state_dict`` gives it; empty to begin.
         log: what was recorded so far.
         followed: the probes of the training's first fit, which a further one goes on with; None in a first fit.
-        forsaken: the run of an archive that may be begun anew.
+        overwritable: the run of an archive that may be begun anew.
 
     Raises:
         ConfigurationError: in all processes, where one of them cannot follow the model, or what was recorded cannot be
@@ -73,7 +73,7 @@ def open_session(
         if prepared.recorder is None or arguments.archive is None or getattr(trainer, "fast_dev_run", False):
             return None  # a fast run leaves no logs and no checkpoints either
         metadata = metadata_of(trainer, module, arguments.archive)
-        opening = ArchiveOpening(arguments.archive, location, metadata, state.get("archive", {}), forsaken)
+        opening = ArchiveOpening(arguments.archive, location, metadata, state.get("archive", {}), overwritable)
         probes = {
             name: ArchivedProbe(prepared.recorder.outputs.chosen[name].probe, *about)
             for name, about in prepared.recorder.samples.items()

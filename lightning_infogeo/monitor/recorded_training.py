@@ -75,11 +75,11 @@ class RecordedTraining:
             ConfigurationError: where it is another training, or cannot be followed.
         """
         self._arguments = arguments
-        forsaken = None if self._goes_on(trainer, module, identity) else self._begin_anew()
+        overwritable = None if self._goes_on(trainer, module, identity) else self._begin_anew()
         before = self.session
         state = self._state if before is None else before.state_dict()
         followed = None if before is None or before.outputs is None else before.outputs.chosen
-        self.session = open_session(self._arguments, trainer, module, state, self.log, followed, forsaken)
+        self.session = open_session(self._arguments, trainer, module, state, self.log, followed, overwritable)
         self._state = {}
         return self.session
 

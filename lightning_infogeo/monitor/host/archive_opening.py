@@ -46,14 +46,14 @@ class ArchiveOpening(NamedTuple):
         location: where "auto" is.
         metadata: of the run.
         known: path and run of the archive so far; empty where there is none.
-        forsaken: the run of an archive that holds no more than the state before a training, and may be begun anew.
+        overwritable: the run of an archive that holds no more than the state before a training, and may be begun anew.
     """
 
     settings: ArchiveSettings
     location: ArchiveLocation
     metadata: dict[str, Any]
     known: Mapping[str, str]
-    forsaken: str | None
+    overwritable: str | None
 
     def open(
         self,
@@ -120,7 +120,7 @@ class ArchiveOpening(NamedTuple):
                 if auto:
                     continue  # another process has taken it since
                 raise
-            if writer.run == self.forsaken and writer.last_step <= 0:
+            if writer.run == self.overwritable and writer.last_step <= 0:
                 writer.restart(self.metadata)
                 return writer
             if writer.last_step < 0:

@@ -49,7 +49,7 @@ class NeuronPlots:
     def show(self, trainer: pl.Trainer, step: int, x: int, trajectories: Trajectories) -> None:
         """Logs the effective capacity of each layer."""
         self._shown = step
-        with self._budget.spending(), _excused(self._writer.strict):
+        with self._budget.spending(), _only_warned(self._writer.strict):
             scalars: dict[tuple[str, ...], float] = {
                 ("neurons", layer, "capacity"): last_capacity(vectors)
                 for layer, (_, vectors) in trajectories().items()
@@ -59,7 +59,7 @@ class NeuronPlots:
 
     def finish(self, trainer: pl.Trainer, x: int, trajectories: Trajectories) -> None:
         """Draws graphs, paths, norms, capacities and sheets of the first layers, at the end of training."""
-        with _excused(self._writer.strict):
+        with _only_warned(self._writer.strict):
             if takes_figures(trainer) and any(len(steps) >= 3 for steps, _ in trajectories().values()):
                 for name, figure in figures.neurons(trajectories()):
                     self._writer.write_figure(trainer, f"neurons/{name}", figure, x)
@@ -70,7 +70,7 @@ class NeuronPlots:
 
 
 @contextmanager
-def _excused(strict: bool) -> Iterator[None]:
+def _only_warned(strict: bool) -> Iterator[None]:
     """Warns of what cannot be shown, and lets training go on."""
     try:
         yield
