@@ -126,7 +126,7 @@ class RecordedTraining:
         return RecordLog(self._arguments.markers, self._arguments.strict, state)
 
     def _check(self, state: Mapping[str, Any]) -> None:
-        """Raises something where a state is none, before anything depends on it."""
+        """Raises an error where this is not a state of a session, before anything depends on it."""
         Planner(self._arguments.schedule, self._arguments.lag, state["planner"])
         NeuronLog(state.get("neurons", {}))
         NeuronPlots(LoggerWriter("", strict=False), state.get("neurons", {}))

@@ -139,7 +139,7 @@ def counted_in(state: Mapping[str, Any]) -> int | None:
     """Returns the steps that a state has counted by itself; None where Lightning counts them.
 
     Raises:
-        ValueError: where it is none.
+        ValueError: where the state is not one of this class.
     """
     own, counted = state.get("own", False), state.get("counted", 0)
     if not (isinstance(own, bool) and is_int(counted)):

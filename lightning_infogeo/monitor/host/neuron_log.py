@@ -37,7 +37,7 @@ class NeuronLog(Portable, left_behind={"recorder": None}):
         recorder: layers, projections and shapes, while they are followed.
 
     Raises:
-        ValueError: where the state is none.
+        ValueError: where the state is not one of this class.
     """
 
     def __init__(self, state: Mapping[str, Any]) -> None:

@@ -30,7 +30,7 @@ class NeuronPlots:
         state: to go on from; empty to begin.
 
     Raises:
-        ValueError: where the state is none.
+        ValueError: where the state is not one of this class.
     """
 
     def __init__(self, writer: LoggerWriter, state: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ class PendingRecord(NamedTuple):
 
     @classmethod
     def of(cls, saved: Sequence[Any]) -> PendingRecord:
-        """Returns the record that ``plain`` gave ``saved`` for; raises where it is none."""
+        """Returns the record of which ``plain`` made ``saved``; raises an error for anything else."""
         step, x, rows, markers, events = saved
         if not all("length" in row for row in rows.values()):
             raise KeyError("length")
