@@ -21,13 +21,15 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
-from surrounded import SurroundedRecords
 from table import report
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import Probe
 from lightning_infogeo.demo import DigitsClassifier
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.helpers.wrapped_records import WrappedRecords
 
 MODES = ("rank_zero", "shard")
 
@@ -41,7 +43,7 @@ class Wide(DigitsClassifier):
         self.net = nn.Sequential(*layers)
 
 
-class Timed(SurroundedRecords):
+class Timed(WrappedRecords):
     """Says how long each record took."""
 
     def __init__(self, **options: object) -> None:
@@ -91,6 +93,7 @@ def work(samples: int, records: int, folder: str) -> None:
             found.append({**row, "of all": sum(every)})
     if os.environ["RANK"] == "0":
         (Path(folder) / "found.json").write_text(json.dumps(found))
+    torch.distributed.destroy_process_group()  # threads of it that outlive `main` abort the process
 
 
 def main() -> None:

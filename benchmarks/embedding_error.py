@@ -15,17 +15,21 @@ first eight capped ones.
 import argparse
 import itertools
 import logging
+import sys
 import warnings
+from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
-from surrounded import SurroundedRecords
 from table import report
 from torch import Tensor
 
 from lightning_infogeo import Embedding, EmbeddingSettings, inpca, pairwise_bhattacharyya
 from lightning_infogeo.demo import DigitsClassifier, digits
 from lightning_infogeo.trajectory.history import History
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.helpers.wrapped_records import WrappedRecords
 
 
 class Sgd(DigitsClassifier):
@@ -36,7 +40,7 @@ class Sgd(DigitsClassifier):
         return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
 
 
-class Everything(SurroundedRecords):
+class Everything(WrappedRecords):
     """Keeps the logits of every record beside the capped history."""
 
     def __init__(self, **options: object) -> None:

@@ -1,18 +1,22 @@
 """What a record costs during a real fit in bf16-mixed, beside a bare forward on the same samples at the same moment."""
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from surrounded import SurroundedRecords
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 
 from lightning_infogeo import Clock, Probe
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.helpers.wrapped_records import WrappedRecords
 
 COUNTED, WEIGHED = 4, 5
 """The record whose operations are counted, and the one whose memory is; those after them are timed."""
@@ -32,7 +36,7 @@ class Counter(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class Measured(SurroundedRecords):
+class Measured(WrappedRecords):
     """A monitor that records at every step and measures the records, each followed by the bare forward."""
 
     def measure(self, inputs: Tensor, batch: int, autocast: bool) -> None:

@@ -1,4 +1,4 @@
-"""A monitor each of whose records a test surrounds by something of its own."""
+"""A monitor each of whose records a test or a benchmark surrounds by something of its own."""
 
 from lightning_infogeo import InfoGeometryMonitor
 

@@ -100,8 +100,7 @@ def test_a_runner_goes_on_from_the_state_of_another():
     resumed = MarkerRunner([At(3, 12), Fed()], False, series, samples, saved)
     for step in range(10, 20):
         resumed.observe(step, rows(step), {})
-    key = lambda event: (event.detected_at, event.name, event.probe)  # noqa: E731
-    assert sorted(resumed.events, key=key) == sorted(whole.events, key=key)
+    assert sorted(resumed.events) == sorted(whole.events) != []
     assert resumed.verdicts() == whole.verdicts()
 
 

@@ -390,7 +390,7 @@ def test_a_graph_that_a_forward_writes_into_is_the_same_every_time(tmp_path):
     loader = DataLoader(Rows(repeated), batch_size=7, collate_fn=as_graph)
     agrees(OverwritesGraphs, loader, tmp_path)
     still = InfoGeometryMonitor(schedule=1, strict=True)
-    model = lambda: OverwritesGraphs(lr=0.0, optimizer=torch.optim.SGD)  # noqa: E731
+    model = partial(OverwritesGraphs, lr=0.0, optimizer=torch.optim.SGD)
     fit(still, tmp_path, model, train=loader, val=False, max_steps=3)
     assert still.trajectories["train"].displacement.abs().max() == 0
 
