@@ -1,17 +1,22 @@
 """The trainings behind ``onset.py``: drawn once, trained once, kept on disk.
 
-    python benchmarks/onset_runs.py [--workers 2] [--only PREFIX]
+    python benchmarks/onset_runs.py [--workers 2] [--suite mixed] [--half tuning]
 
-A setting is a data set with its sizes and label noise, a network, an optimizer and a learning-rate schedule; each is
-trained with three seeds. What is kept of a run: at every record (3 % apart in steps) the distance to truth of every
-probe sample, held out and trained on, information velocities, and the mean loss on an independent test split, which
-decides whether and where the run overfits. Settings of even number are for tuning, of odd number for reporting.
+A setting is a data set with its sizes and label noise, a network, an optimizer and a learning-rate schedule. What is
+kept of a run: at every record (3 % apart in steps) the distance to truth of every probe sample, held out and trained
+on, information velocities, and the mean loss on an independent test split, which decides whether and where the run
+overfits; at every epoch, on how many of the samples trained on the predicted class has changed.
+
+Suites: "mixed" (three seeds; settings of even number are for tuning, of odd number for reporting), "transients" (two
+seeds; warm-ups and high rates, for tuning), "fashion" and "unseen" (two seeds; Fashion-MNIST, and the images of MNIST
+beyond the first 10,000; for reporting, never tuned on). The last two need ``python benchmarks/onset_data.py`` first.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import math
 import multiprocessing
 import random
@@ -19,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from onset_data import fashion_mnist, mnist_beyond_the_first_10_000
 from torch import Tensor, nn
 
 from lightning_infogeo.distances import fisher_rao_from_logits
@@ -26,15 +32,16 @@ from lightning_infogeo.distributions import entropy
 from lightning_infogeo.schedules import Clock, LogSpaced
 
 CACHE = Path(__file__).parent / "cache" / "onset"
-SEEDS = 3
 PER_DECADE = 78  # 3 % apart
 TRAINED_PROBE = 512
+VELOCITY_PROBE = 1500
 
 
 class Setting(NamedTuple):
     """One row of the suite."""
 
     number: int
+    suite: str
     data: str
     train: int
     held_out: int
@@ -48,7 +55,12 @@ class Setting(NamedTuple):
     @property
     def tuning(self) -> bool:
         """Whether detectors may be tuned on it."""
-        return self.number % 2 == 0
+        return self.suite == "transients" or (self.suite == "mixed" and self.number % 2 == 0)
+
+    @property
+    def seeds(self) -> int:
+        """How often it is trained."""
+        return 3 if self.suite == "mixed" else 2
 
     @property
     def name(self) -> str:
@@ -70,6 +82,8 @@ class Run(NamedTuple):
         velocities: information velocity on both probes, shape (R, 2).
         entropies: mean entropy on both probes, shape (R, 2).
         test: mean distance to truth on the independent test split, shape (R,).
+        changes: step of every epoch's end but the first's, and the share of samples trained on whose predicted class
+            is another than an epoch before, shape (E, 2).
     """
 
     steps: Tensor
@@ -78,6 +92,7 @@ class Run(NamedTuple):
     velocities: Tensor
     entropies: Tensor
     test: Tensor
+    changes: Tensor
 
 
 # data set: (sizes to train on, held-out probe sizes, batch size, noise levels, networks, steps)
@@ -91,18 +106,39 @@ MENU = {
 }
 COUNTS = {"digits": 18, "mnist": 14, "mnist1d": 18, "synthetic": 14, "cancer": 6, "wine": 2}
 
+TRANSIENTS = {
+    "mnist": ([1000, 3000], [512, 1024], ["mlp", "wide", "dropout", "bn", "cnn"], [3000, 5000]),
+    "mnist1d": ([4000, 12000], [512, 2048], ["mlp", "small", "dropout", "cnn", "bn"], [4000, 6000]),
+    "synthetic": ([1000, 8000], [512, 2048], ["mlp", "small", "dropout"], [3000, 5000]),
+}
+IMAGES = ([300, 1000, 4000, 20000], [512, 2048], ["mlp", "wide", "dropout", "bn", "linear", "cnn"], [3000, 5000])
+"""Of the two suites that only report."""
+
 
 def settings() -> list[Setting]:
-    """Returns the suite: seventy-two settings, drawn once and for all."""
-    draw = random.Random(20261123)
+    """Returns the suites: drawn once and for all."""
+    plain = ["constant", "constant", "cosine", "drop"]
+    return [
+        *_drawn("mixed", 0, 20261123, COUNTS, MENU, plain),
+        *_drawn("transients", 100, 1, dict.fromkeys(TRANSIENTS, 8), TRANSIENTS, ["warmup", "high", "high-drop"]),
+        *_drawn("fashion", 200, 2, {"fashion": 24}, {"fashion": IMAGES}, [*plain, "warmup"]),
+        *_drawn("unseen", 300, 3, {"unseen": 24}, {"unseen": IMAGES}, [*plain, "warmup"]),
+    ]
+
+
+def _drawn(
+    suite: str, first: int, seed: int, counts: dict[str, int], menu: dict[str, tuple], schedules: list[str]
+) -> list[Setting]:
+    draw = random.Random(seed)
     made: list[Setting] = []
-    for data, count in COUNTS.items():
-        sizes, probes, nets, lengths = MENU[data]
+    for data, count in counts.items():
+        sizes, probes, nets, lengths = menu[data]
         for i in range(count):
             noise = [0.0, 0.0, 0.1, 0.2, 0.4][draw.randrange(5)]
             made.append(
                 Setting(
-                    number=len(made),
+                    number=first + len(made),
+                    suite=suite,
                     data=data,
                     train=sizes[(i // 2) % len(sizes)],
                     held_out=draw.choice(probes),
@@ -110,7 +146,7 @@ def settings() -> list[Setting]:
                     noisy_probe=noise > 0 and draw.random() < 0.3,
                     net=draw.choice(nets),
                     optimizer=draw.choice(["adam", "adam", "adamw-0.1", "adamw-1", "sgd", "momentum"]),
-                    schedule=draw.choice(["constant", "constant", "cosine", "drop"]),
+                    schedule=draw.choice(schedules),
                     steps=draw.choice(lengths),
                 )
             )
@@ -139,6 +175,10 @@ def data_set(name: str) -> tuple[Tensor, Tensor]:
         centres = torch.randn(5, 20, generator=generator)
         labels = torch.randint(0, 5, (24000,), generator=generator)
         return 0.8 * centres[labels] + torch.randn(24000, 20, generator=generator), labels
+    if name in ("fashion", "unseen"):
+        images, labels = (fashion_mnist if name == "fashion" else mnist_beyond_the_first_10_000)()
+        shaped = torch.tensor(images, dtype=torch.float32).reshape(-1, 1, 28, 28) / 255
+        return nn.functional.avg_pool2d(shaped, 2).flatten(1), torch.tensor(labels, dtype=torch.int64)
     from sklearn import datasets
 
     load = {"digits": datasets.load_digits, "cancer": datasets.load_breast_cancer, "wine": datasets.load_wine}[name]
@@ -186,6 +226,10 @@ def optimizer(kind: str, parameters) -> torch.optim.Optimizer:
 
 
 def rate(schedule: str, step: int, steps: int) -> float:
+    if schedule == "warmup":
+        return min(1.0, 5 * (step + 1) / steps)
+    if schedule.startswith("high"):
+        return 0.1 if schedule == "high-drop" and step >= steps // 2 else 5.0
     if schedule == "cosine":
         return 0.5 * (1 + math.cos(math.pi * step / steps))
     return 0.1 if schedule == "drop" and step >= steps // 2 else 1.0
@@ -219,18 +263,22 @@ def train(setting: Setting, seed: int) -> Run:
     batches = torch.empty(0, dtype=torch.int64)
     recorded, due, schedule = 0, 1, LogSpaced(PER_DECADE)
     rows: list[tuple[int, Tensor, Tensor, Tensor, Tensor, Tensor]] = []
+    epochs: list[tuple[int, Tensor]] = []
     for step in range(1, setting.steps + 1):
         if len(batches) < min(64, len(ours)):
+            epochs.append((step - 1, evaluate(net, x[seen])[0].argmax(1)))
             batches = ours[torch.randperm(len(ours))]
         batch, batches = batches[:64], batches[64:]
-        before = evaluate(net, x[probe], x[seen]) if step == due else []
+        before = evaluate(net, x[probe[:VELOCITY_PROBE]], x[seen]) if step == due else []
         made.zero_grad()
         nn.functional.cross_entropy(net(x[batch]), noisy[batch]).backward()
         made.step()
         scheduler.step()
         if step == due:
             held, trained, tested = evaluate(net, x[probe], x[seen], x[test])
-            moved = [fisher_rao_from_logits(a, b) for a, b in zip(before, (held, trained), strict=True)]
+            moved = [
+                fisher_rao_from_logits(a, b) for a, b in zip(before, (held[:VELOCITY_PROBE], trained), strict=True)
+            ]
             rows.append(
                 (
                     step,
@@ -244,7 +292,9 @@ def train(setting: Setting, seed: int) -> Run:
             recorded = step
             due = min(schedule.next_step(recorded, Clock(recorded)), setting.steps)
     steps, *columns = zip(*rows, strict=True)
-    return Run(torch.tensor(steps), *(torch.stack(column) for column in columns))
+    changed = [(b[0], float((a[1] != b[1]).float().mean())) for a, b in itertools.pairwise(epochs[1:])]
+    changes = torch.tensor(changed, dtype=torch.float64).reshape(-1, 2)
+    return Run(torch.tensor(steps), *(torch.stack(column) for column in columns), changes)
 
 
 def path(setting: Setting, seed: int) -> Path:
@@ -271,9 +321,11 @@ def _job(job: tuple[Setting, int]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", default="", help="names of settings that begin with this")
+    parser.add_argument("--suite", nargs="+", default=["mixed", "transients", "fashion", "unseen"])
+    parser.add_argument("--half", choices=["reporting", "tuning", "both"], default="both")
     options = parser.parse_args()
-    jobs = [(s, seed) for seed in range(SEEDS) for s in settings() if s.name.startswith(options.only)]
+    jobs = [(s, seed) for s in settings() for seed in range(s.seeds) if s.suite in options.suite]
+    jobs = [job for job in jobs if options.half == "both" or job[0].tuning == (options.half == "tuning")]
     jobs = [job for job in jobs if not path(*job).exists()]
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
         for i, done in enumerate(pool.imap_unordered(_job, jobs), 1):
