@@ -263,6 +263,7 @@ def _event_colour(event: Event) -> str:
 
 _EVENT_COLOURS = {
     "overfitting": "#D55E00",
+    "recovered": "#56B4E9",
     "memorisation": "#CC79A7",
     "generalisation": "#E69F00",
     "knee": "#009E73",

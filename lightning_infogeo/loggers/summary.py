@@ -127,6 +127,8 @@ def _verdict_text(verdict: Verdict) -> str:
         return f"undecidable: a rise below {verdict.resolution:.0%}\nwould not be seen; needs {verdict.samples} samples"
     if verdict.answer == "clean":
         return f"clean (resolution {verdict.resolution:.1%})" if verdict.resolution else "clean: at its closest"
+    if verdict.answer == "watch":
+        return f"watch: up by {verdict.rise:.1%}, not yet significant\n(would be from {verdict.resolution:.1%})"
     return "flagged"
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 OVERFITTING = "overfitting"
 """The name of events that end the training under ``on_overfitting="stop"``, and that loggers get two scalars of."""
+
+RECOVERED = "recovered"
+"""The name of events that withdraw an overfitting flag."""
 
 
 class Event(NamedTuple):
@@ -47,11 +50,25 @@ class Verdict(NamedTuple):
     """What can be said of overfitting on a probe.
 
     Attributes:
-        answer: "flagged"; "clean": a rise that matters would have been seen; "undecidable": it might not have been.
+        answer: "flagged"; "watch": the closest approach is long ago, but the rise since is not significant yet;
+            "clean": a rise that matters would have been seen; "undecidable": it might not have been.
         resolution: the least relative rise that would have been significant at the last record.
         samples: how many the probe would have needed to see a rise that matters.
+        rise: relative, of the last record over the closest approach.
     """
 
-    answer: Literal["flagged", "clean", "undecidable"]
+    answer: Literal["flagged", "watch", "clean", "undecidable"]
     resolution: float
     samples: int
+    rise: float = 0.0
+
+
+def standing_flags(events: Iterable[Event]) -> list[Event]:
+    """Returns the overfitting flags that have not been withdrawn, one a probe at most, in the order of ``events``."""
+    flags: dict[str, Event] = {}
+    for event in events:
+        if event.name == OVERFITTING:
+            flags[event.probe] = event
+        elif event.name == RECOVERED:
+            flags.pop(event.probe, None)
+    return list(flags.values())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -59,6 +60,8 @@ class Marker(ABC):
 
     Attributes:
         name: of its events; no other marker of a monitor has it.
+        recovered: the name of events that withdraw the one before; None where that cannot happen. The state has another
+            ``Firing`` then, ``recovery``.
         scope: "record": it is given scalars that have reached the host, in every process alike. "samples": it is given
             every sample's distance to truth, beside the record on the device, and must read nothing back from there.
         observes: quantities of the series watched; of scope "samples", ("distance_to_truth",).
@@ -66,15 +69,18 @@ class Marker(ABC):
         held_out_only: whether it does not watch probes that the model is trained on.
         watches: kinds of series: "probe", "weights" (all weights together), "weight_group".
         readings: scalar fields of the state that ``message`` and ``verdict`` get by name.
+        constants: fields of the state that no record changes, and ``start`` gives again: they are not saved.
     """
 
     name: str
+    recovered: str | None = None
     scope: Literal["record", "samples"] = "record"
     observes: tuple[str, ...]
     observes_trained: tuple[str, ...] = ()
     held_out_only: bool = False
     watches: tuple[Kind, ...] = ("probe",)
     readings: tuple[str, ...] = ()
+    constants: ClassVar[tuple[str, ...]] = ()
 
     def applies_to(self, series: Series) -> bool:
         """Returns whether it watches a series."""
@@ -103,13 +109,19 @@ class Marker(ABC):
         """
 
     def reading(self, state: Any) -> Tensor:
-        """Returns what the host has to know of a state, shape (width,): ``firing``, and ``readings``."""
-        return torch.stack([*state.firing, *(getattr(state, name) for name in self.readings)])
+        """Returns what the host has to know of a state, shape (width,): a ``Firing`` an event, and ``readings``."""
+        firings = [*state.firing, *(state.recovery if self.recovered else ())]
+        return torch.stack([*firings, *(getattr(state, name) for name in self.readings)])
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """The names of its events, in the order in which a reading tells of them."""
+        return (self.name, self.recovered) if self.recovered else (self.name,)
 
     @property
     def width(self) -> int:
         """How many numbers a reading holds."""
-        return len(Firing._fields) + len(self.readings)
+        return len(Firing._fields) * len(self.event_names) + len(self.readings)
 
     @abstractmethod
     def message(self, event: Event, **reading: float) -> str:
@@ -124,7 +136,7 @@ class Marker(ABC):
         """Returns what can be said of overfitting on a probe by now, or None where this marker does not judge that.
 
         Args:
-            flagged: whether it has fired there.
+            flagged: whether it has fired there, and that was not withdrawn.
             samples: the size of the probe.
             reading: ``readings`` at the last record.
         """
@@ -133,24 +145,53 @@ class Marker(ABC):
 
 def state_where(condition: Tensor, new: Any, old: Any) -> Any:
     """Returns the state ``new`` where ``condition`` (scalar bool) holds, else ``old``; reads nothing back."""
+    if new is old:
+        return old
     if isinstance(new, Tensor):
         return torch.where(condition, new, old)
     return type(new)(*(state_where(condition, a, b) for a, b in zip(new, old, strict=True)))
 
 
-def packed(state: Any) -> Any:
-    """Returns a state as nested dicts of CPU tensors and plain values."""
+def packed(marker: Marker, state: Any) -> Any:
+    """Returns a marker's state as nested dicts of CPU tensors and plain values, without its constants."""
+    saved = _packed(state)
+    return {field: value for field, value in saved.items() if field not in marker.constants}
+
+
+def unpacked(marker: Marker, saved: Any, fresh: Any) -> Any:
+    """Returns the state that ``packed`` gave ``saved`` for.
+
+    Args:
+        marker: whose state it is.
+        saved: by any version of this package. Where another one's state held other things, the marker begins anew; what
+            it has said stays said.
+        fresh: what ``start`` returned, of the type and on the device that are wanted.
+    """
+    kept = fresh._replace(**dict.fromkeys(marker.constants))
+    if _layout(saved) == _layout(packed(marker, kept)):
+        constant = {name: getattr(fresh, name) for name in marker.constants}
+        return _unpacked({**saved, **dict.fromkeys(marker.constants)}, kept)._replace(**constant)
+    return fresh._replace(firing=_unpacked(saved["firing"], fresh.firing))
+
+
+def _packed(state: Any) -> Any:
     if isinstance(state, Tensor):
         return state.cpu()
     if hasattr(state, "_asdict"):
-        return {field: packed(value) for field, value in state._asdict().items()}
+        return {field: _packed(value) for field, value in state._asdict().items()}
     return list(state) if isinstance(state, tuple) else state
 
 
-def unpacked(saved: Any, like: Any) -> Any:
-    """Returns the state that ``packed`` gave ``saved`` for, of the type and on the device of the state ``like``."""
+def _unpacked(saved: Any, like: Any) -> Any:
     if isinstance(like, Tensor):
         return saved.to(like.device)
     if hasattr(like, "_asdict"):
-        return type(like)(**{field: unpacked(saved[field], value) for field, value in like._asdict().items()})
+        return type(like)(**{field: _unpacked(saved[field], value) for field, value in like._asdict().items()})
     return tuple(saved) if isinstance(like, tuple) else saved
+
+
+def _layout(saved: Any) -> Any:
+    """Returns names and shapes of all there is in a packed state."""
+    if isinstance(saved, Mapping):
+        return {field: _layout(value) for field, value in saved.items()}
+    return tuple(saved.shape) if isinstance(saved, Tensor) else None

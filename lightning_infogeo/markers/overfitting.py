@@ -1,169 +1,148 @@
-"""The onset of overfitting: held-out predictions move away from the truth again, sample by sample."""
+"""The onset of overfitting: held-out predictions move away from the truth again, and stay away."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR
-from lightning_infogeo.markers.event import OVERFITTING, Event, Verdict
+from lightning_infogeo.markers.event import OVERFITTING, RECOVERED, Event, Verdict
 from lightning_infogeo.markers.marker import Firing, Marker, state_where
-from lightning_infogeo.markers.paired_test import FOLDS, folds, means_of_others, paired, updated
+from lightning_infogeo.markers.record_noise import RecordNoise
+from lightning_infogeo.markers.shadow_runs import ShadowRuns, multipliers
 
-_LOOKS_TWICE = 5
-_LOOKS_ONCE = 25
-"""How many independent looks a training is worth, for a rise that two records in a row show, and for one that one does.
-
-With these a level alpha is kept on trajectories whose samples wander without a mean, from 3 % to 30 % between records
-(``benchmarks/onset.py --null``).
-"""
-
-_GOES_ON = 0.03
-"""The share by which the trained distance must have fallen since the closest approach for a training to go on."""
-
+_SPAN = 0.05
 _LEAST_RECORDS = 8
-_MEMORY = 1.0
-_INFLATION = 12
-"""Factor of the variance over records: two records are compared, and the earlier one is the lowest of many."""
-
 _LEAST_RISE = 1e-3
+_MOST_LAG = 0.5
+"""What the samples trained on can add to a relative rise, at most."""
 
 _FARTHEST = -math.log(OVERLAP_FLOOR)
 """A distance in nats that counts as any beyond, as that of disjoint amplitudes does: means of ∞ cannot be compared."""
 
 
 class OverfittingState(NamedTuple):
-    """What is known of N held-out samples after a record.
+    """What is known of N held-out samples after a record; all but ``shadows`` and ``multipliers`` are scalars.
 
     Attributes:
-        firing: what has been found.
-        smoothed: distance to truth of every sample, averaged over the last records, shape (N,).
-        reference: the same at the closest approach of the other folds, shape (N,).
-        least: what the mean over the other folds was there, for each fold, shape (F,).
-        times: ln(step + 1) of the last three records, the latest first, shape (3,).
-        mean_time: the same, averaged as ``smoothed`` is: where that stands in time.
-        reference_time: ``mean_time`` there, for each fold, shape (F,).
-        means: mean distance at the last three records, shape (3,).
-        noise: variance of a record's mean distance about those before it: what training, not sampling, adds.
-        records: finite ones so far.
-        trained: mean distance to truth of the samples trained on, averaged as ``smoothed`` is; NaN where unknown.
-        trained_reference: the same at the closest approach, for each fold, shape (F,).
-        above: whether the last record has passed the lower threshold.
-        likely: whether it has risen far while the samples trained on went on towards their labels.
+        firing: flags so far.
+        recovery: withdrawals so far.
+        level: mean distance to truth, averaged over the last 5 % of the training.
+        closest: the least of it so far.
+        time: ln(step + 1) of the last record.
+        mean_time: the same, averaged as ``level`` is: where that stands in time.
+        closest_time: ``time`` at the closest approach.
+        onset: ``mean_time`` there.
+        trained: mean distance to truth of the samples trained on, averaged as ``level`` is; NaN where unknown.
+        trained_closest: the same at the closest approach of the held-out samples.
+        noise: of training.
+        shadows: the run as it would be if it never rose.
         rise: of the last record over the closest approach, relative.
         resolution: the least relative rise that would have been significant at the last record; 0 at the closest.
+        watching: 1 where the closest approach is long ago, else 0.
+        multipliers: of the bootstrap, shape (B, columns).
     """
 
     firing: Firing
-    smoothed: Tensor
-    reference: Tensor
-    least: Tensor
-    times: Tensor
+    recovery: Firing
+    level: Tensor
+    closest: Tensor
+    time: Tensor
     mean_time: Tensor
-    reference_time: Tensor
-    means: Tensor
-    noise: Tensor
-    records: Tensor
+    closest_time: Tensor
+    onset: Tensor
     trained: Tensor
-    trained_reference: Tensor
-    above: Tensor
-    likely: Tensor
+    trained_closest: Tensor
+    noise: RecordNoise
+    shadows: ShadowRuns
     rise: Tensor
     resolution: Tensor
+    watching: Tensor
+    multipliers: Tensor
 
 
 @dataclass(frozen=True)
 class OverfittingOnset(Marker):
-    """Fires once the distance to truth of a held-out probe has risen above its closest approach.
+    """Fires once the distance to truth of a held-out probe has risen above its closest approach, and stays away.
 
-    The distances of every sample are averaged over the last 5 % of the training, and compared, sample by sample, with
-    what they were at the closest approach: where the mean over other samples was least, five folds taking turns, since
-    a minimum chosen on the samples it is tested with lies too low. The mean of these N paired differences is divided by
-    its standard error: over samples, which are the random effect, and over records, since training itself is noisy. The
-    tail of such differences is long on the side of the rise (a few samples become confidently wrong), where a plain
-    t-test sees less than there is: Hall's cubic transformation (J. R. Stat. Soc. B 54, 221, 1992) corrects for
-    skewness. A flag needs one record far above the threshold or two in a row above it, after the first eight; the
-    thresholds are normal quantiles at ``alpha`` divided by the number of independent looks that a training is worth.
+    A flag needs three things. (1) Time: no closer approach within ``persistence``, counted in ln(step), which means the
+    same however dense records are. (2) A rise of at least ``rise``. (3) Evidence that it is more than chance: the rise
+    is compared with the greatest one that 200 *shadows* of the run have shown so far, which rise by chance alone
+    (:class:`ShadowRuns`). There is the choice of samples, resampled with multipliers that are the same at every record
+    (Chernozhukov, Chetverikov and Kato, Ann. Stat. 41, 2786, 2013), and the noise of training, whose size is measured
+    at the run itself. Shadows are looked at as often as the run is, and at their own closest approach they too are low
+    by chance: nothing has to be corrected for many looks, or for having chosen the lowest record.
 
-    Where a few confidently wrong samples carry the rise, this may take long. While the samples trained on go on towards
-    their labels, which is evidence of its own, less suffices: a rise that ``matters``, two records in a row, at the
-    level ``alpha_learning`` of a single look.
+    While a training generalises, samples held out follow those trained on. Where these have gone on towards their
+    labels since the closest approach and the held-out ones have not followed, this counts as rise: ``transfer`` times
+    the logarithm of the ratio by which the trained distance has fallen.
 
-    All sums are over samples, so parts of a probe add.
+    A flag is withdrawn, by an event named "recovered", once the probe comes closer to the truth than before the flag;
+    it can be raised again.
+
+    Sums over samples are all that is needed of them, so parts of a probe add.
 
     Args:
-        alpha: probability of a flag by the held-out samples alone in a training whose held-out distance stays at its
-            least.
-        alpha_learning: the level that suffices for a rise that ``matters`` while the training goes on; with ``alpha``
-            it is no shorter way.
+        alpha: probability of a flag, within a whole training, where the population stands still and so do the samples
+            trained on (measured: docs/flags.md).
         rise: a smaller relative rise never counts, nor one below 0.001 nats.
         matters: the relative rise that a user wants to hear of, and that a probe must have been able to see for the
             answer "clean".
+        persistence: in ln(step); 0.12 is a training 13 % longer than at the closest approach.
+        transfer: the share of their relative progress that samples trained on pass on to others, at the least, in a
+            training that generalises; 0 to look at the held-out samples alone.
 
     Raises:
-        ValueError: where a level does not lie in (0, 0.5), or a rise is not positive.
+        ValueError: where ``alpha`` does not lie in (0, 0.5), ``transfer`` in [0, 1], or another is not positive.
     """
 
     alpha: float = 0.01
-    alpha_learning: float = 0.1
-    rise: float = 0.02
+    rise: float = 0.005
     matters: float = 0.1
+    persistence: float = 0.12
+    transfer: float = 0.4
 
     name = OVERFITTING
+    recovered = RECOVERED
     scope = "samples"
     observes = observes_trained = ("distance_to_truth",)
     held_out_only = True
-    readings = ("rise", "resolution")
-
-    _SPAN: ClassVar[float] = 0.05
+    readings = ("rise", "resolution", "watching")
+    constants: ClassVar[tuple[str, ...]] = ("multipliers",)
 
     def __post_init__(self) -> None:
-        for argument in ("alpha", "alpha_learning"):
-            if not 0 < getattr(self, argument) < 0.5:
-                raise ValueError(
-                    f"`OverfittingOnset({argument}={getattr(self, argument)!r})`: must lie between 0 and 0.5."
-                )
-        for argument in ("rise", "matters"):
+        if not 0 < self.alpha < 0.5:
+            raise ValueError(f"`OverfittingOnset(alpha={self.alpha!r})`: must lie between 0 and 0.5, such as 0.01.")
+        if not 0 <= self.transfer <= 1:
+            raise ValueError(f"`OverfittingOnset(transfer={self.transfer!r})`: must lie between 0 and 1, such as 0.4.")
+        for argument in ("rise", "matters", "persistence"):
             if not getattr(self, argument) > 0:
                 raise ValueError(f"`OverfittingOnset({argument}={getattr(self, argument)!r})`: must be positive.")
 
-    @property
-    def thresholds(self) -> tuple[float, float]:
-        """Standard errors to be exceeded by two records in a row, and by one alone."""
-        normal = NormalDist()
-        return normal.inv_cdf(1 - self.alpha / _LOOKS_TWICE), normal.inv_cdf(1 - self.alpha / _LOOKS_ONCE)
-
-    @property
-    def learning_threshold(self) -> float:
-        """Standard errors to be exceeded by two records in a row while the training goes on; at most the other."""
-        return min(self.thresholds[0], NormalDist().inv_cdf(1 - self.alpha_learning))
-
     def start(self, like: Tensor) -> OverfittingState:
         """Returns the state before the first record, for distances of the shape (N,), type and device of ``like``."""
-        zeros = torch.zeros_like(like)
-        zero = like.new_zeros(())
+        zero, nan = like.new_zeros(()), like.new_full((), torch.nan)
         return OverfittingState(
             firing=Firing.none(like),
-            smoothed=zeros,
-            reference=zeros,
-            least=like.new_zeros(FOLDS),
-            times=like.new_zeros(3),
+            recovery=Firing.none(like),
+            level=zero,
+            closest=zero,
+            time=zero,
             mean_time=zero,
-            reference_time=like.new_zeros(FOLDS),
-            means=like.new_zeros(3),
-            noise=zero,
-            records=zero,
-            trained=torch.full_like(zero, torch.nan),
-            trained_reference=like.new_full((FOLDS,), torch.nan),
-            above=torch.zeros_like(zero, dtype=torch.bool),
-            likely=torch.zeros_like(zero, dtype=torch.bool),
+            closest_time=zero,
+            onset=zero,
+            trained=nan,
+            trained_closest=nan,
+            noise=RecordNoise.none(like),
+            shadows=ShadowRuns.none(like),
             rise=zero,
             resolution=zero,
+            watching=zero,
+            multipliers=multipliers(len(like), like),
         )
 
     def extend(
@@ -179,82 +158,90 @@ class OverfittingOnset(Marker):
             trained: mean distance to truth of samples trained on, a single number; NaN or None where
                 there are none.
         """
-        x = observation.to(state.smoothed).clamp_max(_FARTHEST)
-        first = state.records == 0
-        time = torch.full_like(state.mean_time, math.log(step + 1))
-        elapsed = time - state.times[0]
-        share = torch.where(first, 1, -torch.expm1(-elapsed / self._SPAN))
-        smoothed = torch.lerp(state.smoothed, x, share)
+        x = observation.to(state.level).clamp_max(_FARTHEST)
+        mean, time = x.mean(), torch.full_like(state.time, math.log(step + 1))
+        first = state.noise.records == 0
+        share = torch.where(first, 1, -torch.expm1((state.time - time) / _SPAN))
+        level = torch.lerp(state.level, mean, share)
         mean_time = torch.lerp(state.mean_time, time, share)
-        noise = self._noise(state, time, x.mean())
+        noise = state.noise.after(time, mean)
 
-        fold = folds(len(x), x.device)
-        means = means_of_others(smoothed, fold)
-        closer = first | (means < state.least)
-        reference = torch.where(closer[fold], smoothed, state.reference)
-        best = reference.mean()
-        mean, z, error = paired(smoothed - reference, _INFLATION * noise * share / (2 - share))
+        closer = first | (level < state.closest)
+        closest = torch.where(closer, level, state.closest)
+        closest_time = torch.where(closer, time, state.closest_time)
+        learnt = state.trained if trained is None else _averaged(state.trained, trained.reshape(()), share)
+        learnt_before = torch.where(closer, learnt, state.trained_closest)
+        shadows = state.shadows.after(x, state.multipliers, closest, noise.deviation, state.noise.records, share)
 
-        twice, once = self.thresholds
-        large = (state.records >= _LEAST_RECORDS) & (mean >= self.rise * best) & (mean >= _LEAST_RISE)
-        above = large & (z > twice)
-        learnt = state.trained if trained is None else updated(state.trained, trained.reshape(()), share)
-        learnt_reference = torch.where(closer, learnt, state.trained_reference)
-        goes_on = learnt < (1 - _GOES_ON) * learnt_reference.mean()
-        likely = large & goes_on & (mean >= self.matters * best) & (z > self.learning_threshold)
-        fires = ((above & ((z > once) | state.above)) | (likely & state.likely)) & (state.firing.times == 0)
-        scale = best.clamp_min(torch.finfo(x.dtype).tiny)
-        reference_time = torch.where(closer, mean_time, state.reference_time)
+        tiny = torch.finfo(x.dtype).tiny
+        rise = (level - closest) / closest.clamp_min(tiny)
+        least = torch.maximum(torch.full_like(closest, self.rise), _LEAST_RISE / closest.clamp_min(tiny))
+        fallen = learnt_before.clamp_min(tiny).log() - learnt.clamp_min(tiny).log()
+        lag = torch.where(fallen > 0, self.transfer * fallen, 0).clamp_max(_MOST_LAG)
+        needed = torch.maximum(shadows.threshold(self.alpha) - lag, least)
+        watching = (time - closest_time >= self.persistence) & (noise.records > _LEAST_RECORDS)
+
+        stands = state.firing.times > state.recovery.times
+        fires = ~stands & watching & (rise > needed)
+        deeper = 1 - level / state.closest.clamp_min(tiny)
         extended = OverfittingState(
-            firing=state.firing.after(fires, torch.expm1(reference_time.mean()).round(), step, mean / scale),
-            smoothed=smoothed,
-            reference=reference,
-            least=torch.where(closer, means, state.least),
-            times=torch.stack([time, state.times[0], state.times[1]]),
+            firing=state.firing.after(fires, torch.expm1(state.onset).round(), step, rise),
+            recovery=state.recovery.after(stands & closer, torch.expm1(mean_time).round(), step, deeper),
+            level=level,
+            closest=closest,
+            time=time,
             mean_time=mean_time,
-            reference_time=reference_time,
-            means=torch.stack([x.mean(), state.means[0], state.means[1]]),
-            noise=noise,
-            records=state.records + 1,
+            closest_time=closest_time,
+            onset=torch.where(closer, mean_time, state.onset),
             trained=learnt,
-            trained_reference=learnt_reference,
-            above=above,
-            likely=likely,
-            rise=mean / scale,
-            resolution=torch.where(closer.all(), 0, twice * error / scale),
+            trained_closest=learnt_before,
+            noise=noise,
+            shadows=shadows,
+            rise=rise,
+            resolution=torch.where(closer, 0, needed),
+            watching=watching.to(x.dtype),
+            multipliers=state.multipliers,
         )
         after: OverfittingState = state_where(~x.isnan().any(), extended, state)
         return after
 
     def message(self, event: Event, resolution: float = 0.0, **reading: float) -> str:
         """Returns evidence, likely cause, and what to do; ``resolution`` is that of the record of the flag."""
+        if event.name == self.recovered:
+            return (
+                f"{event.probe} is closer to the truth than ever since step {event.step}: the overfitting flag raised "
+                "before is withdrawn. Its rise was passing, as in a warm-up or at a high learning rate."
+            )
         best = f"The weights of step {event.step} were the better ones"
         if event.step == 0:
             best = "It has never been closer than before training"
         return (
             f"{event.probe} has moved away from the truth since step {event.step}: its distance is up by "
-            f"{event.strength:.0%}, at least {max(event.strength - resolution, self.rise):.0%} at the level "
-            f"{self.alpha:g}. {best}: stop, keep the best checkpoint (ModelCheckpoint on "
-            f".../{event.probe}/distance_to_truth), or regularise."
+            f"{event.strength:.1%}, where {resolution:.1%} would have been significant at the level {self.alpha:g}. "
+            f"{best}: stop, keep the best checkpoint (ModelCheckpoint on .../{event.probe}/distance_to_truth), or "
+            "regularise."
         )
 
-    def verdict(self, flagged: bool, samples: int, resolution: float = 0.0, **reading: float) -> Verdict:
-        """Returns what can be said, given the number of samples and the last record's resolution."""
+    def verdict(
+        self,
+        flagged: bool,
+        samples: int,
+        rise: float = 0.0,
+        resolution: float = 0.0,
+        watching: float = 0.0,
+        **reading: float,
+    ) -> Verdict:
+        """Returns what can be said, given the number of samples and the last record's readings."""
         needed = math.ceil(samples * (resolution / self.matters) ** 2)
         if flagged:
-            return Verdict("flagged", resolution, needed)
-        return Verdict("clean" if resolution <= self.matters else "undecidable", resolution, needed)
+            return Verdict("flagged", resolution, needed, rise)
+        if watching:
+            return Verdict("watch", resolution, needed, rise)
+        return Verdict("clean" if resolution <= self.matters else "undecidable", resolution, needed, rise)
 
-    def _noise(self, state: OverfittingState, time: Tensor, mean: Tensor) -> Tensor:
-        """By how much a record misses the parabola through the three before it, squared and averaged."""
-        a, b, c = state.times.unbind()
-        weights = torch.stack(
-            [
-                (time - b) * (time - c) / ((a - b) * (a - c)),
-                (time - a) * (time - c) / ((b - a) * (b - c)),
-                (time - a) * (time - b) / ((c - a) * (c - b)),
-            ]
-        )
-        square = (mean - (weights * state.means).sum()).square() / (1 + weights.square().sum())
-        share = torch.maximum(-torch.expm1((a - time) / _MEMORY), 1 / (state.records - 2).clamp_min(1))
-        return torch.where(state.records >= 3, torch.lerp(state.noise, square, share), 0)
+
+def _averaged(average: Tensor, value: Tensor, share: Tensor) -> Tensor:
+    """Returns a running average with another value, begun by the first finite one; others leave it as it is."""
+    value = value.to(average)
+    begun = torch.where(average.isfinite(), torch.lerp(average, value, share), value)
+    return torch.where(value.isfinite(), begun, average)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-import lightning_infogeo.lightnings as pl
 from lightning_infogeo.console import say
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
-from lightning_infogeo.markers.event import OVERFITTING, Event, Verdict
-from lightning_infogeo.markers.marker import Marker, ReadingKey, packed, unpacked
+from lightning_infogeo.markers.event import Event, Verdict, standing_flags
+from lightning_infogeo.markers.marker import Firing, Marker, ReadingKey, packed, unpacked
 from lightning_infogeo.trajectory import Series
 
 
@@ -60,10 +59,12 @@ class MarkerRunner:
         self.events = [Event.of(fields) for fields in saved["events"]]
         self._counts = {(name, probe): int(count) for name, probe, count in saved["counts"]}
         self._readings = {
-            (name, probe): [float(value) for value in reading] for name, probe, reading in saved["readings"]
+            (name, probe): [float(value) for value in reading]
+            for name, probe, reading in saved["readings"]
+            if name in self._by_name and len(reading) == self._by_name[name].width
         }
         self._states = {
-            (name, probe): unpacked(fields, self._by_name[name].start(like))
+            (name, probe): unpacked(self._by_name[name], fields, self._by_name[name].start(like))
             for name, probe, fields in saved["states"]
             if name in self._by_name
         }
@@ -96,21 +97,26 @@ class MarkerRunner:
         """Returns what the loggers get of the markers."""
         if not self.markers:
             return {}
-        first = next((event for event in self.events if event.name == OVERFITTING), None)
+        flags = standing_flags(self.events)
         return {
             ("markers",): float(len(self.events)),
-            ("overfitting",): float(first is not None),
-            ("overfitting_onset",): float("nan") if first is None else float(first.step),
+            ("overfitting",): float(bool(flags)),
+            ("overfitting_onset",): float(flags[0].step) if flags else float("nan"),
         }
+
+    def flag_has_stood(self, step: int, share: float) -> bool:
+        """Returns whether an overfitting flag has stood by ``step`` while the training grew by ``share`` of itself."""
+        return any(step + 1 >= (1 + share) * (flag.detected_at + 1) for flag in standing_flags(self.events))
 
     def verdicts(self) -> dict[str, Verdict]:
         """Returns what can be said of overfitting by now, for each probe that a marker judges; the last one counts."""
         verdicts = {}
-        for (name, probe), (count, _, _, _, *rest) in self._readings.items():
+        for (name, probe), values in self._readings.items():
             if name in self._by_name and probe in self._samples:
                 marker = self._by_name[name]
-                reading = dict(zip(marker.readings, rest, strict=True))
-                verdict = marker.verdict(count > 0, self._samples[probe], **reading)
+                firings, reading = _parts(marker, values)
+                count, withdrawn = firings[0].times, firings[1].times if marker.recovered else 0
+                verdict = marker.verdict(count > withdrawn, self._samples[probe], **reading)
                 if verdict is not None:
                     verdicts[probe] = verdict
         return verdicts
@@ -119,7 +125,7 @@ class MarkerRunner:
         """Returns tensors and plain values from which another runner goes on."""
         return {
             "events": [list(event) for event in self.events],
-            "states": [[*key, packed(state)] for key, state in self._states.items()],
+            "states": [[*key, packed(self._by_name[key[0]], state)] for key, state in self._states.items()],
             "samples": dict(self._samples),
             "counts": [[*key, count] for key, count in self._counts.items()],
             "readings": [[*key, reading] for key, reading in self._readings.items()],
@@ -162,25 +168,39 @@ class MarkerRunner:
             return []
 
     def _new_events(self, name: str, probe: str, reading: Sequence[float]) -> list[Event]:
-        """Returns the event that a reading holds, unless it is known."""
-        count, step, detected_at, strength, *rest = reading
-        if not count > self._counts.get((name, probe), 0):
-            return []
-        self._counts[name, probe] = int(count)
-        marker, event = self._by_name[name], Event(name, probe, round(step), round(detected_at), strength, "")
-        return [event._replace(message=marker.message(event, **dict(zip(marker.readings, rest, strict=True))))]
+        """Returns the events that a reading holds, but for those known."""
+        marker, new = self._by_name[name], []
+        firings, said = _parts(marker, reading)
+        for event_name, firing in zip(marker.event_names, firings, strict=True):
+            if firing.times > self._counts.get((event_name, probe), 0):
+                self._counts[event_name, probe] = int(firing.times)
+                event = Event(event_name, probe, round(firing.step), round(firing.detected_at), firing.strength, "")
+                new.append(event._replace(message=marker.message(event, **said)))
+        return new
 
 
-def announce(
-    event: Event, trainer: pl.Trainer, on_event: Callable[[Event], object] | None, *, stops: bool, strict: bool
-) -> None:
-    """Tells of an event on the console and to the user's function, and ends the training if asked; in every process.
+class _Said(NamedTuple):
+    """A ``Firing`` that has reached the host."""
+
+    times: float
+    step: float
+    detected_at: float
+    strength: float
+
+
+def _parts(marker: Marker, reading: Sequence[float]) -> tuple[list[_Said], dict[str, float]]:
+    """Returns what a reading says of each event of its marker, and its ``readings`` by name."""
+    width, kinds = len(Firing._fields), len(marker.event_names)
+    firings = [_Said(*reading[width * k : width * (k + 1)]) for k in range(kinds)]
+    return firings, dict(zip(marker.readings, reading[width * kinds :], strict=True))
+
+
+def announce(event: Event, on_event: Callable[[Event], object] | None, *, strict: bool) -> None:
+    """Tells of an event on the console and to the user's function; in every process.
 
     Args:
         event: that has become known.
-        trainer: whose training it is of.
         on_event: the user's function, or None.
-        stops: whether overfitting ends the training.
         strict: whether a failing ``on_event`` raises instead of warning.
     """
     rank_zero_info(f"[infogeo] {event.name} (known at step {event.detected_at}): {event.message}")
@@ -193,8 +213,6 @@ def announce(
             rank_zero_warn(
                 f"`InfoGeometryMonitor(on_event=...)`: raised {type(error).__name__}: {error}. Training goes on."
             )
-    if stops and event.name == OVERFITTING:
-        trainer.should_stop = True
 
 
 def _only_noise(row: Mapping[str, float]) -> bool:

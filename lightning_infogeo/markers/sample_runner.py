@@ -31,7 +31,7 @@ class SampleMarkers(Portable):
         self._states: dict[ReadingKey, Any] = {}
         for (name, probe), marker in self._markers.items():
             fresh, saved = marker.start(like[probe]), (state or {}).get(probe, {})
-            self._states[name, probe] = unpacked(saved[name], fresh) if name in saved else fresh
+            self._states[name, probe] = unpacked(marker, saved[name], fresh) if name in saved else fresh
 
     @property
     def widths(self) -> dict[ReadingKey, int]:
@@ -66,7 +66,7 @@ class SampleMarkers(Portable):
         """Returns CPU tensors and plain values from which others go on: of each probe and marker, by name."""
         saved: dict[str, dict[str, Any]] = {}
         for (name, probe), state in self._states.items():
-            saved.setdefault(probe, {})[name] = packed(state)
+            saved.setdefault(probe, {})[name] = packed(self._markers[name, probe], state)
         return saved
 
 

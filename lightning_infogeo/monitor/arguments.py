@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +40,7 @@ class Arguments(NamedTuple):
         neurons: which neurons are followed.
         references: paths of archives of finished runs.
         memory: bytes on the device.
-        stops: whether overfitting ends the training.
+        stop_after: share by which a training goes on from an overfitting flag before it is ended; None for to its end.
     """
 
     probes: Any
@@ -59,7 +60,7 @@ class Arguments(NamedTuple):
     distributed: str
     split: Callable[..., Any] | None
     on_event: Callable[[Event], object] | None
-    stops: bool
+    stop_after: float | None
     strict: bool
     prefix: str
 
@@ -84,6 +85,11 @@ class Arguments(NamedTuple):
         for argument, choices in (("precision", ("full", "training")), ("on_overfitting", ("flag", "stop"))):
             value = getattr(monitor, argument)
             check(value in choices, argument, value, f'must be "{choices[0]}" or "{choices[1]}"')
+        after = monitor.stop_after
+        right = isinstance(after, (int, float)) and not isinstance(after, bool) and 0 <= after < math.inf
+        check(
+            right, "stop_after", after, "must be a non-negative number, such as 0.25 for a quarter of the steps so far"
+        )
         check_distributed(monitor)
         memory = bytes_of(monitor.memory)
         check(isinstance(monitor.strict, bool), "strict", monitor.strict, "must be True or False")
@@ -106,7 +112,7 @@ class Arguments(NamedTuple):
             distributed=monitor.distributed,
             split=monitor.split,
             on_event=monitor.on_event,
-            stops=monitor.on_overfitting == "stop",
+            stop_after=float(after) if monitor.on_overfitting == "stop" else None,
             strict=monitor.strict,
             prefix=prefix,
         )
@@ -144,7 +150,7 @@ def as_markers(markers: Any) -> tuple[Marker, ...]:
         right = marker.scope == "record" or (marker.scope == "samples" and marker.observes == ("distance_to_truth",))
         remedy = 'scope must be "record", or "samples" with observes = ("distance_to_truth",)'
         check(right, "markers", markers, f"{marker!r}: {remedy}")
-    names = [marker.name for marker in listed_markers]
+    names = [name for marker in listed_markers for name in marker.event_names]
     check(len(set(names)) == len(names), "markers", markers, f"must be of different names, and are {names}")
     return listed_markers
 

@@ -48,11 +48,11 @@ class InfoGeometryMonitor(pl.Callback):
     r"""Records the information geometry of a classifier's training, live beside its normal metrics.
 
     The model's predictions on a few fixed samples, a *probe*, are a point on a product of spheres. The callback follows
-    that point through training and logs, to every logger of the Trainer and into ``trainer.callback_metrics``, as
-    ``{prefix}/{probe}/{quantity}``: velocity, length, displacement, straightness, roughness, entropy and, for a probe
-    with labels, distance_to_truth and progress (``trajectory.extend`` defines them); and as ``{prefix}/markers``,
-    ``overfitting`` and ``overfitting_onset`` how many events the markers have seen, whether overfitting is among them,
-    and its step. Training is bit for bit what it is without.
+    that point through training and logs, to every logger and into ``trainer.callback_metrics``, as
+    ``{prefix}/{probe}/{quantity}``: velocity, length, displacement, straightness, roughness, entropy and, where there
+    are labels, distance_to_truth and progress (``trajectory.extend`` defines them); and as ``{prefix}/markers``,
+    ``overfitting`` and ``overfitting_onset`` how many events there were, whether a flag stands, and since which step.
+    Training is bit for bit what it is without.
 
     Args:
         probes: "auto" takes samples of the training and of every validation set; or a :class:`Probe`, a Dataset, a
@@ -86,14 +86,15 @@ class InfoGeometryMonitor(pl.Callback):
         split: f(batch) -> (inputs, labels), of batches in which these are not found by themselves (the first two of a
             tuple; labels under "label", "labels", "y", "target" or "targets" in mappings, dataclasses and objects).
         on_event: called with each :class:`Event` as it becomes known, in every process.
-        on_overfitting: "flag", or "stop" to end the training when overfitting is flagged, in all processes at once.
+        on_overfitting: "flag", or "stop" to end the training, in all processes at once, once a flag has stood.
+        stop_after: how long it must have, as a share of the steps by then: with 0.25 one known at 1,000 stops at 1,250.
         strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
         prefix: what the keys begin with, and checkpoints name the state by; each monitor in a Trainer needs its own.
 
     Attributes:
         trajectories: what was recorded, a :class:`Trajectory` for each probe by name.
         events: what the markers have seen, a list of :class:`Event`.
-        verdicts: flagged, clean or undecidable, for each held-out probe with labels by name.
+        verdicts: flagged, watch, clean or undecidable, for each held-out probe with labels by name.
 
     Raises:
         ConfigurationError: for impossible arguments at once, for all else that cannot work before the first step.
@@ -130,6 +131,7 @@ class InfoGeometryMonitor(pl.Callback):
         split: Callable[..., Any] | None = None,
         on_event: Callable[[Event], object] | None = None,
         on_overfitting: Literal["flag", "stop"] = "flag",
+        stop_after: float = 0.25,
         strict: bool = False,
         prefix: str = "infogeo",
     ) -> None:
@@ -152,6 +154,7 @@ class InfoGeometryMonitor(pl.Callback):
         self.split = split
         self.on_event = on_event
         self.on_overfitting = on_overfitting
+        self.stop_after = stop_after
         self.strict = strict
         self.prefix = prefix
         self._recorded = RecordedTraining(Arguments.of(self))

@@ -338,9 +338,11 @@ class Session(Portable, left_behind={"_closed": True}):
                 self.recorder.mark(event.probe, event.step)
         if record.lost:
             self._report_not_finite(record)
-        on_event, stops, strict = self.arguments.on_event, self.arguments.stops, self.arguments.strict
         for event in record.events:
-            announce(event, trainer, on_event, stops=stops, strict=strict)
+            announce(event, self.arguments.on_event, strict=self.arguments.strict)
+        share = self.arguments.stop_after
+        if share is not None and self.log.runner.flag_has_stood(record.step, share):
+            trainer.should_stop = True
 
     def _report_not_finite(self, record: PendingRecord) -> None:
         message = describe_not_finite(record.step, record.lost, self.log.trajectories)

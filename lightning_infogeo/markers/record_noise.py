@@ -1,0 +1,74 @@
+"""The noise of training: by how much a record's mean distance differs from the curve it scatters about."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+CORRELATION = 0.5
+"""Correlation that is assumed between the noise of a record and that of the one before, however far apart they are.
+
+Records 3 % apart were seen to be nearly independent of each other; but of the correlation a training has, too little
+shows in a few records to be estimated, and what is taken for independent and is not looks like a trend.
+"""
+
+_SEEN = 1 - (30 * CORRELATION - 12 * CORRELATION**2 + 2 * CORRELATION**3) / 20
+"""The share of the variance of such noise that shows in third differences, which trends are taken out of by."""
+
+_MEMORY = 2.0
+_FEW = 16
+
+
+class RecordNoise(NamedTuple):
+    """The last three records, and how large the noise has been.
+
+    Attributes:
+        times: ln(step + 1) of the last three records, the latest first, shape (3,).
+        means: mean distance at these, shape (3,).
+        size: how far a record missed the parabola through the three before it, relative, as a running mean, scalar.
+        records: finite ones so far, scalar.
+    """
+
+    times: Tensor
+    means: Tensor
+    size: Tensor
+    records: Tensor
+
+    @classmethod
+    def none(cls, like: Tensor) -> RecordNoise:
+        """Returns what there is before the first record, of the type and device of ``like``."""
+        return cls(like.new_zeros(3), like.new_zeros(3), like.new_zeros(()), like.new_zeros(()))
+
+    def after(self, time: Tensor, mean: Tensor) -> RecordNoise:
+        """Returns what there is after a record at ``time`` with this ``mean``, scalars."""
+        a, b, c = self.times.unbind()
+        weights = torch.stack(
+            [
+                (time - b) * (time - c) / ((a - b) * (a - c)),
+                (time - a) * (time - c) / ((b - a) * (b - c)),
+                (time - a) * (time - b) / ((c - a) * (c - b)),
+            ]
+        )
+        missed = (mean - (weights * self.means).sum()).abs() / (1 + weights.square().sum()).sqrt()
+        relative = missed / mean.abs().clamp_min(torch.finfo(mean.dtype).tiny)
+        share = torch.maximum(-torch.expm1((a - time) / _MEMORY), 1 / (self.records - 2).clamp_min(1))
+        return RecordNoise(
+            times=torch.stack([time, a, b]),
+            means=torch.stack([mean, self.means[0], self.means[1]]),
+            size=torch.where(self.records >= 3, torch.lerp(self.size, relative, share), 0),
+            records=self.records + 1,
+        )
+
+    @property
+    def deviation(self) -> Tensor:
+        """Standard deviation of a record's noise, as a share of the mean distance; 0 where it cannot be known yet.
+
+        That of normal noise with the correlation above, from the mean of absolute residuals, which a single one sways
+        less than their square. Of few residuals it is taken to be larger, by as much as Student's t has longer tails
+        than a normal at three standard errors, where neighbouring residuals count half.
+        """
+        residuals = (self.records - 3).clamp_min(1)
+        return self.size * math.sqrt(math.pi / 2 / _SEEN) * (1 + _FEW / residuals).sqrt()

@@ -1,0 +1,100 @@
+"""Shadows of a run: what its held-out distance would look like if it never rose again, many times over."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_infogeo.markers.record_noise import CORRELATION
+
+SHADOWS = 200
+_GROUPS = 4096
+_LEAST_COLUMNS = 64
+_EULER = 0.5772156649015329
+
+
+class ShadowRuns(NamedTuple):
+    """What is known of the shadows after a record; B of them.
+
+    A shadow stays at the closest approach that the run has reached, and differs from it by chance alone: by what other
+    samples of the same kind would have changed (a multiplier bootstrap: every sample's deviation from the mean, times a
+    number that is the same at all records), and by the noise of training, correlated from record to record.
+
+    Attributes:
+        level: distance to truth, averaged as the run's own is, shape (B,).
+        least: the least level so far, shape (B,).
+        noise: of training at the last record, in standard deviations, shape (B,).
+        farthest: the greatest rise above ``least`` so far, relative to the closest approach at that time, shape (B,).
+    """
+
+    level: Tensor
+    least: Tensor
+    noise: Tensor
+    farthest: Tensor
+
+    @classmethod
+    def none(cls, like: Tensor) -> ShadowRuns:
+        """Returns the shadows before the first record, of the type and device of ``like``."""
+        return cls(*(like.new_zeros(SHADOWS) for _ in cls._fields))
+
+    def after(
+        self, distances: Tensor, multipliers: Tensor, closest: Tensor, deviation: Tensor, records: Tensor, share: Tensor
+    ) -> ShadowRuns:
+        """Returns the shadows after a record; reads nothing back from the device.
+
+        Args:
+            distances: to truth, of every sample, shape (N,).
+            multipliers: what ``multipliers`` returned for N samples.
+            closest: the run's least average distance so far, this record included, scalar.
+            deviation: of the noise of training, relative, scalar.
+            records: before this one, scalar.
+            share: of this record in the average, scalar; 1 for the first.
+        """
+        first = records == 0
+        column = torch.fmod(records, multipliers.shape[1]).long().expand(SHADOWS, 1)
+        drawn = multipliers.gather(1, column).squeeze(1)
+        noise = torch.where(first, drawn, CORRELATION * self.noise + math.sqrt(1 - CORRELATION**2) * drawn)
+        value = closest * (1 + deviation * noise) + _resampled(distances, multipliers)
+        level = torch.lerp(self.level, value, share)
+        least = torch.where(first, level, torch.minimum(self.least, level))
+        risen = (level - least) / closest.clamp_min(torch.finfo(level.dtype).tiny)
+        return ShadowRuns(level, least, noise, torch.maximum(self.farthest, risen))
+
+    def threshold(self, alpha: float) -> Tensor:
+        """Returns the relative rise that a share ``alpha`` of shadows exceeds at some record so far, scalar.
+
+        The greatest of many rises follows Gumbel's law; its two parameters are those with the mean and the standard
+        deviation of the shadows, of which there are too few to count the outermost.
+        """
+        deviations = math.sqrt(6) / math.pi * (-math.log(-math.log1p(-alpha)) - _EULER)
+        return self.farthest.mean() + deviations * self.farthest.std(correction=0)
+
+
+def multipliers(samples: int, like: Tensor) -> Tensor:
+    """Returns normal numbers, the same at every call, shape (B, columns), of the type and device of ``like``.
+
+    Of mean 0 and variance 1 over the shadows in every column. A column is of one sample, or of neighbouring ones where
+    there are more than 4,096; where there are few samples there are more columns, for the noise of training.
+    """
+    return _standard(max(min(samples, _GROUPS), _LEAST_COLUMNS)).to(like)
+
+
+@cache
+def _standard(columns: int) -> Tensor:
+    drawn = np.random.default_rng(0).standard_normal((columns, SHADOWS)).T
+    return torch.from_numpy((drawn - drawn.mean(0)) / drawn.std(0))
+
+
+def _resampled(distances: Tensor, multipliers: Tensor) -> Tensor:
+    """Returns by how much the mean over other samples would differ from the mean over these, shape (B,)."""
+    samples = len(distances)
+    centred = distances - distances.mean()
+    size = -(-samples // min(samples, _GROUPS))
+    if size > 1:
+        centred = torch.nn.functional.pad(centred, (0, -samples % size)).reshape(-1, size).sum(1)
+    return multipliers[:, : len(centred)] @ centred / math.sqrt(samples * max(samples - 1, 1))
