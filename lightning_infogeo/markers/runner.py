@@ -58,10 +58,12 @@ class MarkerRunner:
         ]
         self.events = [Event.of(fields) for fields in saved["events"]]
         self._counts = {(name, probe): int(count) for name, probe, count in saved["counts"]}
+        readings = {(name, probe): [float(value) for value in reading] for name, probe, reading in saved["readings"]}
+        # Another version's marker may have read other things; what it has read is known again at the next record.
         self._readings = {
-            (name, probe): [float(value) for value in reading]
-            for name, probe, reading in saved["readings"]
-            if name in self._by_name and len(reading) == self._by_name[name].width
+            key: reading
+            for key, reading in readings.items()
+            if key[0] not in self._by_name or len(reading) == self._by_name[key[0]].width
         }
         self._states = {
             (name, probe): unpacked(self._by_name[name], fields, self._by_name[name].start(like))

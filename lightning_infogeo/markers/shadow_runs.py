@@ -14,7 +14,7 @@ from lightning_infogeo.markers.record_noise import CORRELATION
 
 SHADOWS = 200
 _GROUPS = 4096
-_LEAST_COLUMNS = 64
+_LEAST_COLUMNS = 512
 _EULER = 0.5772156649015329
 
 

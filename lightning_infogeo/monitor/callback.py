@@ -52,7 +52,7 @@ class InfoGeometryMonitor(pl.Callback):
     ``{prefix}/{probe}/{quantity}``: velocity, length, displacement, straightness, roughness, entropy and, where there
     are labels, distance_to_truth and progress (``trajectory.extend`` defines them); and as ``{prefix}/markers``,
     ``overfitting`` and ``overfitting_onset`` how many events there were, whether a flag stands, and since which step.
-    Training is bit for bit what it is without.
+    Training is bit for bit what it is without, and all processes of it have the same trajectories and events.
 
     Args:
         probes: "auto" takes samples of the training and of every validation set; or a :class:`Probe`, a Dataset, a
@@ -73,9 +73,8 @@ class InfoGeometryMonitor(pl.Callback):
             URL; or an :class:`ArchiveSettings`. :meth:`Trajectory.open` reads it back.
         neurons: whether to follow the incoming weights of neurons: True for all layers, a list of their names, or
             :class:`NeuronSettings`; their graphs and sheets are drawn at the end.
-        reference: archive of a finished run, or several: the running one is measured by them at equal progress, as
-            ``distance_to_reference`` and ``lead``, and drawn on their axes, which never move. Followed are the probes
-            that they hold.
+        reference: archive of a finished run, or several: this one is followed on their probes, measured by them at
+            equal progress (``distance_to_reference`` and ``lead``), and drawn on their axes, which never move.
         precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
             "training" in the trainer's own precision.
         memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records, and
@@ -102,8 +101,6 @@ class InfoGeometryMonitor(pl.Callback):
     Example::
 
         trainer = Trainer(callbacks=[InfoGeometryMonitor()])
-
-    .. note:: Under DDP, FSDP2 and tensor parallelism all processes have the same trajectories and events.
     """
 
     def __init__(
@@ -181,7 +178,7 @@ class InfoGeometryMonitor(pl.Callback):
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        """Whether each held-out probe with labels overfits as of the last record: flagged, clean, or undecidable."""
+        """What can be said of overfitting as of the last record, for each held-out probe with labels."""
         self._catch_up()
         return self._recorded.log.runner.verdicts()
 

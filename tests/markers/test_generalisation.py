@@ -75,7 +75,7 @@ def test_records_that_are_not_finite_change_nothing():
 def test_it_goes_on_from_a_saved_state():
     held_out, trained = grokking()
     whole, half = followed(held_out, trained), followed(held_out[:50], trained[:50])[-1]
-    state = unpacked(packed(half), LateGeneralisation().start(ZERO))
+    state = unpacked(LateGeneralisation(), packed(LateGeneralisation(), half), LateGeneralisation().start(ZERO))
     resumed = followed(held_out, trained, state=state, start=50)[-1]
     assert torch.equal(resumed.firing.vector(), whole[-1].firing.vector())
 

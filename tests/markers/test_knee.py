@@ -68,7 +68,7 @@ def test_records_before_anything_moves_and_without_a_length_count_as_unchanged()
 def test_it_goes_on_from_a_saved_state():
     steps, lengths = path(noise=0.1)
     whole, half = followed(steps, lengths), followed(steps[:60], lengths[:60])
-    state = unpacked(packed(half), LogLogKnee().start(ZERO))
+    state = unpacked(LogLogKnee(), packed(LogLogKnee(), half), LogLogKnee().start(ZERO))
     assert isinstance(state.steps, tuple)
     assert torch.equal(followed(steps[60:], lengths[60:], state=state).firing.vector(), whole.firing.vector())
     assert whole.firing.times == 1

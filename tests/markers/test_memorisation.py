@@ -78,7 +78,7 @@ def test_it_goes_on_from_a_saved_state():
     pairs = velocities(steps, at=300)
     whole = followed(steps, pairs)
     half = followed(steps[:60], pairs[:60])
-    state = unpacked(packed(half), marker.start(torch.zeros((), dtype=torch.float64)))
+    state = unpacked(marker, packed(marker, half), marker.start(torch.zeros((), dtype=torch.float64)))
     assert torch.equal(followed(steps[60:], pairs[60:], marker, state).firing.vector(), whole.firing.vector())
 
 

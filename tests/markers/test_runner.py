@@ -136,7 +136,7 @@ class SampleFed(Fed):
 
 def test_markers_of_samples_are_given_every_distance_and_what_is_trained_on_by_name():
     markers = samples(2)
-    assert markers.widths == {("overfitting", "val"): 6, ("overfitting", "far"): 6, ("each", "far"): 5}
+    assert markers.widths == {("overfitting", "val"): 11, ("overfitting", "far"): 11, ("each", "far"): 5}
     distances = {"val": torch.tensor([1.0, 2.0]), "far": torch.tensor([3.0, 4.0])}
     trained = {"length": torch.tensor(5.0), "entropy": torch.tensor(6.0), "distance_to_truth": torch.tensor(7.0)}
     assert markers.extend(1, distances, trained)["each", "far"].tolist() == [1, 0, 1, 365, 365]

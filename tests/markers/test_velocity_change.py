@@ -136,7 +136,7 @@ def event(firing):
 def test_it_goes_on_from_a_saved_state():
     velocity = speeds(90, sigma=0.1, jump=2.3)[:, 0]
     whole, half = followed(velocity), followed(velocity[:61])[-1]
-    state = unpacked(packed(half), VelocityChange().start(ZERO))
+    state = unpacked(VelocityChange(), packed(VelocityChange(), half), VelocityChange().start(ZERO))
     assert torch.equal(followed(velocity[61:], state=state, start=61)[-1].firing.vector(), whole[-1].firing.vector())
 
 
