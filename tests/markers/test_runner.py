@@ -194,3 +194,84 @@ def test_the_base_class_has_a_default_for_all_that_is_not_said():
     assert runner.verdicts() == {}
     with pytest.raises(TypeError, match="abstract"):
         Marker()
+
+
+class Switched(NamedTuple):
+    firing: Firing
+    recovery: Firing
+    lookup: torch.Tensor
+
+
+class Switch(Marker):
+    """Fires where the length rises above 1, and withdraws that where it falls below; its table is not worth saving."""
+
+    name = "on"
+    recovered = "off"
+    observes = ("length",)
+    constants = ("lookup",)
+
+    def start(self, like):
+        return Switched(Firing.none(like), Firing.none(like), torch.arange(5))
+
+    def extend(self, state, step, observation, trained):
+        on = state.firing.times > state.recovery.times
+        firing = state.firing.after((observation[0] > 1) & ~on, torch.tensor(step), step, observation[0])
+        recovery = state.recovery.after((observation[0] < 1) & on, torch.tensor(step), step, observation[0])
+        return Switched(firing, recovery, state.lookup)
+
+    def message(self, event):
+        return f"{event.name} at {event.step}"
+
+    def verdict(self, flagged, samples):
+        return Verdict("flagged" if flagged else "clean", 0.0, samples)
+
+
+def test_a_marker_of_ones_own_can_withdraw_its_events():
+    def runner(state=None):
+        return MarkerRunner([Switch()], True, [TRAIN], {"seen": 3}, state)
+
+    def observed(watching, step, length):
+        row = dict.fromkeys(LABELLED_QUANTITIES, 0.0) | {"length": length}
+        events = watching.observe(step, {"seen": row}, {})
+        return [event.message for event in events], watching.verdicts()["seen"].answer
+
+    watching = runner()
+    assert observed(watching, 1, 0.5) == ([], "clean")
+    assert observed(watching, 2, 2.0) == (["on at 2"], "flagged")
+    saved = copy.deepcopy(watching.state_dict())
+    assert all("lookup" not in fields for _, _, fields in saved["states"])
+    for going_on in (watching, runner(saved)):
+        assert observed(going_on, 3, 0.5) == (["off at 3"], "clean")
+        assert observed(going_on, 4, 2.0) == (["on at 4"], "flagged")
+        assert [event.name for event in going_on.events] == ["on", "off", "on"]
+
+
+def flag(probe, name="overfitting", known=100):
+    return [name, probe, known - 10, known, 0.5, ""]
+
+
+@pytest.mark.parametrize(
+    ("events", "stands", "onset"),
+    [
+        ([], 0, None),
+        ([flag("val")], 1, 90),
+        ([flag("val"), flag("val", "recovered", 200)], 0, None),
+        ([flag("val"), flag("far", known=150), flag("val", "recovered", 200)], 1, 140),
+        ([flag("val"), flag("val", "recovered", 200), flag("val", known=300)], 1, 290),
+        ([flag("val", "knee")], 0, None),
+    ],
+)
+def test_a_flag_stands_until_its_probe_recovers(events, stands, onset):
+    state = {"events": events, "states": [], "counts": [], "readings": []}
+    scalars = MarkerRunner([OverfittingOnset()], False, state=state).scalars()
+    assert scalars["overfitting",] == stands
+    assert scalars["overfitting_onset",] == pytest.approx(float("nan") if onset is None else onset, nan_ok=True)
+
+
+def test_a_flag_has_stood_once_the_training_is_longer_by_the_share_asked_for():
+    state = {"events": [flag("val", known=99)], "states": [], "counts": [], "readings": []}
+    runner = MarkerRunner([OverfittingOnset()], False, state=state)
+    assert [runner.flag_has_stood(step, 0.25) for step in (99, 123, 124, 500)] == [False, False, True, True]
+    assert [runner.flag_has_stood(step, 0.0) for step in (98, 99)] == [False, True]
+    withdrawn = {**state, "events": [flag("val", known=99), flag("val", "recovered", 110)]}
+    assert not MarkerRunner([OverfittingOnset()], False, state=withdrawn).flag_has_stood(500, 0.25)
