@@ -67,15 +67,15 @@ def test_held_out_predictions_that_become_the_faster_ones_are_reported():
         assert firing.times == 1
         assert 200 <= firing.step <= 500
         assert firing.step < firing.detected_at < 700
-        assert firing.strength > 1.15
+        assert firing.strength > 1.2
 
 
 def test_without_noise_it_is_known_as_soon_as_its_size_and_its_duration_suffice():
     steps = log_steps()
     firing = followed(steps, velocities(steps, at=300, common=0.0, own=0.0)).firing
-    began = 300 * 1.15**0.5  # from there a ratio of 1.15 is likelier than one of 1
+    began = 300 * 1.2**0.5  # from there a ratio of 1.2 is likelier than one of 1
     assert began <= firing.step <= began * 1.11
-    # The average lags by its span, and what is averaged has to reach ln 1.15.
+    # The average lags by its span, and what is averaged has to reach ln 1.2.
     assert 300 * math.exp(0.14) <= firing.detected_at <= 300 * math.exp(0.14 + 0.15) * 1.11**2
 
 
@@ -109,8 +109,8 @@ def test_evidence_is_the_greatest_sum_of_log_likelihood_ratios_that_ends_at_the_
         missed = abs(weights @ x[[k, k - 1, k - 2]]) / math.sqrt(weights @ covariance @ weights)
         size += max(1 - math.exp(-later / 2), 1 / (k - 1)) * (missed - size)
         deviation = size * math.sqrt(math.pi / 2) * math.sqrt(1 + 16 / (k - 1))
-        surplus = np.clip(x[k] - math.log(1.15) / 2, -4 * deviation, 4 * deviation)
-        gains[k] = math.log(1.15) * surplus / deviation**2 * (1 - r) / (1 + r)
+        surplus = np.clip(x[k] - math.log(1.2) / 2, -4 * deviation, 4 * deviation)
+        gains[k] = math.log(1.2) * surplus / deviation**2 * (1 - r) / (1 + r)
     marker, states = MemorisationOnset(), []
     state = marker.start(torch.zeros((), dtype=torch.float64))
     for step, pair in zip(steps, pairs, strict=True):
