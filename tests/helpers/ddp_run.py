@@ -55,14 +55,15 @@ def main(mode, folder, processes):
     markers = [OverfittingOnset(), MemorisationOnset(), At(4)]
     if mode == "flag":
         markers = [At(2, name="overfitting")]
-    if mode == "further":
+    if "further" in mode:
         markers = [OfSamples(4)]
     logger, monitor = (
         Minimal(),
         InfoGeometryMonitor(
             schedule=2,
             probe_size=40,
-            flag_size=150 if mode == "further" else "auto",
+            flag_size=150 if "further" in mode else "auto",
+            distributed="shard" if mode == "further, shared" else "auto",
             markers=markers,
             parameters=mode == "same-batch",
             on_overfitting="stop" if mode == "flag" else "flag",
@@ -73,7 +74,7 @@ def main(mode, folder, processes):
         mode, Noisy
     )
     options = {"logger": logger, "devices": processes, "strategy": "ddp", "max_steps": 6, "num_nodes": 1}
-    if mode == "further":
+    if "further" in mode:
         options["val"] = val_loader(200)
     if mode == "same-batch":
         options["use_distributed_sampler"] = False

@@ -61,6 +61,11 @@ def test_events_on_further_samples_are_the_same_in_every_process(tmp_path):
     assert [event[:4] for event in ranks[0]["events"]] == [["of samples", "val", 4, 4]]
 
 
+def test_processes_that_share_the_probes_have_no_further_samples(tmp_path):
+    _, ranks = ddp(tmp_path, "further, shared")
+    assert [rank["verdicts"] for rank in ranks] == [{"val": ["flagged", 0.0, 40]}] * 2
+
+
 @pytest.mark.parametrize("mode", ["fails", "fails-between"])
 def test_a_failure_in_the_first_process_leaves_nobody_waiting(mode, tmp_path):
     _, ranks = ddp(tmp_path, mode)
