@@ -185,10 +185,13 @@ def _require_positive(owner: str, argument: str, value: object) -> None:
 _UNFORESEEN, _MOST = 512, 4096
 
 
-def foreseen(schedule: Schedule, clock: Clock) -> int:
-    """Returns how many records a training will make, as far as that can be told; 512 where it cannot."""
+def foreseen(schedule: Schedule, clock: Clock, most: int = _MOST) -> int:
+    """Returns how many records a training will make, as far as that can be told; 512 where it cannot.
+
+    They are counted up to ``most``, and one more is returned where there are as many.
+    """
     step, count = 0, 1
-    while clock.final is not None and step < clock.final and count < _MOST:
+    while clock.final is not None and step < clock.final and count < most:
         following = schedule.next_step(step, clock._replace(step=step))
         if following is None:
             return max(count, _UNFORESEEN)

@@ -24,7 +24,7 @@ ORDER = [
 ]
 WITHIN_MONITOR = [
     ["arguments", "distributed", "planner", "record_layout"],
-    ["resume"],
+    ["further_size", "resume"],
     ["device", "host"],
     ["session"],
     ["preparation"],

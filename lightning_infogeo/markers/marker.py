@@ -171,7 +171,8 @@ def unpacked(marker: Marker, saved: Any, fresh: Any) -> Any:
     if _layout(saved) == _layout(packed(marker, kept)):
         constant = {name: getattr(fresh, name) for name in marker.constants}
         return _unpacked({**saved, **dict.fromkeys(marker.constants)}, kept)._replace(**constant)
-    return fresh._replace(firing=_unpacked(saved["firing"], fresh.firing))
+    said = [field for field in ("firing", "recovery") if field in saved and hasattr(fresh, field)]
+    return fresh._replace(**{field: _unpacked(saved[field], getattr(fresh, field)) for field in said})
 
 
 def _packed(state: Any) -> Any:

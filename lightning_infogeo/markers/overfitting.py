@@ -31,6 +31,7 @@ class OverfittingState(NamedTuple):
     Attributes:
         firing: flags so far.
         recovery: withdrawals so far.
+        stands: whether a flag has been raised since this state began, and not been withdrawn.
         level: mean distance to truth, averaged over the last 5 % of the training.
         closest: the least of it so far.
         time: ln(step + 1) of the last record.
@@ -49,6 +50,7 @@ class OverfittingState(NamedTuple):
 
     firing: Firing
     recovery: Firing
+    stands: Tensor
     level: Tensor
     closest: Tensor
     time: Tensor
@@ -129,6 +131,7 @@ class OverfittingOnset(Marker):
         return OverfittingState(
             firing=Firing.none(like),
             recovery=Firing.none(like),
+            stands=torch.zeros_like(zero, dtype=torch.bool),
             level=zero,
             closest=zero,
             time=zero,
@@ -181,12 +184,13 @@ class OverfittingOnset(Marker):
         needed = torch.maximum(shadows.threshold(self.alpha) - lag, least)
         watching = (time - closest_time >= self.persistence) & (noise.records > _LEAST_RECORDS)
 
-        stands = state.firing.times > state.recovery.times
-        fires = ~stands & watching & (rise > needed)
+        fires = ~state.stands & watching & (rise > needed)
+        recovers = state.stands & closer
         deeper = 1 - level / state.closest.clamp_min(tiny)
         extended = OverfittingState(
             firing=state.firing.after(fires, torch.expm1(state.onset).round(), step, rise),
-            recovery=state.recovery.after(stands & closer, torch.expm1(mean_time).round(), step, deeper),
+            recovery=state.recovery.after(recovers, torch.expm1(mean_time).round(), step, deeper),
+            stands=(state.stands | fires) & ~recovers,
             level=level,
             closest=closest,
             time=time,

@@ -116,9 +116,11 @@ class MarkerRunner:
         for (name, probe), values in self._readings.items():
             if name in self._by_name and probe in self._samples:
                 marker = self._by_name[name]
-                firings, reading = _parts(marker, values)
-                count, withdrawn = firings[0].times, firings[1].times if marker.recovered else 0
-                verdict = marker.verdict(count > withdrawn, self._samples[probe], **reading)
+                said = [
+                    event.name for event in self.events if event.probe == probe and event.name in marker.event_names
+                ]
+                _, reading = _parts(marker, values)
+                verdict = marker.verdict(said[-1:] == [name], self._samples[probe], **reading)
                 if verdict is not None:
                     verdicts[probe] = verdict
         return verdicts

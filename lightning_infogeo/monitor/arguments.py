@@ -41,6 +41,7 @@ class Arguments(NamedTuple):
         references: paths of archives of finished runs.
         memory: bytes on the device.
         stop_after: share by which a training goes on from an overfitting flag before it is ended; None for to its end.
+        flag_size: samples of a held-out probe and further ones together; None for as many as cost little.
     """
 
     probes: Any
@@ -58,6 +59,7 @@ class Arguments(NamedTuple):
     precision: Literal["full", "training"]
     memory: int
     distributed: str
+    flag_size: int | None
     split: Callable[..., Any] | None
     on_event: Callable[[Event], object] | None
     stop_after: float | None
@@ -110,6 +112,7 @@ class Arguments(NamedTuple):
             precision=monitor.precision,
             memory=memory,
             distributed=monitor.distributed,
+            flag_size=as_flag_size(monitor.flag_size),
             split=monitor.split,
             on_event=monitor.on_event,
             stop_after=float(after) if monitor.on_overfitting == "stop" else None,
@@ -252,6 +255,18 @@ def bytes_of(memory: Any) -> int:
         )
     power = " kMGT".index(match[2].replace("K", "k") or " ")
     return int(float(match[1]) * float(1024 if match[3] else 1000) ** power)
+
+
+def as_flag_size(size: Any) -> int | None:
+    """Returns the number that the argument stands for, None for as many samples as cost little.
+
+    Raises:
+        ConfigurationError: for anything but "auto" or a positive int.
+    """
+    if isinstance(size, str) and size == "auto":
+        return None
+    check(is_int(size) and size > 0, "flag_size", size, 'must be "auto" or a positive int, such as flag_size=2000')
+    return int(size)
 
 
 def check_distributed(monitor: Any) -> None:

@@ -58,30 +58,28 @@ class InfoGeometryMonitor(pl.Callback):
         probes: "auto" takes samples of the training and of every validation set; or a :class:`Probe`, a Dataset, a
             DataLoader, or a dict of these by name. Probes named ``train*`` count as trained on, all others as held out.
         probe_size: the most samples to take of a data set or loader.
-        schedule: when to record: "log" for :class:`LogSpaced`, an int for every n optimizer steps, or a
-            :class:`Schedule`. The state before training and the last step are always recorded.
+        flag_size: held-out samples that :class:`OverfittingOnset` sees: the probe's and more of its loader. "auto": up
+            to 4,096, at 1 % of the training's forwards; kept when resumed; no more with ``distributed="shard"``.
+        schedule: "log" (:class:`LogSpaced`), an int for every n optimizer steps, or a :class:`Schedule`; and both ends.
         lag: optimizer steps over which velocity is measured, from s − lag to s. With 0 it is the chord over the
             recording interval ÷ the interval: cheaper, but on a log-spaced schedule it falls by itself.
         output: logits of "categorical" classes (also of maps), "bernoulli", "tokens", or a :class:`Distribution`.
         logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``, with a mapping of
             its parameters by keyword, or with a tuple of as many as it needs.
         markers: what watches for events: "default" for one of each kind, a list of markers, or () for none.
-        embedding: whether to keep a bounded history of records and draw it, by InPCA, as images in TensorBoard (or any
-            logger with ``log_figure`` or ``log_image``); or an :class:`EmbeddingSettings`.
+        embedding: whether to keep a bounded history and draw it, by InPCA, as images in TensorBoard (or any logger with
+            ``log_figure`` or ``log_image``); or an :class:`EmbeddingSettings`.
         parameters: whether to follow the weights' distribution too; or a :class:`ParameterDensity`.
         archive: "auto" to write everything recorded, predictions included, to a Zarr store beside the logs; a path or
             URL; or an :class:`ArchiveSettings`. :meth:`Trajectory.open` reads it back.
-        neurons: whether to follow the incoming weights of neurons: True for all layers, a list of their names, or
-            :class:`NeuronSettings`; their graphs and sheets are drawn at the end.
-        reference: archive of a finished run, or several: this one is followed on their probes, measured by them at
-            equal progress (``distance_to_reference`` and ``lead``), and drawn on their axes, which never move.
-        precision: "full" evaluates without autocast, since half-precision logits overstate small steps several-fold;
-            "training" in the trainer's own precision.
-        memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records, and
-            where samples are large how many of these: inputs take at most a quarter of it on an accelerator, beyond
-            which they are brought there call by call, and twice as much on the host.
-        distributed: under DDP with "rank_zero", which is "auto", the first process evaluates the model; with "shard"
-            each process evaluates and keeps a part of every probe. Under FSDP2 all evaluate it, and the first records.
+        neurons: whether to follow neurons' incoming weights: True, names of layers, or :class:`NeuronSettings`.
+        reference: archives of finished runs, by which this one is measured at equal progress on their probes, as
+            ``distance_to_reference`` and ``lead``, and drawn on their axes, which never move.
+        precision: "full" without autocast (half precision overstates small steps several-fold), or "training" as there.
+        memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records and,
+            of large samples, how many of these. Inputs take up to a quarter of it there, twice as much on the host.
+        distributed: under DDP the first process evaluates the model ("rank_zero", "auto"), or each a part of every
+            probe ("shard"); under FSDP2 all do. All processes have the same trajectories and events.
         split: f(batch) -> (inputs, labels), of batches in which these are not found by themselves (the first two of a
             tuple; labels under "label", "labels", "y", "target" or "targets" in mappings, dataclasses and objects).
         on_event: called with each :class:`Event` as it becomes known, in every process.
@@ -112,6 +110,7 @@ class InfoGeometryMonitor(pl.Callback):
         | DataLoader  # type: ignore[type-arg]
         | Mapping[str, Probe | Dataset | DataLoader] = "auto",  # type: ignore[type-arg]
         probe_size: int = 512,
+        flag_size: Literal["auto"] | int = "auto",
         schedule: Literal["log"] | int | Schedule = "log",
         lag: int = 1,
         output: Literal["categorical", "bernoulli", "tokens"] | Distribution = "categorical",
@@ -135,6 +134,7 @@ class InfoGeometryMonitor(pl.Callback):
         super().__init__()
         self.probes = probes
         self.probe_size = probe_size
+        self.flag_size = flag_size
         self.schedule = schedule
         self.lag = lag
         self.output = output

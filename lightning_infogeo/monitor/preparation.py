@@ -11,10 +11,20 @@ from lightning_infogeo.monitor.device.model_outputs import SHARE, ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.distributed.collectives import all_decide, first_process_decides
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
+from lightning_infogeo.monitor.further_size import further_size
 from lightning_infogeo.monitor.host.neuron_log import NeuronLog
 from lightning_infogeo.monitor.resume import check_still_followed
 from lightning_infogeo.monitor.session import Agreed, Prepared
-from lightning_infogeo.probe import Chosen, Evaluator, Inputs, discover, place_all, training_batch_size
+from lightning_infogeo.probe import (
+    Chosen,
+    Evaluator,
+    Further,
+    Inputs,
+    discover,
+    place_all,
+    place_further,
+    training_batch_size,
+)
 from lightning_infogeo.reference import References
 from lightning_infogeo.schedules import Clock, foreseen
 from lightning_infogeo.trainer.strategies import agreement, in_parts
@@ -57,13 +67,15 @@ def prepare(
     references = References()
     chosen: dict[str, Chosen] | None = None
     inputs: dict[str, Inputs] = {}
+    further: dict[str, Inputs] = {}
     outputs: ModelOutputs | None = None
     recorder: Recorder | None = None
     neurons = NeuronLog(state.get("neurons", {}))
 
     def choose() -> dict[str, Chosen]:
         nonlocal references
-        discovered, references = _chosen(arguments, trainer)
+        wanted = None if followed is not None or shard is not WHOLE else further_size(arguments, trainer, saved, clock)
+        discovered, references = _chosen(arguments, trainer, wanted)
         if followed is not None:
             check_still_followed(followed, discovered)
             return followed
@@ -72,9 +84,10 @@ def prepare(
         return {name: discovered[name] for name in [*known, *discovered]}
 
     def place() -> None:
-        nonlocal chosen, inputs
+        nonlocal chosen, inputs, further
         chosen = choose() if chosen is None else chosen
         inputs = place_all(chosen, trainer, module, (arguments.memory - references.nbytes) // SHARE)
+        further = place_further(chosen, trainer, module) if shard is WHOLE else {}
         check_joint(arguments.embedding, {name: each.probe for name, each in chosen.items()})
 
     def call() -> Agreed | None:
@@ -82,14 +95,15 @@ def prepare(
         assert chosen is not None
         evaluator = Evaluator(arguments.logits_fn, arguments.precision, chunk, arguments.distribution, agree)
         memory = arguments.memory - references.nbytes
-        outputs = ModelOutputs(chosen, inputs, evaluator, trainer, module, arguments.max_records, memory, shard)
+        given = evaluator, trainer, module, arguments.max_records, memory, shard, further
+        outputs = ModelOutputs(chosen, inputs, *given)
         if parts and not trainer.is_global_zero:
             return None
         recorder = new_recorder(arguments, outputs, module, saved, recorded, references)
         if trainer.is_global_zero and arguments.neurons is not None:
             expected = foreseen(arguments.schedule, clock)
             neurons = NeuronLog.start(arguments.neurons, module, expected, state.get("neurons", {}))
-        return Agreed(recorder.precision, recorder.dtype, recorder.layout, recorder.sizes)
+        return Agreed(recorder.precision, recorder.dtype, recorder.layout, recorder.watched)
 
     chunk: int = saved.get("chunk") or training_batch_size(trainer.train_dataloader) or _CHUNK
     if all_call:
@@ -129,12 +143,12 @@ def shard_of(arguments: Arguments, trainer: pl.Trainer) -> Shard:
     return Shard(trainer.global_rank, trainer.world_size) if shared else WHOLE
 
 
-def _chosen(arguments: Arguments, trainer: pl.Trainer) -> tuple[dict[str, Chosen], References]:
+def _chosen(arguments: Arguments, trainer: pl.Trainer, further: Further | None) -> tuple[dict[str, Chosen], References]:
     """Returns probes for this training, and the finished runs that hold them."""
     chosen: dict[str, Chosen] = {}
     if arguments.probes != "auto" or not arguments.references:
         memory = HOST * arguments.memory
-        chosen = discover(arguments.probes, trainer, arguments.probe_size, memory, arguments.split)
+        chosen = discover(arguments.probes, trainer, arguments.probe_size, memory, arguments.split, further)
     if not arguments.references:
         return chosen, References()
     given = {name: each.probe for name, each in chosen.items()}

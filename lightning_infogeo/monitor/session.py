@@ -45,7 +45,7 @@ class Agreed(NamedTuple):
         precision: of the model's outputs on the probes.
         dtype: of the vector of a record.
         layout: of this vector.
-        sizes: the samples followed on each probe.
+        sizes: the samples that markers of samples see on each probe.
     """
 
     precision: str
@@ -299,7 +299,7 @@ class Session(Portable, left_behind={"_closed": True}):
         if self.outputs is not None and in_parts(trainer):
             # The first process needs this one's part of the model; it says what went wrong in all of them.
             with nullcontext() if self.arguments.strict else suppress(Exception):
-                self.outputs.accompany(trainer, module)
+                self.outputs.accompany(trainer, module, decision.record)
         elif self.recorder is not None and decision.record:
             self.recorder.absent()
         return None

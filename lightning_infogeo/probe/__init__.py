@@ -7,6 +7,8 @@ from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
 from lightning_infogeo.probe.evaluation import check_labels as check_labels
 from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory
 from lightning_infogeo.probe.fsdp import RECOVERS as RECOVERS
+from lightning_infogeo.probe.further import Further as Further
+from lightning_infogeo.probe.further import without_further as without_further
 from lightning_infogeo.probe.inputs import Inputs as Inputs
 from lightning_infogeo.probe.probe import Probe as Probe
 from lightning_infogeo.probe.probe import same_labels as same_labels
@@ -18,3 +20,4 @@ from lightning_infogeo.probe.structure import leaves as leaves
 from lightning_infogeo.probe.structure import map_leaves as map_leaves
 from lightning_infogeo.probe.structure import nbytes as nbytes
 from lightning_infogeo.probe.transfer import place_all as place_all
+from lightning_infogeo.probe.transfer import place_further as place_further

@@ -14,7 +14,7 @@ from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.probe.probe import Probe
 from lightning_infogeo.probe.randomness import SEED, fixed_randomness
-from lightning_infogeo.probe.sampling import Amount, draw, is_indexed, training_batch_size
+from lightning_infogeo.probe.sampling import Amount, Before, draw, is_indexed, training_batch_size
 from lightning_infogeo.probe.splitting import Split, split
 from lightning_infogeo.probe.untouched import MAX_OBJECTS, Trace, handed_back, queues_of, untouched, used_up
 
@@ -39,6 +39,8 @@ class Chosen:
         origin: where labels were found, in words.
         by: splits a batch into inputs and labels.
         nbytes: the most bytes of the inputs, before and after the hooks; None for no limit.
+        further: other samples of the same source, for what keeps one number a sample; None for none.
+        asked: how many samples were to be taken, of further ones.
     """
 
     probe: Probe
@@ -51,6 +53,8 @@ class Chosen:
     origin: str = "as given"
     by: Split | None = None
     nbytes: int | None = None
+    further: Chosen | None = field(default=None, repr=False)
+    asked: int = 0
 
     def thin(self, each: float) -> None:
         """Leaves out batches, evenly, so that inputs of ``each`` bytes a sample after the hooks still fit."""
@@ -71,6 +75,7 @@ def choose(
     read: float = float("inf"),
     dataloader_idx: int = 0,
     batch_size: int = 256,
+    before: Before | None = None,
 ) -> Chosen:
     """Returns samples of ``source``; a ``Probe`` is taken whole.
 
@@ -85,9 +90,10 @@ def choose(
         read: batches that training reads of the source in one epoch.
         dataloader_idx: passed to the batch-transfer hooks.
         batch_size: of samples of a Dataset.
+        before: whose samples are left out; None for nothing.
 
     Raises:
-        ConfigurationError: where the source is empty, can be read only once, or is of another type.
+        ConfigurationError: where the source is empty, holds no others, can be read only once, or is of another type.
     """
     if isinstance(source, Probe):
         pairs = list(zip(source.batches, _labels_by_batch(source), strict=True))
@@ -96,13 +102,15 @@ def choose(
     _check_rereadable(source, stream)
     queues = queues_of(source) if stream else []
     if queues:  # reading more than is in them now would block
+        if before is not None:
+            raise ConfigurationError(_ONCE.format(type(source).__name__, "a queue"))
         waiting = min(queue.qsize() for queue in queues) // (training_batch_size(source) or 1)
         if not waiting:
             raise ConfigurationError(_ONCE.format(type(source).__name__, "an empty queue"))
         amount = amount._replace(batches=min(waiting, amount.batches or waiting))
     threads_before = set(threading.enumerate())
     with fixed_randomness(torch.device("cpu")), untouched(source, seed=SEED) as trace, handed_back(queues):
-        drawn = draw(source, amount, by, loader=loader, read=read, batch_size=batch_size)
+        drawn = draw(source, amount, by, loader=loader, read=read, batch_size=batch_size, before=before)
     new_threads = (queue.name for queue in threading.enumerate() if queue not in threads_before)
     trace.changed += [f"a thread that it left running ({name})" for name in new_threads]
     warn_of_changes(trace, f"reading `{type(source).__name__}`")

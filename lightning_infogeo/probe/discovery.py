@@ -11,6 +11,7 @@ import lightning_infogeo.lightnings as pl
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.probe.choosing import Chosen, choose
+from lightning_infogeo.probe.further import Further, draw_further
 from lightning_infogeo.probe.probe import Probe
 from lightning_infogeo.probe.randomness import fixed_randomness
 from lightning_infogeo.probe.sampling import Amount, CombinedLoaders, training_batch_size
@@ -21,7 +22,12 @@ _BATCH = 256
 
 
 def discover(
-    probes: Any, trainer: pl.Trainer, size: int, memory: int | None = None, by: Split | None = None
+    probes: Any,
+    trainer: pl.Trainer,
+    size: int,
+    memory: int | None = None,
+    by: Split | None = None,
+    further: Further | None = None,
 ) -> dict[str, Chosen]:
     """Returns the probes by name: "train", "val", "val_1", … of loaders, given names, or "probe" for an unnamed one.
 
@@ -33,6 +39,7 @@ def discover(
         size: the most samples to take where the monitor chooses them.
         memory: the most bytes of all inputs together, which may mean fewer samples; None for no limit.
         by: splits a batch into inputs and labels; None to find these automatically.
+        further: how many samples to draw beside held-out probes, which get them as ``further``; None for none.
 
     Raises:
         ConfigurationError: where no probe can be followed.
@@ -42,15 +49,22 @@ def discover(
         named = probes if isinstance(probes, Mapping) else {"probe": probes}
         n_drawn = sum(not isinstance(source, Probe) for source in named.values())
         amount = _amount(trainer, size, memory, n_drawn)
-        return {name: _chosen(name, source, amount, by, batch_size=batch_size) for name, source in named.items()}
+        further = further and further.shared_by(
+            sum(held_out(name) and not isinstance(source, Probe) for name, source in named.items())
+        )
+        return {
+            name: _chosen(name, source, amount, by, further, batch_size=batch_size) for name, source in named.items()
+        }
     sources = dict(_sources(trainer))
     amount = _amount(trainer, size, memory, len(sources))
+    further = further and further.shared_by(sum(map(held_out, sources)))
     probes_by_name, errors = {}, {}
     for name, (source, options) in sources.items():
         try:
             if isinstance(source, (list, tuple, Mapping)):
                 source = _combined(source, trainer, by)
-            probes_by_name[name] = _chosen(name, source, amount, by, loader=True, batch_size=batch_size, **options)
+            options = {"loader": True, "batch_size": batch_size, **options}
+            probes_by_name[name] = _chosen(name, source, amount, by, further, **options)
             probes_by_name[name].optional = len(sources) > 1
         except ConfigurationError as error:
             if error.__cause__ is not None:  # data that cannot be read would fail in training, too
@@ -78,9 +92,11 @@ def _amount(trainer: pl.Trainer, size: int, memory: int | None, probes: int) -> 
     return Amount(size, None if memory is None else memory // max(probes, 1), max_batches)
 
 
-def _chosen(name: str, source: Any, amount: Amount, by: Split | None, **options: Any) -> Chosen:
+def _chosen(
+    name: str, source: Any, amount: Amount, by: Split | None, further: Further | None, **options: Any
+) -> Chosen:
     try:
-        return choose(source, amount, by, **options)
+        chosen = choose(source, amount, by, **options)
     except ConfigurationError:
         raise
     except Exception as error:
@@ -90,6 +106,9 @@ def _chosen(name: str, source: Any, amount: Amount, by: Split | None, **options:
             f"{how_read if getattr(source, 'num_workers', 0) else ''} raised {type(error).__name__}: {error}. Give "
             "samples that can be read: probes=Probe(inputs, labels)."
         ) from error
+    if further is not None and held_out(name) and not chosen.given:
+        chosen.further = draw_further(name, source, chosen, amount, further, by, **options)
+    return chosen
 
 
 def _combined(loaders: Any, trainer: pl.Trainer, by: Split | None) -> Any:

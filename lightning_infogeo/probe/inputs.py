@@ -90,6 +90,12 @@ class Inputs:
         sizes = [count for count, whole in zip(self.counts, self._whole, strict=True) if not whole]
         return min(most, max(sizes, default=1))
 
+    def on(self, device: torch.device) -> Inputs:
+        """Returns the same inputs, all of them on a device."""
+        made = Inputs([moved(batch, device) for batch in self.batches], self.counts)
+        made.written = self.written
+        return made
+
     def bounds(self, rank: int, ranks: int) -> tuple[int, int]:
         """Returns first and last (exclusive) sample of one of several equal parts, between two calls of the model."""
         size = len(self)

@@ -21,6 +21,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.probe.batch_storage import BatchStorage
+from lightning_infogeo.probe.spacing import spaced, spaced_between
 from lightning_infogeo.probe.splitting import Split, split
 from lightning_infogeo.probe.structure import cut, leaves, nbytes, rows_of
 
@@ -51,6 +52,18 @@ class Amount(NamedTuple):
         return max(1, min(self.samples, int(self.nbytes / each)))
 
 
+class Before(NamedTuple):
+    """What was drawn from a source before, so that now other samples are.
+
+    Attributes:
+        amount: the most that was to be drawn.
+        batches: number of batches that were.
+    """
+
+    amount: Amount
+    batches: int
+
+
 class Drawn(NamedTuple):
     """Batches as the loader made them, on the host.
 
@@ -77,6 +90,7 @@ def draw(
     loader: bool = False,
     read: float = float("inf"),
     batch_size: int = 256,
+    before: Before | None = None,
 ) -> Drawn:
     """Returns batches of a source, in its order.
 
@@ -91,18 +105,21 @@ def draw(
         loader: whether a Dataset is a loader, whose items are batches, as it is for a Trainer.
         read: batches that training reads of the source in one epoch; the rest of a source read in order is left out.
         batch_size: for the samples of a Dataset.
+        before: whose samples are left out; None for nothing.
 
     Raises:
-        ConfigurationError: where the source is empty or of another type.
+        ConfigurationError: where the source is empty, holds no others, or is of another type.
     """
     if isinstance(source, Dataset) and not loader:
         source = DataLoader(source, batch_size=batch_size)
     if isinstance(source, DataLoader) and is_indexed(source, loader):
-        return _indexed(source, amount, by, read)
+        return _indexed(source, amount, by, read, before)
+    skipped = 0 if before is None else before.batches
     if isinstance(source, DataLoader):
-        return _first(_stated_batches(in_this_process(source)), amount, by, source.batch_size)
+        batches = itertools.islice(_stated_batches(in_this_process(source)), skipped, None)
+        return _first(batches, amount, by, source.batch_size)
     if isinstance(source, (Iterable, Dataset)) and not isinstance(source, (str, bytes, Mapping)):
-        return _first(_stated_batches(source), amount, by, None)
+        return _first(itertools.islice(_stated_batches(source), skipped, None), amount, by, None)
     raise ConfigurationError(
         f"`InfoGeometryMonitor(probes=...)`: cannot take samples from `{type(source).__name__}`; give a Probe, a "
         "Dataset, a DataLoader, or a dict of these by name."
@@ -186,7 +203,7 @@ class _FixedSampler(list[Any]):
         return getattr(self.__dict__["_original"], name)
 
 
-def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: float) -> Drawn:
+def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: float, before: Before | None) -> Drawn:
     batch_sampler, dataset, collate = loader.batch_sampler, loader.dataset, loader.collate_fn
     total: int | None = None
     if batch_sampler is None:
@@ -195,7 +212,7 @@ def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: fl
         first = collate(dataset[entries[0]])
         count = max(1, _count(first, by, None))
         each = nbytes(first) / count
-        units, attribute = _spaced(entries, -(-_target(amount, each, count) // count)), "sampler"
+        units, attribute = _picked(entries, amount, each, count, before, batches=True), "sampler"
     elif type(batch_sampler) is BatchSampler:
         most = MOST_DRAWN if read == float("inf") else int(read) * batch_sampler.batch_size
         population = _population(batch_sampler.sampler, dataset, most)
@@ -203,7 +220,7 @@ def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: fl
             population = population[: int(read) * batch_sampler.batch_size]
         _not_empty(population)
         total, count, each = len(population), batch_sampler.batch_size, _bytes_of_one(loader, population[0], amount)
-        chosen = _spaced(population, _target(amount, each, count))
+        chosen = _picked(population, amount, each, count, before, batches=False)
         units, attribute = [chosen[k : k + count] for k in range(0, len(chosen), count)], "batch_sampler"
     else:
         entries = _batch_indices(batch_sampler, read)
@@ -211,9 +228,14 @@ def _indexed(loader: DataLoader[Any], amount: Amount, by: Split | None, read: fl
         count = max(1, len(entries[0])) if isinstance(entries[0], (list, tuple)) else 1
         first_index = entries[0][0] if isinstance(entries[0], (list, tuple)) and entries[0] else entries[0]
         each = _bytes_of_one(loader, first_index, amount)
-        units, attribute = _spaced(entries, -(-_target(amount, each, count) // count)), "batch_sampler"
+        units, attribute = _picked(entries, amount, each, count, before, batches=True), "batch_sampler"
+    if before is not None:
+        _not_empty(units)
+        amount = amount._replace(samples=min(amount.samples, len(units) * count))
     sampler = _FixedSampler(units, getattr(loader, attribute))
     drawn = _first(iter(in_this_process(loader, **{attribute: sampler})), amount, by, count)
+    if before is not None and not sampler.used:
+        _not_empty([])  # a loader's own __iter__ gives what it gave before
     return drawn._replace(total=total if sampler.used else None, spread=sampler.used, each=drawn.each)
 
 
@@ -264,6 +286,17 @@ def _target(amount: Amount, each: float, count: int) -> int:
     """Returns how many samples to take in batches of ``count``."""
     most = amount.fitting(each)
     return most if amount.batches is None else min(most, amount.batches * count)
+
+
+def _picked(
+    population: Sequence[Any], amount: Amount, each: float, count: int, before: Before | None, *, batches: bool
+) -> list[Any]:
+    """Returns evenly spaced indices, or ``batches`` of ``count`` of them, of those that were not picked before."""
+    each_has = count if batches else 1
+    size = -(-_target(amount, each, count) // each_has)
+    if before is None:
+        return spaced(population, size)
+    return spaced_between(population, -(-_target(before.amount, each, count) // each_has), size, batches)
 
 
 def _bytes_of_one(loader: DataLoader[Any], index: Any, amount: Amount) -> float:
@@ -338,11 +371,6 @@ def _length(sized: Any) -> int:
         return len(sized)
     except Exception:  # raised by a user's __len__
         return MOST_DRAWN
-
-
-def _spaced(population: Sequence[Any], size: int) -> list[Any]:
-    count = min(size, len(population))
-    return [population[k * len(population) // count] for k in range(count)]
 
 
 def _not_empty(samples: Sequence[Any]) -> None:

@@ -15,6 +15,7 @@ from lightning_infogeo.probe.calling import takes_only_by_name
 from lightning_infogeo.probe.choosing import Chosen, warn_of_changes
 from lightning_infogeo.probe.discovery import left_out
 from lightning_infogeo.probe.evaluation import in_evaluation_mode
+from lightning_infogeo.probe.further import without_further
 from lightning_infogeo.probe.inputs import Inputs
 from lightning_infogeo.probe.labels import labels_of
 from lightning_infogeo.probe.model_errors import check_initialised, explained
@@ -58,6 +59,31 @@ def place_all(
     for name, reason in failed.items():
         del chosen[name]
         left_out(name, reason)
+    return inputs
+
+
+def place_further(chosen: dict[str, Chosen], trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Inputs]:
+    """Returns the inputs of further samples by probe, on the host; takes away those that can't be used.
+
+    Args:
+        chosen: the probes by name.
+        trainer: of the module.
+        module: the model.
+    """
+    inputs = {}
+    for name, one in chosen.items():
+        further, one.further = one.further, None
+        if further is None:
+            continue
+        try:
+            with explained(module, "passing further samples through the batch-transfer hooks of"):
+                placed = place(further, trainer, module, resident=0)
+        except ConfigurationError as error:
+            without_further(name, error)
+            continue
+        fits = further.nbytes is None or nbytes(placed.batches) <= further.nbytes
+        if fits and one.probe.labels is not None and further.probe.labels is not None:
+            inputs[name], one.further = placed, further
     return inputs
 
 

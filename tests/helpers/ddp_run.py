@@ -12,9 +12,9 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from lightning_infogeo import InfoGeometryMonitor, MemorisationOnset, OverfittingOnset
-from tests.helpers.classifiers import Classifier, digest, fit, noisy_net, train_loader
+from tests.helpers.classifiers import Classifier, digest, fit, noisy_net, train_loader, val_loader
 from tests.helpers.loggers import Minimal, records
-from tests.helpers.markers import At
+from tests.helpers.markers import At, OfSamples
 
 
 class Noisy(Classifier):
@@ -55,11 +55,15 @@ def main(mode, folder, processes):
     markers = [OverfittingOnset(), MemorisationOnset(), At(4)]
     if mode == "flag":
         markers = [At(2, name="overfitting")]
+    if "further" in mode:
+        markers = [OfSamples(4)]
     logger, monitor = (
         Minimal(),
         InfoGeometryMonitor(
             schedule=2,
             probe_size=40,
+            flag_size=150 if "further" in mode else "auto",
+            distributed="shard" if mode == "further, shared" else "auto",
             markers=markers,
             parameters=mode == "same-batch",
             on_overfitting="stop" if mode == "flag" else "flag",
@@ -70,6 +74,8 @@ def main(mode, folder, processes):
         mode, Noisy
     )
     options = {"logger": logger, "devices": processes, "strategy": "ddp", "max_steps": 6, "num_nodes": 1}
+    if "further" in mode:
+        options["val"] = val_loader(200)
     if mode == "same-batch":
         options["use_distributed_sampler"] = False
     if mode == "flag":
@@ -88,6 +94,7 @@ def main(mode, folder, processes):
         "error": error,
         "steps": [] if trajectory is None else trajectory.steps.tolist(),
         "values": [] if trajectory is None else trajectory.state_dict()["values"].nan_to_num(-1.0).tolist(),
+        "verdicts": {name: list(verdict) for name, verdict in monitor.verdicts.items()},
         "events": [list(event) for event in monitor.events],
         "finished": trainer and trainer.global_step,
         "weights": trainer and digest(trainer),

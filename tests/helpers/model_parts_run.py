@@ -21,8 +21,18 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, Probe, Trajectory
 from lightning_infogeo.trainer import strategies
-from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit, noisy_net, random_streams, train_loader
-from tests.helpers.markers import At
+from tests.helpers.classifiers import (
+    IMAGES,
+    LABELS,
+    Classifier,
+    digest,
+    fit,
+    noisy_net,
+    random_streams,
+    train_loader,
+    val_loader,
+)
+from tests.helpers.markers import At, OfSamples
 from tests.helpers.probe_shards_run import LONG, MARKERS, Counting, rank, seen
 from tests.helpers.resuming import ByStep, saved
 
@@ -158,6 +168,18 @@ def unchanged(folder):
     return found
 
 
+def further(folder):
+    """Markers see samples beside those of the probe, which has to be as it is without them."""
+    found = {}
+    for size in (100, 1):
+        options = {"probes": "auto", "probe_size": 30, "markers": [OfSamples(8), At(4)]}
+        made = monitor(cls=Counting, flag_size=size, strict=True, **options)
+        made.sent.clear()
+        trainer = train(made, folder, accumulate_grad_batches=2, max_epochs=-1, val=val_loader(200))
+        found[str(size)] = {**seen(made, trainer), "sent": list(made.sent)}
+    return found
+
+
 class Steps(ByStep, Gathered):
     pass
 
@@ -247,7 +269,7 @@ def alone(folder):
 
 
 SAME = (gathered, measured, in_columns, tight, both)
-ALL = (*SAME, audited, unchanged, resumed, failures)
+ALL = (*SAME, audited, further, unchanged, resumed, failures)
 
 
 def main(folder, ranks, cases):

@@ -28,6 +28,16 @@ class MemoryBudget(NamedTuple):
     width: int | None
     exact: bool
 
+    def nbytes(self, samples: int, classes: int) -> int:
+        """Returns the bytes that this is of N ``samples`` of C ``classes``.
+
+        Example:
+            >>> MemoryBudget(records=256, width=None, exact=True).nbytes(512, 10)
+            5324800
+        """
+        width = self.width or classes
+        return 4 * samples * (_SETS * (classes if self.exact else width) + self.records * width)
+
 
 def allotted(samples: int, classes: int, memory: int, max_records: int, sketch_dim: int | None = None) -> MemoryBudget:
     """Returns the best that fits.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -16,6 +17,7 @@ from lightning_infogeo.distributions import Selection, amplitudes
 from lightning_infogeo.distributions.chunks import chunk_size
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
+from lightning_infogeo.monitor.device.further_samples import FurtherSamples
 from lightning_infogeo.monitor.device.memory_budget import MemoryBudget, allotted, exact_from
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
 from lightning_infogeo.probe import ADVICE, Chosen, Evaluator, Inputs, check_labels, nbytes, out_of_memory
@@ -44,12 +46,14 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         max_records: to be kept of each probe.
         memory: bytes on the device for all that is kept.
         shard: the part of this process in every probe.
+        further: inputs of further samples, by probe.
 
     Attributes:
         chosen: as given.
         evaluator: as given.
         shard: as given.
         inputs: of this process, of each probe; none once they have left the device.
+        further: samples beside those of the probes; none where the probes are shared.
         budget: what is kept.
         selections: which samples of each probe are followed.
         dtype: of the logits.
@@ -69,6 +73,7 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         max_records: int,
         memory: int,
         shard: Shard = WHOLE,
+        further: Mapping[str, Inputs] | None = None,
     ) -> None:
         self.chosen = chosen
         self.evaluator = evaluator
@@ -78,11 +83,14 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         self.dtype = torch.float32
         self._bounds: dict[str, list[tuple[int, int]]] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self.further = FurtherSamples(chosen, further or {}, evaluator)
         with explained(module, "calling"), evaluator.together():
             self._classes = self._common(self._evaluated(trainer, module))
+            self.further.try_out(trainer, module, self._classes)
         for name in chosen:
             say(f"follows {name!r}: {self._described(name)}.")
-        self.budget = self._allotted(module.device, max_records, memory)
+        self.budget, left = self._allotted(module.device, max_records, memory)
+        self.further.keep_on(module.device, left)
         width = self.budget.width
         self._sketches = {
             name: Sketch(len(selection), self._classes, width, evaluator.distribution.seed, module.device)
@@ -118,11 +126,19 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         labels = self.selections[name].labels
         return None if labels is None else labels[self.rows(name)]
 
-    def accompany(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Calls the model as ``observe`` does on every probe, for processes that have the rest of it."""
+    def accompany(self, trainer: pl.Trainer, module: pl.LightningModule, record: bool) -> None:
+        """Calls the model as ``observe`` does on every probe, for processes that have the rest of it.
+
+        Args:
+            trainer: of the module.
+            module: the model.
+            record: whether a record is due, for which further samples are evaluated, too.
+        """
         with self.evaluator.together():
             for inputs in self.inputs.values():
                 self.evaluator.calls(trainer, module, inputs, lambda *_: None)
+            if record:
+                self.further.accompany(trainer, module)
 
     def observe(
         self, trainer: pl.Trainer, module: pl.LightningModule, name: str, whole: bool
@@ -172,6 +188,7 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
     def to(self, device: torch.device) -> None:
         """Brings to a device what is needed to read what was recorded, and lets go of the inputs."""
         self.inputs = {}
+        self.further.to(device)
         for selection in self.selections.values():
             selection.to(device)
         for sketch in self._sketches.values():
@@ -185,7 +202,8 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
             )
         return next(iter(classes.values()))
 
-    def _allotted(self, device: torch.device, max_records: int, memory: int) -> MemoryBudget:
+    def _allotted(self, device: torch.device, max_records: int, memory: int) -> tuple[MemoryBudget, int]:
+        """Returns what is kept, and the bytes that are left for inputs on the device."""
         parts = {name: [self.rows(name, shard) for shard in self.shard.all] for name in self.selections}
         samples = sum(max(rows.stop - rows.start for rows in of) for of in parts.values())
         taken = 0 if device.type == "cpu" else sum(nbytes(inputs.batches) for inputs in self.inputs.values())
@@ -197,7 +215,8 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
                 f"sketches of {budget.width} numbers each; for exact curves give "
                 f"{exact_from(samples, self._classes, max_records, budget.width or 0):,} bytes."
             )
-        return budget
+        left = min(memory // SHARE - taken, room - budget.nbytes(samples, self._classes))
+        return budget, left
 
     def _described(self, name: str) -> str:
         """Returns in words what is followed, so that what is taken for something else than it is can be seen."""
@@ -215,7 +234,7 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         returned = f"the model returns ({shape}), {self.evaluator.distribution.name}, {self._classes} classes"
         if labels is not None and self._classes > _MANY * (int(labels.max()) + 1):
             returned += " (so many more than labels: are these logits?)"
-        return f"{chosen.taken}{samples}; {said}; {returned}"
+        return f"{chosen.taken}{samples}{self.further.described(name)}; {said}; {returned}"
 
     def _evaluated(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, int]:
         """Returns the number of classes on each probe; in the precision of training where there is no other."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.console import say
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.embedding.snapshot import Snapshot
@@ -80,9 +81,9 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         for name in self._labels:
             self.references.check_shape(name, outputs.shape(name, history=True))
         probes = tuple(self._series(name, chosen) for name, chosen in outputs.chosen.items())
-        zeros = {name: like.to(self.dtype).new_zeros(size) for name, size in self.sizes.items()}
-        watched = {series.name: _of_samples(markers, series) for series in probes}
-        self._markers = SampleMarkers(watched, zeros, state.get("markers", {}))
+        zeros = {name: like.to(self.dtype).new_zeros(size) for name, size in self.watched.items()}
+        watching = {series.name: _of_samples(markers, series) for series in probes}
+        self._markers = SampleMarkers(watching, zeros, _on_the_same(outputs.further.fingerprints, state))
         self._weights = None if density is None else WeightDensities(density, module, state.get("weights", {}), groups)
         weights = () if self._weights is None else self._weights.series
         self.layout = RecordLayout((*probes, *weights), self._markers.widths)
@@ -104,6 +105,11 @@ class Recorder(Portable, left_behind={"_latest": {}}):
     def sizes(self) -> dict[str, int]:
         """The samples followed on each probe."""
         return {name: len(selection) for name, selection in self.outputs.selections.items()}
+
+    @property
+    def watched(self) -> dict[str, int]:
+        """The samples that markers of samples see on each probe, further ones behind its own."""
+        return {name: size + self.outputs.further.sizes.get(name, 0) for name, size in self.sizes.items()}
 
     @property
     def samples(self) -> dict[str, tuple[int, int, Tensor | None]]:
@@ -129,16 +135,21 @@ class Recorder(Portable, left_behind={"_latest": {}}):
     ) -> Tensor | None:
         """Evaluates every probe once, keeps the logits of the steps in ``keep``, and makes a record if one is due.
 
+        Further samples are evaluated for records only.
+
         Returns:
             The record as ``layout`` says; None where none is due.
         """
         logits: dict[str, Tensor] = {}
         seen: dict[str, Observation | None] = {}
+        further: dict[str, Tensor] = {}
         measured = None
         try:
             with self.outputs.evaluator.together():
                 for name in self._labels:
                     logits[name], seen[name] = self.outputs.observe(trainer, module, name, decision.record)
+                if decision.record:
+                    further = self.outputs.further.distances(trainer, module)
             if decision.record:
                 measured = self._measured(logits, seen, decision.before)
         except Exception:
@@ -149,7 +160,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         if measured is not None:
             measured = self._exchange.gather(measured)
             self._latest = logits
-            record = self._record(step, logits, measured, decision.before)
+            record = self._record(step, logits, measured, decision.before, further)
         self._states.keep(step, logits if decision.keep else None, keep)
         return record
 
@@ -200,6 +211,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
             "chunk": self.outputs.evaluator.chunk,
             "output": repr(self.outputs.evaluator.distribution),
             "markers": self._markers.state_dict(),
+            "further": self.outputs.further.state_dict(),
             "weights": {} if self._weights is None else self._weights.state_dict(),
             **state,
         }
@@ -240,7 +252,12 @@ class Recorder(Portable, left_behind={"_latest": {}}):
 
     @torch.no_grad()
     def _record(
-        self, step: int, logits: dict[str, Tensor], measured: dict[str, SampleMeasurements], before: int | None
+        self,
+        step: int,
+        logits: dict[str, Tensor],
+        measured: dict[str, SampleMeasurements],
+        before: int | None,
+        further: Mapping[str, Tensor],
     ) -> Tensor:
         rows: dict[str, Tensor] = {}
         distances: dict[str, Tensor] = {}
@@ -256,7 +273,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
             rows[name] = row
             observed = measured[name].observation.distances
             if observed is not None:
-                distances[name] = observed
+                distances[name] = torch.cat([observed, further[name]]) if name in further else observed
         self._states.count_record()
         if self._weights is not None:
             rows.update(self._weights.extend(step, next(iter(rows.values()))))
@@ -266,3 +283,21 @@ class Recorder(Portable, left_behind={"_latest": {}}):
 
 def _of_samples(markers: Sequence[Marker], series: Series) -> list[Marker]:
     return [marker for marker in markers if marker.scope == "samples" and marker.applies_to(series)]
+
+
+def _on_the_same(fingerprints: Mapping[str, str], state: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the states of markers of samples, by probe; of those that saw other further samples, what was said."""
+    states, before = dict(state.get("markers", {})), state.get("further", {})
+    others = [name for name in states if before.get(name, {}).get("fingerprint") != fingerprints.get(name)]
+    if others:
+        say(
+            f"the further samples beside {', '.join(map(repr, others))} are not those of the checkpoint: markers that "
+            "see every sample begin anew there."
+        )
+    said = ("firing", "recovery")
+    return {
+        name: {marker: {field: kept[field] for field in said if field in kept} for marker, kept in of_probe.items()}
+        if name in others
+        else of_probe
+        for name, of_probe in states.items()
+    }

@@ -53,6 +53,19 @@ def test_several_processes_record_what_one_does(tmp_path):
         )
 
 
+def test_events_on_further_samples_are_the_same_in_every_process(tmp_path):
+    _, ranks = ddp(tmp_path, "further")
+    for key in ("steps", "values", "events", "verdicts", "weights"):
+        assert ranks[1][key] == ranks[0][key]
+    assert ranks[0]["verdicts"] == {"val": ["flagged", 0.0, 150]}
+    assert [event[:4] for event in ranks[0]["events"]] == [["of samples", "val", 4, 4]]
+
+
+def test_processes_that_share_the_probes_have_no_further_samples(tmp_path):
+    _, ranks = ddp(tmp_path, "further, shared")
+    assert [rank["verdicts"] for rank in ranks] == [{"val": ["flagged", 0.0, 40]}] * 2
+
+
 @pytest.mark.parametrize("mode", ["fails", "fails-between"])
 def test_a_failure_in_the_first_process_leaves_nobody_waiting(mode, tmp_path):
     _, ranks = ddp(tmp_path, mode)

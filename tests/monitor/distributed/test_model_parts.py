@@ -60,6 +60,26 @@ def test_beside_the_forward_a_record_is_one_broadcast_and_reads_nothing(processe
 
 
 @pytest.mark.parametrize("processes", PROCESSES)
+def test_markers_see_further_samples_and_nothing_else_changes(processes, ranks, alone):
+    expected, found = alone("further"), [rank["further"] for rank in ranks(processes)[1]]
+    for rank in found:
+        assert rank["100"]["verdicts"] == {"val": ["flagged", 0.0, 100]}
+        assert rank["1"]["verdicts"] == {"val": ["flagged", 0.0, 30]}
+        for key in ("steps", "values", "distances", "weights", "sent"):
+            assert rank["100"][key] == rank["1"][key], key
+        for size in ("100", "1"):
+            assert rank[size]["events"] == found[0][size]["events"]
+    strengths = {}
+    for size in ("100", "1"):
+        (event,) = [event for event in found[0][size]["events"] if event[0] == "of samples"]
+        (other,) = [event for event in expected[size]["events"] if event[0] == "of samples"]
+        assert event[:4] == other[:4] == ["of samples", "val", 8, 8]
+        close(event[4], other[4], 1e-6)
+        strengths[size] = event[4]
+    assert abs(strengths["100"] - strengths["1"]) > 1e-4
+
+
+@pytest.mark.parametrize("processes", PROCESSES)
 @pytest.mark.parametrize("in_parts", ["True", "False"])
 def test_resuming_goes_on_bit_by_bit(in_parts, processes, ranks):
     for rank in ranks(processes)[1]:
