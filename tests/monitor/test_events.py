@@ -90,7 +90,7 @@ class LearnsWrongThenRight(ByStep):
 def test_a_flag_is_withdrawn_once_the_probe_comes_closer_than_before(tmp_path, caplog):
     logger, told = TensorBoardLogger(tmp_path), []
     monitor = InfoGeometryMonitor(on_event=told.append, on_overfitting="stop", stop_after=50)
-    options = {"val": val_loader(400), "max_steps": 1500, "max_epochs": -1}
+    options = {"val": val_loader(400), "max_steps": 300, "max_epochs": -1}
     with caplog.at_level(logging.INFO):
         made = fit(monitor, tmp_path, LearnsWrongThenRight, logger=logger, **options)
     events = [event for event in monitor.events if event.name in ("overfitting", "recovered")]
@@ -105,7 +105,7 @@ def test_a_flag_is_withdrawn_once_the_probe_comes_closer_than_before(tmp_path, c
     assert f"since step {recovered.step}: the overfitting flag raised before is withdrawn" in recovered.message
     assert any(recovered.message in record.getMessage() for record in caplog.records)
     assert monitor.verdicts["val"].answer != "flagged"
-    assert made.global_step == 1500
+    assert made.global_step == 300
     assert made.callback_metrics["infogeo/overfitting"] == 0
     assert made.callback_metrics["infogeo/overfitting_onset"] == flag.step  # NaN in loggers, never among metrics
     accumulator = EventAccumulator(logger.log_dir, size_guidance={"scalars": 0, "tensors": 0})
@@ -117,12 +117,12 @@ def test_a_flag_is_withdrawn_once_the_probe_comes_closer_than_before(tmp_path, c
 
 
 def test_a_run_resumed_while_its_flag_stands_withdraws_it_as_an_unbroken_one_does(tmp_path):
-    options = {"val": val_loader(400), "max_steps": 1200, "max_epochs": -1, "limit_train_batches": 100}
+    options = {"val": val_loader(400), "max_steps": 300, "max_epochs": -1, "limit_train_batches": 100}
     whole, resumed = InfoGeometryMonitor(), InfoGeometryMonitor()
     keeping = saved(tmp_path, every_n_train_steps=50)
     fit([whole, keeping], tmp_path, LearnsWrongThenRight, enable_checkpointing=True, **options)
     flag, recovered = (event for event in whole.events if event.name in ("overfitting", "recovered"))
-    between = [step for step in range(50, 1200, 50) if flag.detected_at < step < recovered.detected_at]
+    between = [step for step in range(50, 300, 50) if flag.detected_at < step < recovered.detected_at]
     path = tmp_path / f"step={between[0]}.ckpt"
     fit(resumed, tmp_path, LearnsWrongThenRight, ckpt_path=path, seed=99, **options)
     assert resumed.events == whole.events
