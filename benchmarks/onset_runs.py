@@ -8,7 +8,8 @@ on, information velocities, and the mean loss on an independent test split, whic
 overfits; at every epoch, on how many of the samples trained on the predicted class has changed.
 
 Suites: "mixed" (three seeds; settings of even number are for tuning, of odd number for reporting), "transients" (two
-seeds; warm-ups and high rates, for tuning), "fashion" and "unseen" (two seeds; Fashion-MNIST, and the images of MNIST
+seeds; warm-ups and high rates, for tuning), "slow" (two seeds; linear and small networks, whose loss hardly rises, for
+tuning), "fashion" and "unseen" (two seeds; Fashion-MNIST, and the images of MNIST
 beyond the first 10,000; for reporting, never tuned on). The last two need ``python benchmarks/onset_data.py`` first.
 """
 
@@ -55,7 +56,7 @@ class Setting(NamedTuple):
     @property
     def tuning(self) -> bool:
         """Whether detectors may be tuned on it."""
-        return self.suite == "transients" or (self.suite == "mixed" and self.number % 2 == 0)
+        return self.suite in ("transients", "slow") or (self.suite == "mixed" and self.number % 2 == 0)
 
     @property
     def seeds(self) -> int:
@@ -111,6 +112,12 @@ TRANSIENTS = {
     "mnist1d": ([4000, 12000], [512, 2048], ["mlp", "small", "dropout", "cnn", "bn"], [4000, 6000]),
     "synthetic": ([1000, 8000], [512, 2048], ["mlp", "small", "dropout"], [3000, 5000]),
 }
+SLOW = {
+    "digits": ([400, 800], [500], ["linear", "small"], [3000, 5000]),
+    "mnist": ([300, 1000, 2500], [512, 1500], ["linear", "small"], [3000, 5000]),
+    "mnist1d": ([1000, 4000], [512, 2048], ["linear", "small"], [4000, 6000]),
+    "synthetic": ([200, 1000], [512, 2048], ["linear", "small"], [3000, 5000]),
+}
 IMAGES = ([300, 1000, 4000, 20000], [512, 2048], ["mlp", "wide", "dropout", "bn", "linear", "cnn"], [3000, 5000])
 """Of the two suites that only report."""
 
@@ -121,6 +128,7 @@ def settings() -> list[Setting]:
     return [
         *_drawn("mixed", 0, 20261123, COUNTS, MENU, plain),
         *_drawn("transients", 100, 1, dict.fromkeys(TRANSIENTS, 8), TRANSIENTS, ["warmup", "high", "high-drop"]),
+        *_drawn("slow", 150, 4, {"digits": 6, "mnist": 10, "mnist1d": 6, "synthetic": 6}, SLOW, plain),
         *_drawn("fashion", 200, 2, {"fashion": 24}, {"fashion": IMAGES}, [*plain, "warmup"]),
         *_drawn("unseen", 300, 3, {"unseen": 24}, {"unseen": IMAGES}, [*plain, "warmup"]),
     ]
@@ -321,7 +329,7 @@ def _job(job: tuple[Setting, int]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--suite", nargs="+", default=["mixed", "transients", "fashion", "unseen"])
+    parser.add_argument("--suite", nargs="+", default=["mixed", "transients", "slow", "fashion", "unseen"])
     parser.add_argument("--half", choices=["reporting", "tuning", "both"], default="both")
     options = parser.parse_args()
     jobs = [(s, seed) for s in settings() for seed in range(s.seeds) if s.suite in options.suite]
