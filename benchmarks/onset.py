@@ -10,8 +10,8 @@ A run overfits where the smoothed mean distance to truth on its independent test
 minimum, whose step is the onset; it is healthy where it ends less than 2 % above. What counts is the flag that stands
 at the end: the last one, where it is not withdrawn. Recall, delay and estimate are of runs that rise by 25 % with at
 least 500 held-out samples; too early is a flag before half the onset, of runs that overfit and are flagged; false
-alarms are flags of healthy runs. A second table counts flags that were withdrawn as well. Intervals: 90 %, bootstrap
-over settings. Every detector sees the same records.
+alarms are flags of healthy runs. A second table counts flags that were withdrawn as well, a third gives the suites.
+Intervals: 90 %, bootstrap over settings. Every detector sees the same records.
 
 ``--power``: by size of the probe. ``--null``: flags where nothing happens. ``--bound``: what could be had at best.
 ``--late``: events of late generalisation. Either half takes some 10 minutes on two cores, ``--power`` 5, ``--null`` 10,
@@ -37,7 +37,13 @@ from onset_runs import Setting, load, settings
 from table import report
 
 SUITES = ("mixed", "transients", "fashion", "unseen")
-SHOWN_BY_SUITE = ("OverfittingOnset", "OverfittingOnset, held-out alone", "EarlyStopping, patience 10", "rule A")
+SHOWN_BY_SUITE = (
+    "OverfittingOnset",
+    "OverfittingOnset, held-out alone",
+    "EarlyStopping, patience 5",
+    "EarlyStopping, patience 10",
+    "rule A",
+)
 
 
 def judge(job: tuple[Setting, int]) -> list[Case]:
@@ -47,31 +53,31 @@ def judge(job: tuple[Setting, int]) -> list[Case]:
     return [judged(setting, run, spacing, detectors()) for spacing in SPACINGS]
 
 
-def compare(jobs: list[tuple[Setting, int]], half: str, workers: int, picture: Path | None) -> None:
+def compare(jobs: list[tuple[Setting, int]], part: str, workers: int, picture: Path | None) -> None:
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         by_run = pool.map(judge, jobs, chunksize=2)
     by_spacing = dict(zip(SPACINGS, map(list, zip(*by_run, strict=True)), strict=True))
     names = list(by_run[0][0].flags)
-    rows, ever, parts = [], [], []
+    suites = list(dict.fromkeys(setting.suite for setting, _ in jobs))
+    rows, ever, by_suite = [], [], []
     for spacing, cases in by_spacing.items():
         for name in names:
             label: dict[str, object] = {"spacing": spacing, "detector": name}
-            rows.append(label | with_intervals(cases, partial(figures, name=name)))
-            ever.append(label | at_any_time(cases, name))
-        for suite in dict.fromkeys(case.suite for case in cases):
-            part = [case for case in cases if case.suite == suite]
+            measured = with_intervals(cases, partial(figures, name=name))
+            estimate = measured.pop("estimate/onset")
+            rows.append(label | measured)
+            ever.append(label | at_any_time(cases, name) | {"estimate/onset": estimate})
+        for suite in suites:
+            own = [case for case in cases if case.suite == suite]
             for name in SHOWN_BY_SUITE:
-                shown = figures(part, name) | {
-                    "healthy, ever flagged": at_any_time(part, name)["healthy, ever flagged"]
-                }
-                parts.append({"spacing": spacing, "suite": suite, "detector": name, **shown})
+                shown = figures(own, name) | {"ever flagged": at_any_time(own, name)["healthy, ever flagged"]}
+                shown.pop("estimate/onset")
+                by_suite.append({"spacing": spacing, "suite": suite, "detector": name, **shown})
     points = {str(s): {name: figures(cases, name) for name in names} for s, cases in by_spacing.items()}
-    cases = by_spacing[SPACINGS[0]]
-    report(f"onset_{half}", f"{half.capitalize()}, {counted(cases)}", rows, points=points)
-    report(f"onset_{half}_ever", "Flags at any time", ever)
-    suites = dict.fromkeys(case.suite for case in cases)
-    by_suite = "; ".join(f"{suite}: {counted([case for case in cases if case.suite == suite])}" for suite in suites)
-    report(f"onset_{half}_suites", by_suite, parts)
+    report(f"onset_{part}", f"{part.replace('_', ' ').capitalize()}, {counted(cases)}", rows, points=points)
+    report(f"onset_{part}_ever", "Flags at any time, and the onset that those give which stand", ever)
+    counts = [f"{suite}, {counted([case for case in cases if case.suite == suite])}" for suite in suites]
+    report(f"onset_{part}_suites", "\n".join(counts), by_suite)
     if picture is not None:
         draw_frontier(points, families(), picture)
 
@@ -96,7 +102,8 @@ def main() -> None:
     elif options.late:
         report_late(jobs)
     else:
-        compare(jobs, options.half, options.workers, options.plot)
+        part = "" if tuple(options.suite) == SUITES else "_" + "_".join(options.suite)
+        compare(jobs, options.half + part, options.workers, options.plot)
 
 
 if __name__ == "__main__":

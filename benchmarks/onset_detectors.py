@@ -139,10 +139,14 @@ def named_by_alpha(alpha: float) -> str:
     return "OverfittingOnset" if alpha == OverfittingOnset.alpha else f"OverfittingOnset, alpha {alpha}"
 
 
+def named_label_wave(averaged: int, patience: int) -> str:
+    return f"Label Wave, mean of {averaged}, patience {patience}"
+
+
 def detectors() -> dict[str, Detector]:
     """Returns all of them by name."""
     made: dict[str, Detector] = {}
-    for alpha in sorted(ALPHAS, key=lambda a: a != OverfittingOnset.alpha):
+    for alpha in ALPHAS:
         made[named_by_alpha(alpha)] = lambda run, kept, a=alpha: overfitting(run, kept, alpha=a)
     made["OverfittingOnset, held-out alone"] = lambda run, kept: overfitting(run, kept, transfer=0.0)
     for patience in PATIENCES:
@@ -157,7 +161,7 @@ def detectors() -> dict[str, Detector]:
             made[tool.__name__] = tool
     made["MemorisationOnset"] = memorisation
     for averaged, patience in LABEL_WAVES:
-        name = f"Label Wave, {averaged} epochs, patience {patience}"
+        name = named_label_wave(averaged, patience)
         made[name] = lambda run, kept, k=averaged, p=patience: label_wave(run, k, p)
     return made
 
@@ -169,6 +173,6 @@ def families() -> dict[str, Family]:
         "OverfittingOnset": Family({f"α {a}": named_by_alpha(a) for a in ALPHAS}, "OverfittingOnset"),
         "EarlyStopping": Family({str(p): f"EarlyStopping, patience {p}" for p in PATIENCES}, None),
         "patience in log time": Family({str(p): f"EarlyStopping, log patience {p}" for p in LOG_PATIENCES}, None),
-        "Label Wave": Family({str(p): f"Label Wave, {k} epochs, patience {p}" for k, p in LABEL_WAVES if k == 3}, None),
+        "Label Wave": Family({str(p): named_label_wave(k, p) for k, p in LABEL_WAVES if k == 3}, None),
         **alone,
     }
