@@ -115,7 +115,7 @@ def cell(job: tuple[Shape, float, float]) -> list[dict[str, object]]:
     greatest = torch.cat([values.amax(1) for values in quiet])
     threshold = float(greatest.sort(descending=True).values[round(LEVEL * len(greatest))])
     known = {
-        "best possible": (
+        "best possible, from means": (
             [first_beyond(values, threshold, seen.steps) for values, seen in zip(quiet, still, strict=True)],
             [first_beyond(evidence(shape, seen, noise), threshold, seen.steps) for seen in rising],
         )

@@ -82,11 +82,11 @@ def _label(axes: Any, places: dict[str, dict[str, Any]]) -> None:
     taken: list[Any] = []
     dots = [dot for found in places.values() for dot in _along(axes, list(found.values()))]
     for label, found in places.items():
-        middle = list(found.values())[len(found) // 2]
+        taken.append(_write(axes, label, list(found.values()), 8.0, COLOURS[label], taken, dots))
+    for label, found in places.items():
         ends = list(found.items())
-        written = [(label, middle, 8.0), *((t, place, 7.0) for t, place in (ends[0], ends[-1]) if len(found) > 1)]
-        for text, place, size in written:
-            taken.append(_write(axes, text, place, size, COLOURS[label], taken, dots))
+        for threshold, place in (ends[0], ends[-1]) if len(found) > 1 else ():
+            taken.append(_write(axes, threshold, [place], 7.0, COLOURS[label], taken, dots))
 
 
 def _along(axes: Any, line: list[Any]) -> list[Any]:
@@ -96,28 +96,29 @@ def _along(axes: Any, line: list[Any]) -> list[Any]:
     return [*corners, *between]
 
 
-def _write(axes: Any, text: str, place: Any, size: float, colour: str, taken: list[Any], dots: Any) -> Any:
-    """Writes a text at the nearest place about a point where it covers least, and returns its extent."""
+def _write(axes: Any, text: str, places: list[Any], size: float, colour: str, taken: list[Any], dots: Any) -> Any:
+    """Writes a text by one of several places, as near as it can and where it covers least; returns its extent."""
     from matplotlib.transforms import Bbox
 
     note = axes.annotate(
-        *(text, place, (0, 0)),
+        *(text, places[0], (0, 0)),
         **{"textcoords": "offset pixels", "ha": "center", "va": "center", "size": size, "color": colour, "zorder": 5},
         arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "shrinkA": 0, "shrinkB": 2},
     )
     extent = note.get_tightbbox(axes.figure.canvas.get_renderer())
-    x, y = axes.transData.transform(place)
     options = []
-    for far, angle in itertools.product(range(9, 120, 5), range(0, 360, 15)):
+    for place, far, angle in itertools.product(places, range(9, 120, 5), range(0, 360, 15)):
+        x, y = axes.transData.transform(place)
         across, up = math.cos(math.radians(angle)), math.sin(math.radians(angle))
         moved = (across * (far + extent.width / 2), up * (far + extent.height / 2))
         box = Bbox.from_bounds(x + moved[0] - extent.width / 2, y + moved[1] - extent.height / 2, *extent.size)
-        covered = 10 * sum(box.overlaps(other) for other in taken) + 5 * box.padded(2).count_contains(dots)
+        covered = 10 * sum(box.overlaps(other) for other in taken) + 5 * box.padded(3).count_contains(dots)
         outside = not all(axes.bbox.contains(*corner) for corner in box.corners())
-        options.append((covered + far / 20 + 20 * outside, far, moved, box))
-    _, far, moved, box = min(options, key=lambda option: option[0])
+        options.append((covered + far / 20 + 20 * outside, far, moved, place, box))
+    _, far, moved, place, box = min(options, key=lambda option: option[0])
+    note.xy = place
     note.set_position(moved)
-    note.arrow_patch.set_visible(far > 16)
+    note.arrow_patch.set_visible(far > 20)
     return box.padded(1)
 
 
