@@ -171,6 +171,7 @@ def families() -> dict[str, Family]:
     alone = {name: Family({"": name}, name) for name in ("rule A", "runmedic", "losslint", "MemorisationOnset")}
     return {
         "OverfittingOnset": Family({f"α {a}": named_by_alpha(a) for a in ALPHAS}, "OverfittingOnset"),
+        "held-out samples alone": Family({"": "OverfittingOnset, held-out alone"}, None),
         "EarlyStopping": Family({str(p): f"EarlyStopping, patience {p}" for p in PATIENCES}, None),
         "patience in log time": Family({str(p): f"EarlyStopping, log patience {p}" for p in LOG_PATIENCES}, None),
         "Label Wave": Family({str(p): named_label_wave(k, p) for k, p in LABEL_WAVES if k == 3}, None),

@@ -64,8 +64,8 @@ def softmax_regressions(count: int, last: int = 20_000, seed: int = 0) -> Iterat
     """Yields records, 3 % apart, of as many trainings at a constant rate that have long converged.
 
     20 inputs, 5 classes; every step has its own 64 samples, so that there is nothing to overfit to; SGD started at the
-    weights that labels are drawn by, and 2,000 steps before the first that counts. "Samples trained on" are the last
-    512 of each.
+    weights that labels are drawn by, and 2,000 steps before the first that counts. Samples trained on are the last 512
+    before the first record, the same ever after as a probe's are, or the last 512 before each.
     """
     inputs, classes, batch, rate = 20, 5, 64, 0.3
     generator = torch.Generator().manual_seed(seed)
@@ -81,12 +81,18 @@ def softmax_regressions(count: int, last: int = 20_000, seed: int = 0) -> Iterat
 
     probe, weights = drawn(SAMPLES), truth.clone()
     seen: deque[tuple[Tensor, Tensor]] = deque(maxlen=SAMPLES // batch)
+    fixed: list[tuple[Tensor, Tensor]] = []
     due = set(steps_between(FIRST, last, 0.03))
     nothing = torch.full((count,), torch.nan)
     for step in range(-2000, last + 1):
         if step in due:
-            trained = torch.stack([distance(weights, *samples).mean(1) for samples in seen]).mean(0)
-            yield Record(step, distance(weights, *probe), {"absent": nothing, "the last 512": trained})
+            fixed = fixed or list(seen)
+            last_seen, same = (
+                torch.stack([distance(weights, *samples).mean(1) for samples in trained]).mean(0)
+                for trained in (seen, fixed)
+            )
+            trained = {"absent": nothing, "the same 512": same, "the last 512": last_seen}
+            yield Record(step, distance(weights, *probe), trained)
         x, labels = drawn(batch)
         wrong = (x @ weights).softmax(2).scatter_add_(2, labels[..., None], -torch.ones(count, batch, 1))
         weights = weights - rate / batch * (x.transpose(1, 2) @ wrong)

@@ -24,6 +24,7 @@ LEAST_RECALL = 0.5
 
 COLOURS = {
     "OverfittingOnset": "#D55E00",
+    "held-out samples alone": "#E69F00",
     "EarlyStopping": "#0072B2",
     "patience in log time": "#56B4E9",
     "Label Wave": "#CC79A7",
@@ -33,6 +34,9 @@ COLOURS = {
     "losslint": "#B58900",
 }
 DELAYS = (0.25, 0.5, 1, 2, 4, 8, 16)
+LED_FROM = 20
+"""Pixels from a point to its name from which on a line leads there."""
+
 SHARES = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
 
 
@@ -47,7 +51,7 @@ def draw_frontier(points: Points, drawn: dict[str, Family], where: Path) -> None
     panels = figure.subplots(1, len(points), sharey=True, squeeze=False)[0]
     for axes, spacing in zip(panels, points, strict=True):
         axes.set_yscale("function", functions=(lambda y: np.sqrt(np.maximum(y, 0)), np.square))
-        axes.set(title=f"records {float(spacing):.0%} apart", xscale="log", xlim=(0.2, 24), ylim=(0, 1))
+        axes.set(title=f"records {float(spacing):.0%} apart", xscale="log", xlim=(0.14, 24), ylim=(0, 1))
         axes.set_xticks(DELAYS, [f"{delay:g}" for delay in DELAYS])
         axes.set_yticks(SHARES, [f"{share:g}" for share in SHARES])
         axes.minorticks_off()
@@ -102,6 +106,7 @@ def _write(axes: Any, text: str, places: list[Any], size: float, colour: str, ta
 
     note = axes.annotate(
         *(text, places[0], (0, 0)),
+        annotation_clip=False,
         **{"textcoords": "offset pixels", "ha": "center", "va": "center", "size": size, "color": colour, "zorder": 5},
         arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "shrinkA": 0, "shrinkB": 2},
     )
@@ -114,11 +119,11 @@ def _write(axes: Any, text: str, places: list[Any], size: float, colour: str, ta
         box = Bbox.from_bounds(x + moved[0] - extent.width / 2, y + moved[1] - extent.height / 2, *extent.size)
         covered = 10 * sum(box.overlaps(other) for other in taken) + 5 * box.padded(3).count_contains(dots)
         outside = not all(axes.bbox.contains(*corner) for corner in box.corners())
-        options.append((covered + far / 20 + 20 * outside, far, moved, place, box))
+        options.append((covered + far / 20 + (far > LED_FROM) + 20 * outside, far, moved, place, box))
     _, far, moved, place, box = min(options, key=lambda option: option[0])
     note.xy = place
     note.set_position(moved)
-    note.arrow_patch.set_visible(far > 20)
+    note.arrow_patch.set_visible(far > LED_FROM)
     return box.padded(1)
 
 
