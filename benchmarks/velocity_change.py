@@ -2,9 +2,9 @@
 
     python benchmarks/velocity_change.py [--half reporting]
 
-The trainings are those of ``onset_runs.py`` (made on the first call), each seen on both probes. A drop is found where
-an event is dated within two records after it; whatever else the marker says of a run is false. Records to a false
-alarm: those of trainings without a drop ÷ their events.
+The trainings are the mixed suite of ``onset_runs.py`` (made on the first call), each seen on both probes. A drop is
+found where an event is dated within two records after it; whatever else the marker says of a run is false. Records to a
+false alarm: those of trainings without a drop ÷ their events.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import math
 import statistics
 
 import torch
-from onset import SPACINGS, spaced
-from onset_runs import SEEDS, load, settings
+from onset_judgement import SPACINGS, spaced
+from onset_runs import load, settings
 from table import report
 from torch import Tensor
 
@@ -39,12 +39,12 @@ def main() -> None:
     parser.add_argument("--half", choices=["reporting", "tuning"], default="reporting")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    chosen = [s for s in settings() if s.tuning == (options.half == "tuning")]
+    chosen = [s for s in settings() if s.suite == "mixed" and s.tuning == (options.half == "tuning")]
     rows: list[dict[str, object]] = []
     for spacing in SPACINGS:
         seen, late, elsewhere, quiet, records, alarms = [], [], 0, [], 0, 0
         for setting in chosen:
-            for seed in range(SEEDS):
+            for seed in range(setting.seeds):
                 run = load(setting, seed)
                 kept = spaced(run.steps, spacing)
                 steps = run.steps[kept]
