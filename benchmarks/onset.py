@@ -4,7 +4,8 @@
     python benchmarks/onset.py --power | --null | --bound | --late
 
 The trainings are those of ``onset_runs.py`` (made on the first call). Half "tuning" is the even settings of the mixed
-suite and the transients; half "reporting" the odd ones, Fashion-MNIST, and the images of MNIST never tuned on.
+suite, the transients and the slow ones; half "reporting" the odd ones, Fashion-MNIST, and the images of MNIST that
+nothing was tuned on.
 
 A run overfits where the smoothed mean distance to truth on its independent test split ends at least 10 % above its
 minimum, whose step is the onset; it is healthy where it ends less than 2 % above. What counts is the flag that stands
@@ -36,7 +37,7 @@ from onset_power import report_power
 from onset_runs import Setting, load, settings
 from table import report
 
-SUITES = ("mixed", "transients", "fashion", "unseen")
+SUITES = ("mixed", "transients", "slow", "fashion", "unseen")
 SHOWN_BY_SUITE = (
     "OverfittingOnset",
     "OverfittingOnset, held-out alone",

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from lightning_infogeo.markers import Marker, MemorisationOnset, OverfittingOnset
 
-ALPHAS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+ALPHAS = (0.001, 0.01, 0.1, 0.3)
+RISES = (0.005, 0.01, 0.015, 0.025, 0.04)
 PATIENCES = (3, 5, 10, 20)
 LOG_PATIENCES = (0.1, 0.2, 0.3, 0.5)
 LABEL_WAVES = ((1, 3), (3, 1), (3, 3), (3, 10), (3, 30), (5, 3))
@@ -139,6 +140,10 @@ def named_by_alpha(alpha: float) -> str:
     return "OverfittingOnset" if alpha == OverfittingOnset.alpha else f"OverfittingOnset, alpha {alpha}"
 
 
+def named_by_rise(rise: float) -> str:
+    return "OverfittingOnset" if rise == OverfittingOnset.rise else f"OverfittingOnset, rise {rise}"
+
+
 def named_label_wave(averaged: int, patience: int) -> str:
     return f"Label Wave, mean of {averaged}, patience {patience}"
 
@@ -148,6 +153,8 @@ def detectors() -> dict[str, Detector]:
     made: dict[str, Detector] = {}
     for alpha in ALPHAS:
         made[named_by_alpha(alpha)] = lambda run, kept, a=alpha: overfitting(run, kept, alpha=a)
+    for rise in RISES:
+        made[named_by_rise(rise)] = lambda run, kept, r=rise: overfitting(run, kept, rise=r)
     made["OverfittingOnset, held-out alone"] = lambda run, kept: overfitting(run, kept, transfer=0.0)
     for patience in PATIENCES:
         name = f"EarlyStopping, patience {patience}"
@@ -170,7 +177,7 @@ def families() -> dict[str, Family]:
     """Returns the detectors by what they have in common, for the picture."""
     alone = {name: Family({"": name}, name) for name in ("rule A", "runmedic", "losslint", "MemorisationOnset")}
     return {
-        "OverfittingOnset": Family({f"α {a}": named_by_alpha(a) for a in ALPHAS}, "OverfittingOnset"),
+        "OverfittingOnset": Family({f"{100 * r:g} %": named_by_rise(r) for r in RISES}, "OverfittingOnset"),
         "held-out samples alone": Family({"": "OverfittingOnset, held-out alone"}, None),
         "EarlyStopping": Family({str(p): f"EarlyStopping, patience {p}" for p in PATIENCES}, None),
         "patience in log time": Family({str(p): f"EarlyStopping, log patience {p}" for p in LOG_PATIENCES}, None),

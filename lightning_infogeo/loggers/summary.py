@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -123,6 +124,8 @@ def _weights_table(trajectories: Mapping[str, Trajectory]) -> Table:
 
 
 def _verdict_text(verdict: Verdict) -> str:
+    if verdict.answer == "undecidable" and not math.isfinite(verdict.resolution):
+        return "undecidable: too few records"
     if verdict.answer == "undecidable":
         return f"undecidable: a rise below {verdict.resolution:.0%}\nwould not be seen; needs {verdict.samples} samples"
     if verdict.answer == "clean":

@@ -68,7 +68,7 @@ def standing_flags(events: Iterable[Event]) -> list[Event]:
     flags: dict[str, Event] = {}
     for event in events:
         if event.name == OVERFITTING:
-            flags[event.probe] = event
+            flags.setdefault(event.probe, event)
         elif event.name == RECOVERED:
             flags.pop(event.probe, None)
     return list(flags.values())

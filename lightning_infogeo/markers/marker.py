@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_infogeo.console import say
 from lightning_infogeo.markers.event import Event, Verdict
 from lightning_infogeo.trajectory.series import Kind, Series
 
@@ -61,7 +62,7 @@ class Marker(ABC):
     Attributes:
         name: of its events; no other marker of a monitor has it.
         recovered: the name of events that withdraw the one before; None where that cannot happen. The state has another
-            ``Firing`` then, ``recovery``.
+            ``Firing`` then, ``recovery``, and may say whether an event ``stands``.
         scope: "record": it is given scalars that have reached the host, in every process alike. "samples": it is given
             every sample's distance to truth, beside the record on the device, and must read nothing back from there.
         observes: quantities of the series watched; of scope "samples", ("distance_to_truth",).
@@ -168,11 +169,13 @@ def unpacked(marker: Marker, saved: Any, fresh: Any) -> Any:
         fresh: what ``start`` returned, of the type and on the device that are wanted.
     """
     kept = fresh._replace(**dict.fromkeys(marker.constants))
-    if _layout(saved) == _layout(packed(marker, kept)):
+    if _names(saved) == _names(packed(marker, kept)):
         constant = {name: getattr(fresh, name) for name in marker.constants}
         return _unpacked({**saved, **dict.fromkeys(marker.constants)}, kept)._replace(**constant)
+    say(f"{marker.name} begins anew here, in the middle of the training; what it has said stays.")
     said = [field for field in ("firing", "recovery") if field in saved and hasattr(fresh, field)]
-    return fresh._replace(**{field: _unpacked(saved[field], getattr(fresh, field)) for field in said})
+    begun = fresh._replace(**{field: _unpacked(saved[field], getattr(fresh, field)) for field in said})
+    return begun._replace(stands=begun.firing.times > begun.recovery.times) if hasattr(begun, "stands") else begun
 
 
 def _packed(state: Any) -> Any:
@@ -191,8 +194,6 @@ def _unpacked(saved: Any, like: Any) -> Any:
     return tuple(saved) if isinstance(like, tuple) else saved
 
 
-def _layout(saved: Any) -> Any:
-    """Returns names and shapes of all there is in a packed state."""
-    if isinstance(saved, Mapping):
-        return {field: _layout(value) for field, value in saved.items()}
-    return tuple(saved.shape) if isinstance(saved, Tensor) else None
+def _names(saved: Any) -> Any:
+    """Returns the names of all there is in a packed state."""
+    return {field: _names(value) for field, value in saved.items()} if isinstance(saved, Mapping) else None

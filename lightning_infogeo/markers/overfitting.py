@@ -12,14 +12,14 @@ from torch import Tensor
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.markers.event import OVERFITTING, RECOVERED, Event, Verdict
 from lightning_infogeo.markers.marker import Firing, Marker, state_where
-from lightning_infogeo.markers.record_noise import RecordNoise
+from lightning_infogeo.markers.record_noise import FLOOR, RecordNoise
 from lightning_infogeo.markers.shadow_runs import ShadowRuns, multipliers
 
 _SPAN = 0.05
 _LEAST_RECORDS = 8
-_LEAST_RISE = 1e-3
-_MOST_LAG = 0.5
-"""What the samples trained on can add to a relative rise, at most."""
+
+_MOST_LAG = 0.75
+"""How much of the evidence that a flag needs can come from the samples trained on, at most."""
 
 _FARTHEST = -math.log(OVERLAP_FLOOR)
 """A distance in nats that counts as any beyond, as that of disjoint amplitudes does: means of ∞ cannot be compared."""
@@ -43,7 +43,8 @@ class OverfittingState(NamedTuple):
         noise: of training.
         shadows: the run as it would be if it never rose.
         rise: of the last record over the closest approach, relative.
-        resolution: the least relative rise that would have been significant at the last record; 0 at the closest.
+        resolution: the least relative rise that the held-out samples alone would have shown significantly at the last
+            record; 0 at the closest, ∞ while nothing can be said.
         watching: 1 where the closest approach is long ago, else 0.
         multipliers: of the bootstrap, shape (B, columns).
     """
@@ -81,7 +82,8 @@ class OverfittingOnset(Marker):
 
     While a training generalises, samples held out follow those trained on. Where these have gone on towards their
     labels since the closest approach and the held-out ones have not followed, this counts as rise: ``transfer`` times
-    the logarithm of the ratio by which the trained distance has fallen.
+    the logarithm of the ratio by which the trained distance has fallen. A quarter of the evidence at least has to be
+    the rise itself.
 
     A flag is withdrawn, by an event named "recovered", once the probe comes closer to the truth than before the flag;
     it can be raised again.
@@ -91,7 +93,8 @@ class OverfittingOnset(Marker):
     Args:
         alpha: probability of a flag, within a whole training, where the population stands still and so do the samples
             trained on (measured: docs/flags.md).
-        rise: a smaller relative rise never counts, nor one below 0.001 nats.
+        rise: a smaller relative rise never counts, nor one below 0.001 nats. With 0.005 flags come earlier, and more
+            runs are flagged whose loss hardly rises (docs/flags.md has both).
         matters: the relative rise that a user wants to hear of, and that a probe must have been able to see for the
             answer "clean".
         persistence: in ln(step); 0.12 is a training 13 % longer than at the closest approach.
@@ -103,7 +106,7 @@ class OverfittingOnset(Marker):
     """
 
     alpha: float = 0.01
-    rise: float = 0.005
+    rise: float = 0.025
     matters: float = 0.1
     persistence: float = 0.12
     transfer: float = 0.4
@@ -122,7 +125,7 @@ class OverfittingOnset(Marker):
         if not 0 <= self.transfer <= 1:
             raise ValueError(f"`OverfittingOnset(transfer={self.transfer!r})`: must lie between 0 and 1, such as 0.4.")
         for argument in ("rise", "matters", "persistence"):
-            if not getattr(self, argument) > 0:
+            if not 0 < getattr(self, argument) < math.inf:
                 raise ValueError(f"`OverfittingOnset({argument}={getattr(self, argument)!r})`: must be positive.")
 
     def start(self, like: Tensor) -> OverfittingState:
@@ -143,7 +146,7 @@ class OverfittingOnset(Marker):
             noise=RecordNoise.none(like),
             shadows=ShadowRuns.none(like),
             rise=zero,
-            resolution=zero,
+            resolution=zero + torch.inf,
             watching=zero,
             multipliers=multipliers(len(like), like),
         )
@@ -157,7 +160,7 @@ class OverfittingOnset(Marker):
             state: from ``start`` or an earlier call.
             step: optimizer steps taken.
             observation: distance to truth of every sample, shape (N,), nats; beyond 87.34, as ∞ for labels that the
-                model excludes, it counts as that. With NaN among them nothing changes.
+                model excludes, it counts as that. With NaN among them nothing changes, nor at a step already seen.
             trained: mean distance to truth of samples trained on, a single number; NaN or None where
                 there are none.
         """
@@ -170,23 +173,26 @@ class OverfittingOnset(Marker):
         noise = state.noise.after(time, mean)
 
         closer = first | (level < state.closest)
-        closest = torch.where(closer, level, state.closest)
+        # A flag of a state that this one replaces still stands: the closest approach lies below by what it said.
+        before = torch.where(state.stands, level / (1 + state.firing.strength), level)
+        closest = torch.where(first, before, torch.minimum(level, state.closest))
         closest_time = torch.where(closer, time, state.closest_time)
         learnt = state.trained if trained is None else _averaged(state.trained, trained.reshape(()), share)
         learnt_before = torch.where(closer, learnt, state.trained_closest)
         shadows = state.shadows.after(x, state.multipliers, closest, noise.deviation, state.noise.records, share)
 
-        tiny = torch.finfo(x.dtype).tiny
-        rise = (level - closest) / closest.clamp_min(tiny)
-        least = torch.maximum(torch.full_like(closest, self.rise), _LEAST_RISE / closest.clamp_min(tiny))
+        scale, tiny = closest.clamp_min(FLOOR), torch.finfo(x.dtype).tiny
+        rise = (level - closest) / scale
         fallen = learnt_before.clamp_min(tiny).log() - learnt.clamp_min(tiny).log()
-        lag = torch.where(fallen > 0, self.transfer * fallen, 0).clamp_max(_MOST_LAG)
-        needed = torch.maximum(shadows.threshold(self.alpha) - lag, least)
-        watching = (time - closest_time >= self.persistence) & (noise.records > _LEAST_RECORDS)
+        by_chance = shadows.threshold(self.alpha)
+        lag = torch.where(fallen > 0, self.transfer * fallen, 0).minimum(_MOST_LAG * by_chance)
+        least = torch.maximum(torch.full_like(scale, self.rise), FLOOR / scale)
+        known = noise.records > _LEAST_RECORDS
+        watching = (time - closest_time >= self.persistence) & known & (rise > 0) & (len(x) > 1)
 
-        fires = ~state.stands & watching & (rise > needed)
-        recovers = state.stands & closer
-        deeper = 1 - level / state.closest.clamp_min(tiny)
+        fires = ~state.stands & watching & (rise >= least) & (rise + lag > by_chance)
+        recovers = state.stands & closer & ~first
+        deeper = 1 - level / state.closest.clamp_min(FLOOR)
         extended = OverfittingState(
             firing=state.firing.after(fires, torch.expm1(state.onset).round(), step, rise),
             recovery=state.recovery.after(recovers, torch.expm1(mean_time).round(), step, deeper),
@@ -202,11 +208,12 @@ class OverfittingOnset(Marker):
             noise=noise,
             shadows=shadows,
             rise=rise,
-            resolution=torch.where(closer, 0, needed),
+            resolution=torch.where(known, torch.where(rise > 0, torch.maximum(by_chance, least), 0), torch.inf),
             watching=watching.to(x.dtype),
             multipliers=state.multipliers,
         )
-        after: OverfittingState = state_where(~x.isnan().any(), extended, state)
+        valid = ~x.isnan().any() & (first | (time > state.time))
+        after: OverfittingState = state_where(valid, extended, state)
         return after
 
     def message(self, event: Event, resolution: float = 0.0, **reading: float) -> str:
@@ -219,11 +226,16 @@ class OverfittingOnset(Marker):
         best = f"The weights of step {event.step} were the better ones"
         if event.step == 0:
             best = "It has never been closer than before training"
+        evidence = f"more than the {resolution:.1%} that chance would reach at the level {self.alpha:g}"
+        if not event.strength > resolution:
+            evidence = (
+                f"where chance could reach {resolution:.1%} at the level {self.alpha:g}, but the samples trained on "
+                "have gone on towards their labels meanwhile"
+            )
         return (
             f"{event.probe} has moved away from the truth since step {event.step}: its distance is up by "
-            f"{event.strength:.1%}, where {resolution:.1%} would have been significant at the level {self.alpha:g}. "
-            f"{best}: stop, keep the best checkpoint (ModelCheckpoint on .../{event.probe}/distance_to_truth), or "
-            "regularise."
+            f"{event.strength:.1%}, {evidence}. {best}: stop, keep the best checkpoint (ModelCheckpoint on "
+            f".../{event.probe}/distance_to_truth), or regularise."
         )
 
     def verdict(
@@ -236,10 +248,11 @@ class OverfittingOnset(Marker):
         **reading: float,
     ) -> Verdict:
         """Returns what can be said, given the number of samples and the last record's readings."""
-        needed = math.ceil(samples * (resolution / self.matters) ** 2)
+        known = math.isfinite(resolution)
+        needed = math.ceil(samples * (resolution / self.matters) ** 2) if known else 0
         if flagged:
             return Verdict("flagged", resolution, needed, rise)
-        if watching:
+        if known and (watching or rise > resolution):
             return Verdict("watch", resolution, needed, rise)
         return Verdict("clean" if resolution <= self.matters else "undecidable", resolution, needed, rise)
 

@@ -8,6 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+FLOOR = 1e-3
+"""Distances in nats below which nothing is relative to them, but to this."""
+
 CORRELATION = 0.5
 """Correlation that is assumed between the noise of a record and that of the one before, however far apart they are.
 
@@ -20,6 +23,9 @@ _SEEN = 1 - (30 * CORRELATION - 12 * CORRELATION**2 + 2 * CORRELATION**3) / 20
 
 _MEMORY = 2.0
 _FEW = 16
+
+_MOST, _ALWAYS = 4, 0.02
+"""A record counts as no noisier than so many times what records were so far, or than 2 %: a drop or a spike is none."""
 
 
 class RecordNoise(NamedTuple):
@@ -53,7 +59,8 @@ class RecordNoise(NamedTuple):
             ]
         )
         missed = (mean - (weights * self.means).sum()).abs() / (1 + weights.square().sum()).sqrt()
-        relative = missed / mean.abs().clamp_min(torch.finfo(mean.dtype).tiny)
+        relative = missed / torch.maximum(mean, self.means.max()).clamp_min(FLOOR)
+        relative = torch.minimum(relative, (_MOST * self.size).clamp_min(_ALWAYS))
         share = torch.maximum(-torch.expm1((a - time) / _MEMORY), 1 / (self.records - 2).clamp_min(1))
         return RecordNoise(
             times=torch.stack([time, a, b]),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_infogeo.markers.record_noise import CORRELATION
+from lightning_infogeo.markers.record_noise import CORRELATION, FLOOR
 
 SHADOWS = 200
 _GROUPS = 4096
@@ -62,7 +62,7 @@ class ShadowRuns(NamedTuple):
         value = closest * (1 + deviation * noise) + _resampled(distances, multipliers)
         level = torch.lerp(self.level, value, share)
         least = torch.where(first, level, torch.minimum(self.least, level))
-        risen = (level - least) / closest.clamp_min(torch.finfo(level.dtype).tiny)
+        risen = (level - least) / closest.clamp_min(FLOOR)
         return ShadowRuns(level, least, noise, torch.maximum(self.farthest, risen))
 
     def threshold(self, alpha: float) -> Tensor:
@@ -78,8 +78,8 @@ class ShadowRuns(NamedTuple):
 def multipliers(samples: int, like: Tensor) -> Tensor:
     """Returns normal numbers, the same at every call, shape (B, columns), of the type and device of ``like``.
 
-    Of mean 0 and variance 1 over the shadows in every column. A column is of one sample, or of neighbouring ones where
-    there are more than 4,096; where there are few samples there are more columns, for the noise of training.
+    Of mean 0 and variance 1 over the shadows in every column. A column is of one sample, or of several that are far
+    apart where there are more than 4,096. Few samples have more columns than they need, for the noise of training.
     """
     return _standard(max(min(samples, _GROUPS), _LEAST_COLUMNS)).to(like)
 
@@ -96,5 +96,8 @@ def _resampled(distances: Tensor, multipliers: Tensor) -> Tensor:
     centred = distances - distances.mean()
     size = -(-samples // min(samples, _GROUPS))
     if size > 1:
-        centred = torch.nn.functional.pad(centred, (0, -samples % size)).reshape(-1, size).sum(1)
+        # Samples of a group get signs at random, so that it does not matter in which order they come.
+        order = torch.arange(samples, device=distances.device)
+        signed = centred * (1 - 2 * ((order * order * 2654435761) >> 16 & 1))
+        centred = torch.nn.functional.pad(signed, (0, -samples % size)).reshape(size, -1).sum(0)
     return multipliers[:, : len(centred)] @ centred / math.sqrt(samples * max(samples - 1, 1))

@@ -153,9 +153,8 @@ def as_markers(markers: Any) -> tuple[Marker, ...]:
         right = marker.scope == "record" or (marker.scope == "samples" and marker.observes == ("distance_to_truth",))
         remedy = 'scope must be "record", or "samples" with observes = ("distance_to_truth",)'
         check(right, "markers", markers, f"{marker!r}: {remedy}")
-    names = [marker.name for marker in listed_markers]
     told = [name for marker in listed_markers for name in marker.event_names]
-    check(len(set(told)) == len(told), "markers", markers, f"must be of different names, and are {names}")
+    check(len(set(told)) == len(told), "markers", markers, f"must be of different names, and say {told}")
     return listed_markers
 
 

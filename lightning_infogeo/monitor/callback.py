@@ -58,8 +58,6 @@ class InfoGeometryMonitor(pl.Callback):
         probes: "auto" takes samples of the training and of every validation set; or a :class:`Probe`, a Dataset, a
             DataLoader, or a dict of these by name. Probes named ``train*`` count as trained on, all others as held out.
         probe_size: the most samples to take of a data set or loader.
-        flag_size: held-out samples that :class:`OverfittingOnset` sees: the probe's and more of its loader. "auto": up
-            to 4,096, at 1 % of the training's forwards; kept when resumed; no more with ``distributed="shard"``.
         schedule: "log" (:class:`LogSpaced`), an int for every n optimizer steps, or a :class:`Schedule`; and both ends.
         lag: optimizer steps over which velocity is measured, from s − lag to s. With 0 it is the chord over the
             recording interval ÷ the interval: cheaper, but on a log-spaced schedule it falls by itself.
@@ -82,9 +80,11 @@ class InfoGeometryMonitor(pl.Callback):
             probe ("shard"); under FSDP2 all do. All processes have the same trajectories and events.
         split: f(batch) -> (inputs, labels), of batches in which these are not found by themselves (the first two of a
             tuple; labels under "label", "labels", "y", "target" or "targets" in mappings, dataclasses and objects).
+        flag_size: held-out samples that :class:`OverfittingOnset` sees: the probe's and more of its loader. "auto": up
+            to 4,096, at 1 % of the training's forwards; kept when resumed; no more with ``distributed="shard"``.
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training, in all processes at once, once a flag has stood.
-        stop_after: how long it must have, as a share of the steps by then: with 0.25 one known at 1,000 stops at 1,250.
+        stop_after: share of the steps so far: with 0.25 a flag known at 1,000 ends it at the first record from 1,250.
         strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
         prefix: what the keys begin with, and checkpoints name the state by; each monitor in a Trainer needs its own.
 
@@ -110,7 +110,6 @@ class InfoGeometryMonitor(pl.Callback):
         | DataLoader  # type: ignore[type-arg]
         | Mapping[str, Probe | Dataset | DataLoader] = "auto",  # type: ignore[type-arg]
         probe_size: int = 512,
-        flag_size: Literal["auto"] | int = "auto",
         schedule: Literal["log"] | int | Schedule = "log",
         lag: int = 1,
         output: Literal["categorical", "bernoulli", "tokens"] | Distribution = "categorical",
@@ -125,6 +124,7 @@ class InfoGeometryMonitor(pl.Callback):
         memory: int | str = "256MB",
         distributed: Literal["auto", "rank_zero", "shard"] = "auto",
         split: Callable[..., Any] | None = None,
+        flag_size: Literal["auto"] | int = "auto",
         on_event: Callable[[Event], object] | None = None,
         on_overfitting: Literal["flag", "stop"] = "flag",
         stop_after: float = 0.25,

@@ -42,7 +42,7 @@ def test_the_table_names_the_closest_approach_and_skipped_records():
     assert "val 1" in text
 
 
-def test_the_table_gives_three_answers_and_names_every_event():
+def test_the_table_gives_four_answers_and_names_every_event():
     trajectory = Trajectory(LABELLED_QUANTITIES, "", 1, "")
     trajectory.append(40, [0.1, 2.5, 2, 0.8, 0.7, 2, 0.2191, 0.6])
     verdicts = {
@@ -50,10 +50,14 @@ def test_the_table_gives_three_answers_and_names_every_event():
         "b": Verdict("clean", 0.034, 100),
         "c": Verdict("undecidable", 0.21, 2200),
         "d": Verdict("clean", 0.0, 0),
+        "e": Verdict("watch", 0.061, 190, 0.042),
+        "f": Verdict("undecidable", math.inf, 0),
     }
     events = [Event("knee", "a", 123, 300, -0.5, "it bends"), Event("overfitting", "a", 456, 789, 0.3, "it turns")]
-    text = shown(dict.fromkeys("abcde", trajectory), events, verdicts)
+    text = shown(dict.fromkeys("abcdefg", trajectory), events, verdicts)
     for words in ("flagged", "clean (resolution 3.4%)", "a rise below 21%", "needs 2200 samples", "at its closest"):
+        assert words in text
+    for words in ("watch: up by 4.2%, not yet significant", "(would be from 6.1%)", "undecidable: too few records"):
         assert words in text
     for words in ("Events", "knee", "123", "300", "it bends", "overfitting", "456", "789", "it turns"):
         assert words in text

@@ -297,25 +297,100 @@ def test_it_reads_nothing_from_the_device():
     assert marker.reading(state).device.type == "meta"
 
 
-def test_a_state_of_another_version_begins_anew_but_has_said_what_it_said():
+def test_a_state_of_another_version_begins_anew_but_has_said_what_it_said(capsys):
     marker, steps = OverfittingOnset(), log_steps()
-    states = followed(steps, turning(steps, rise=1.0, dtype=torch.float32), marker)
-    saved = packed(marker, states[-1])
-    fresh = marker.start(torch.zeros(SAMPLES))
+    x = turning(steps, rise=1.0, dtype=torch.float32)
+    states = followed(steps, x, marker)
+    saved, fresh = packed(marker, states[-1]), marker.start(x[0])
     for other in ({**saved, "least": torch.zeros(5)}, {key: saved[key] for key in ("firing", "level")}):
         state = unpacked(marker, other, fresh)
-        assert state.firing.times == 1
+        assert "overfitting begins anew here" in capsys.readouterr().err
+        assert state.firing.times == state.stands == 1
         assert state.noise.records == 0
         assert torch.equal(state.multipliers, fresh.multipliers)
+        below = float(states[-1].level / (1 + states[-1].firing.strength))
+        for k in range(20):  # closer than at the resume, and not than at the flag: nothing new
+            state = marker.extend(state, 5000 + 50 * k, x[-1] * (1 - k % 3 * 1e-4))
+            assert (state.firing.times, state.recovery.times) == (1, 0)
+        for k in range(20, 60):
+            state = marker.extend(state, 5000 + 50 * k, x[-1] * 0.5 * below / float(states[-1].level))
+        assert (state.firing.times, state.recovery.times) == (1, 1)
+
+
+@pytest.mark.parametrize("event", ["a drop", "a deep drop", "a spike", "all excluded once"])
+def test_a_drop_or_a_spike_long_before_does_not_deaden_the_flag(event):
+    steps = log_steps(100_000)
+    t = torch.tensor(steps, dtype=torch.float64).add(1).log()
+    mean = 2 - 0.2 * t + 0.6 * (t - math.log(2000)).clamp_min(0)
+    early = t < math.log(100)
+    scale = {"a drop": 10, "a deep drop": 100}.get(event, 1) * early + ~early
+    x = (turning(steps, at=1, rise=0.0, spread=0.02) - 0.5 + mean[:, None]) * scale[:, None]
+    if event in ("a spike", "all excluded once"):
+        x[steps.index(max(step for step in steps if step < 75))] *= 3 if event == "a spike" else torch.inf
+    states = followed(steps, x)
+    assert standing(states)
+    assert 1800 <= states[-1].firing.step <= 2200
+    assert states[-1].firing.detected_at <= 8000
+    assert states[-1].resolution < 0.5
+
+
+def test_distances_that_were_zero_can_rise():
+    steps = log_steps()
+    for least in (0.0, 1e-12):
+        x = turning(steps, at=1, rise=0.0, spread=0.02)
+        x[30:60], x[60:] = least, 0.5
+        states = followed(steps, x)
+        assert standing(states)
+        assert all(value.isfinite().all() for value in (states[-1].rise, states[-1].resolution, states[-1].noise.size))
+
+
+def test_a_step_that_was_seen_changes_nothing():
+    steps = log_steps()
+    x, marker = turning(steps, rise=1.0), OverfittingOnset()
+    state = followed(steps, x, marker)[40]
+    for step in (steps[40], steps[39]):
+        for left, right in zip(tensors(marker.extend(state, step, x[41])), tensors(state), strict=True):
+            torch.testing.assert_close(left, right, rtol=0, atol=0, equal_nan=True)
+
+
+def test_of_a_single_sample_nothing_is_said():
+    steps = log_steps()
+    states = followed(steps, turning(steps, rise=3.0)[:, :1])
+    assert states[-1].rise > 0.5
+    assert not fired(states)
+    assert not any(state.watching for state in states)
+
+
+def test_what_is_trained_on_never_is_all_of_the_evidence():
+    """Populations that stand still beside a trained distance that falls to nothing: a quarter has to be rise."""
+    marker, steps, shares = OverfittingOnset(rise=1e-6), [round(100 * 1.1**k) for k in range(50)], []
+    state = torch.vmap(marker.start)(torch.ones(50, SAMPLES))
+    for k, x in enumerate(walks(50, steps, step_noise=0.0, correlation=0.0)):
+        raised = state.firing.times
+        told = torch.full((50,), math.exp(-k))
+        state = torch.vmap(marker.extend, in_dims=(0, None, 0, 0))(state, steps[k], x, told)
+        by_chance = torch.vmap(lambda shadows: shadows.threshold(0.01))(state.shadows)
+        shares += (state.rise / by_chance)[state.firing.times > raised].tolist()
+    assert 0.25 <= min(shares) < 0.5
 
 
 def test_four_answers():
     marker = OverfittingOnset(matters=0.1)
     assert marker.verdict(True, 500, resolution=0.05, watching=1.0).answer == "flagged"
     assert marker.verdict(False, 500, rise=0.02, resolution=0.05, watching=1.0) == ("watch", 0.05, 125, 0.02)
+    assert marker.verdict(False, 500, rise=0.06, resolution=0.05).answer == "watch"  # not for long enough yet
     assert marker.verdict(False, 500, resolution=0.05).answer == "clean"
     undecidable = marker.verdict(False, 500, resolution=0.2)
     assert (undecidable.answer, undecidable.samples) == ("undecidable", 2000)
+
+
+@pytest.mark.parametrize("records", [0, 1, 3, 8])
+def test_of_few_records_nothing_can_be_said(records):
+    marker, steps = OverfittingOnset(), log_steps()
+    x = turning(steps, rise=1.0)
+    state = followed(steps[:records], x[:records], marker)[-1] if records else marker.start(x[0])
+    verdict = marker.verdict(False, 300, float(state.rise), float(state.resolution), float(state.watching))
+    assert (verdict.answer, verdict.resolution) == ("undecidable", math.inf)
 
 
 def test_a_small_probe_of_hard_samples_cannot_decide():

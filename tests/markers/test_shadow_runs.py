@@ -41,6 +41,16 @@ def test_many_draws_of_such_differences_have_the_standard_error():
     assert sum(ratios) / 50 == pytest.approx(1, abs=0.03)
 
 
+@pytest.mark.parametrize("samples", [5000, 20_000, 100_001])
+def test_samples_in_the_order_of_their_classes_are_as_good_as_any(samples):
+    generator = torch.Generator().manual_seed(3)
+    classes = torch.arange(samples) * 10 // samples
+    x = torch.randn(2, samples, generator=generator, dtype=torch.float64) + torch.stack([0 * classes, classes])
+    before, after = (state.level for state in followed(x))
+    expected = float((x[1] - x[0]).std()) / math.sqrt(samples)
+    assert float((after - before).std()) == pytest.approx(expected, rel=0.25)
+
+
 def test_what_is_the_same_for_all_samples_is_not_sampling():
     x = torch.tensor([[1.0, 2.0, 3.0], [5.0, 6.0, 7.0]], dtype=torch.float64)
     before, after = (state.level for state in followed(x))

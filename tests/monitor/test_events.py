@@ -230,7 +230,10 @@ class Everything(At):
         ([Nameless()], "lacks `name`"),
         ([Elsewhere()], 'scope must be "record", or "samples"'),
         ([Everything()], r"with observes = \(\"distance_to_truth\",\)"),
-        ([OverfittingOnset(), OverfittingOnset(alpha=0.1)], r"of different names, and are \['overfitting', 'overf"),
+        (
+            [OverfittingOnset(), OverfittingOnset(alpha=0.1)],
+            r"of different names, and say \['overfitting', 'recovered', 'overf",
+        ),
     ],
 )
 def test_impossible_markers_are_named(markers, remedy):

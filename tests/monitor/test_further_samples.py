@@ -211,7 +211,7 @@ def test_on_other_samples_the_marker_begins_anew_and_a_line_says_so(change, tmp_
     resumed = watching()
     fit(resumed, tmp_path, ByStep, val=loader, ckpt_path=tmp_path / "step=5.ckpt", max_steps=12)
     same(first.trajectories, resumed.trajectories)
-    lines = [line for line in capsys.readouterr().err.splitlines() if "begin anew" in line]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "begins anew" in line]
     assert len(lines) == (change != "none")
     total = resumed._session.recorder._markers._states["of samples", "val"].total
     summed = torch.stack(resumed.markers[0].seen).sum(0)
@@ -284,3 +284,14 @@ def test_inputs_are_kept_on_an_accelerator_only_where_there_is_room():
     further = FurtherSamples(chosen, inputs, Evaluator(None, "full", 4))
     further.keep_on(torch.device("meta"), 2 * IMAGES[:4].nbytes + 100)
     assert [one.batches[0].device.type for one in further._inputs.values()] == ["meta", "meta", "cpu"]
+
+
+def test_samples_whose_logits_are_not_finite_are_left_out_and_named(tmp_path):
+    """A single one would make every record of the marker unknown, and nobody would see it in the curves."""
+    images, labels = (tensor.clone() for tensor in val_loader(300).dataset.tensors)
+    images[[k for k in range(300) if k % 10]] = torch.nan  # the probe takes the others
+    monitor = watching(strict=False)
+    with pytest.warns(UserWarning, match=r"flag_size=.*takes no further samples beside 'val': logits on them are not"):
+        fit(monitor, tmp_path, val=DataLoader(TensorDataset(images, labels), batch_size=32))
+    assert {len(distances) for distances in seen(monitor)} == {30}
+    assert all(distances.isfinite().all() for distances in seen(monitor))

@@ -133,7 +133,7 @@ WRITTEN_FOR_ONE = {
     ],
     "monitor/test_events": [
         "test_overfitting_is_flagged_while_it_happens_and_told_everywhere",
-        "test_training_stops_at_the_flag_if_asked",
+        "test_training_stops_at_the_first_record_at_which_the_flag_has_stood_if_asked",
     ],
     "monitor/test_resume": [
         "test_resuming_after_an_interruption_in_the_middle_of_an_epoch",

@@ -96,4 +96,4 @@ def test_one_vector_a_record_leaves_the_device(tmp_path):
     posted = []
     with patch.object(HostCopies, "start_copy", lambda self, step, x, values: posted.append((step, values.shape))):
         fit(InfoGeometryMonitor(schedule=2), tmp_path, max_steps=6)
-    assert posted == [(step, (23,)) for step in (0, 2, 4, 6)]  # a flag, eight quantities of two probes, a reading
+    assert posted == [(step, (28,)) for step in (0, 2, 4, 6)]  # a flag, eight quantities of two probes, a reading

@@ -51,7 +51,7 @@ class FurtherSamples(Portable, left_behind={"_inputs": {}}):
         return f" (and {len(self._chosen[name].probe):,} more for the flag)" if name in self._selections else ""
 
     def try_out(self, trainer: pl.Trainer, module: pl.LightningModule, classes: int) -> None:
-        """Calls the model on all once; those whose outputs do not fit their labels, or the probes', are left out."""
+        """Calls the model on all twice; those whose outputs do not fit labels or probes, or are NaN, are left out."""
         self._classes = classes
         for name, chosen in list(self._chosen.items()):
             selection = Selection(
@@ -63,11 +63,13 @@ class FurtherSamples(Portable, left_behind={"_inputs": {}}):
                 check_labels(selection.labels, look.classes, name)
                 if look.classes != classes:
                     raise ConfigurationError(f"the model returns {look.classes} classes, and {classes} on the probes.")
+                self._selections[name], self._dtype = selection, look.dtype
+                if self._distances(trainer, module, name).isnan().any():
+                    raise ConfigurationError("logits on them are not all finite before the first step.")
             except ConfigurationError as error:
                 without_further(name, error)
+                self._selections.pop(name, None)
                 del self._inputs[name], self._chosen[name]
-            else:
-                self._selections[name], self._dtype = selection, look.dtype
 
     def keep_on(self, device: torch.device, room: int) -> None:
         """Keeps inputs on an accelerator as long as there is room, in bytes; others are brought there call by call."""
@@ -79,11 +81,7 @@ class FurtherSamples(Portable, left_behind={"_inputs": {}}):
 
     def distances(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Tensor]:
         """Returns every sample's distance to truth, shape (M,), nats, beside each probe; reads nothing back."""
-        like = precise(torch.empty(0, dtype=self._dtype, device=module.device))
-        found = {name: like.new_empty(len(selection)) for name, selection in self._selections.items()}
-        for name, inputs in self._inputs.items():
-            self._evaluator.calls(trainer, module, inputs, partial(self._measure, name, found[name]))
-        return found
+        return {name: self._distances(trainer, module, name) for name in self._inputs}
 
     def accompany(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Calls the model as ``distances`` does, for processes that have the rest of it."""
@@ -102,6 +100,12 @@ class FurtherSamples(Portable, left_behind={"_inputs": {}}):
             name: {"asked": self._chosen[name].asked, "samples": self.sizes[name], "fingerprint": fingerprint}
             for name, fingerprint in self.fingerprints.items()
         }
+
+    def _distances(self, trainer: pl.Trainer, module: pl.LightningModule, name: str) -> Tensor:
+        like = precise(torch.empty(0, dtype=self._dtype, device=module.device))
+        found = like.new_empty(len(self._selections[name]))
+        self._evaluator.calls(trainer, module, self._inputs[name], partial(self._measure, name, found))
+        return found
 
     def _measure(self, name: str, found: Tensor, outputs: Tensor, start: int, stop: int) -> None:
         selection = self._selections[name]

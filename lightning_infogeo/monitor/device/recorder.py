@@ -290,10 +290,7 @@ def _on_the_same(fingerprints: Mapping[str, str], state: Mapping[str, Any]) -> d
     states, before = dict(state.get("markers", {})), state.get("further", {})
     others = [name for name in states if before.get(name, {}).get("fingerprint") != fingerprints.get(name)]
     if others:
-        say(
-            f"the further samples beside {', '.join(map(repr, others))} are not those of the checkpoint: markers that "
-            "see every sample begin anew there."
-        )
+        say(f"the further samples beside {', '.join(map(repr, others))} are not those of the checkpoint.")
     said = ("firing", "recovery")
     return {
         name: {marker: {field: kept[field] for field in said if field in kept} for marker, kept in of_probe.items()}

@@ -57,13 +57,13 @@ def test_events_on_further_samples_are_the_same_in_every_process(tmp_path):
     _, ranks = ddp(tmp_path, "further")
     for key in ("steps", "values", "events", "verdicts", "weights"):
         assert ranks[1][key] == ranks[0][key]
-    assert ranks[0]["verdicts"] == {"val": ["flagged", 0.0, 150]}
+    assert ranks[0]["verdicts"] == {"val": ["flagged", 0.0, 150, 0.0]}
     assert [event[:4] for event in ranks[0]["events"]] == [["of samples", "val", 4, 4]]
 
 
 def test_processes_that_share_the_probes_have_no_further_samples(tmp_path):
     _, ranks = ddp(tmp_path, "further, shared")
-    assert [rank["verdicts"] for rank in ranks] == [{"val": ["flagged", 0.0, 40]}] * 2
+    assert [rank["verdicts"] for rank in ranks] == [{"val": ["flagged", 0.0, 40, 0.0]}] * 2
 
 
 @pytest.mark.parametrize("mode", ["fails", "fails-between"])

@@ -63,8 +63,8 @@ def test_beside_the_forward_a_record_is_one_broadcast_and_reads_nothing(processe
 def test_markers_see_further_samples_and_nothing_else_changes(processes, ranks, alone):
     expected, found = alone("further"), [rank["further"] for rank in ranks(processes)[1]]
     for rank in found:
-        assert rank["100"]["verdicts"] == {"val": ["flagged", 0.0, 100]}
-        assert rank["1"]["verdicts"] == {"val": ["flagged", 0.0, 30]}
+        assert rank["100"]["verdicts"] == {"val": ["flagged", 0.0, 100, 0.0]}
+        assert rank["1"]["verdicts"] == {"val": ["flagged", 0.0, 30, 0.0]}
         for key in ("steps", "values", "distances", "weights", "sent"):
             assert rank["100"][key] == rank["1"][key], key
         for size in ("100", "1"):
