@@ -1,10 +1,10 @@
-"""Stop when overfitting is flagged, and keep the weights from before it.
+"""Stop when an overfitting flag has stood for a while, and keep the weights from before it.
 
     python examples/overfitting_flag.py [--max-steps 4000] [--logdir overfitting_flag]
 
 An ordinary classifier on digits, a quarter of its training labels wrong. Two callbacks are added to the Trainer: the
-monitor, which ends the training at the flag, and Lightning's ModelCheckpoint, which keeps the weights that were closest
-to the truth on held-out samples. Some seconds.
+monitor, which ends the training once a flag has stood for a quarter of the steps so far, and Lightning's
+ModelCheckpoint, which keeps the weights that were closest to the truth on held-out samples. Some seconds.
 """
 
 import argparse
