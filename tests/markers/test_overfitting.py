@@ -297,7 +297,7 @@ def test_it_reads_nothing_from_the_device():
     assert marker.reading(state).device.type == "meta"
 
 
-def test_a_state_of_another_version_begins_anew_but_has_said_what_it_said(capsys):
+def test_a_state_of_another_version_begins_anew_but_has_said_what_it_said(capsys, lines_are_written):
     marker, steps = OverfittingOnset(), log_steps()
     x = turning(steps, rise=1.0, dtype=torch.float32)
     states = followed(steps, x, marker)

@@ -87,7 +87,7 @@ class LearnsWrongThenRight(ByStep):
         return torch.nn.functional.cross_entropy(self(IMAGES[batch]), (LABELS[batch] + wrong) % 10)
 
 
-def test_a_flag_is_withdrawn_once_the_probe_comes_closer_than_before(tmp_path, caplog):
+def test_a_flag_is_withdrawn_once_the_probe_comes_closer_than_before(tmp_path, caplog, lines_are_written):
     logger, told = TensorBoardLogger(tmp_path), []
     monitor = InfoGeometryMonitor(on_event=told.append, on_overfitting="stop", stop_after=50)
     options = {"val": val_loader(400), "max_steps": 300, "max_epochs": -1}
