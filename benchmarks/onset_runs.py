@@ -7,10 +7,10 @@ kept of a run: at every record (3 % apart in steps) the distance to truth of eve
 on, information velocities, and the mean loss on an independent test split, which decides whether and where the run
 overfits; at every epoch, on how many of the samples trained on the predicted class has changed.
 
-Suites: "mixed" (three seeds; settings of even number are for tuning, of odd number for reporting), "transients" (two
-seeds; warm-ups and high rates, for tuning), "slow" (two seeds; linear and small networks, whose loss hardly rises, for
-tuning), "fashion" and "unseen" (two seeds; Fashion-MNIST, and the images of MNIST
-beyond the first 10,000; for reporting, never tuned on). The last two need ``python benchmarks/onset_data.py`` first.
+Suites: "mixed" (three seeds; settings of even number are for tuning, of odd number for reporting). For tuning, two
+seeds each: "transients" (warm-ups and high rates) and "slow" (linear and small networks, whose loss hardly rises). For
+reporting, never tuned on, two seeds each: "fashion" (Fashion-MNIST) and "unseen" (the images of MNIST beyond the first
+10,000); these need ``python benchmarks/onset_data.py`` first.
 """
 
 from __future__ import annotations

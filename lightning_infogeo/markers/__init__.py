@@ -4,7 +4,6 @@ from lightning_infogeo.markers.event import OVERFITTING as OVERFITTING
 from lightning_infogeo.markers.event import RECOVERED as RECOVERED
 from lightning_infogeo.markers.event import Event as Event
 from lightning_infogeo.markers.event import Verdict as Verdict
-from lightning_infogeo.markers.event import standing_flags as standing_flags
 from lightning_infogeo.markers.generalisation import LateGeneralisation as LateGeneralisation
 from lightning_infogeo.markers.knee import LogLogKnee as LogLogKnee
 from lightning_infogeo.markers.knee import knee as knee

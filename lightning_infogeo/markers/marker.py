@@ -62,7 +62,7 @@ class Marker(ABC):
     Attributes:
         name: of its events; no other marker of a monitor has it.
         recovered: the name of events that withdraw the one before; None where that cannot happen. The state has another
-            ``Firing`` then, ``recovery``, and may say whether an event ``stands``.
+            ``Firing`` then, ``recovery``.
         scope: "record": it is given scalars that have reached the host, in every process alike. "samples": it is given
             every sample's distance to truth, beside the record on the device, and must read nothing back from there.
         observes: quantities of the series watched; of scope "samples", ("distance_to_truth",).
@@ -168,14 +168,11 @@ def unpacked(marker: Marker, saved: Any, fresh: Any) -> Any:
             it has said stays said.
         fresh: what ``start`` returned, of the type and on the device that are wanted.
     """
-    kept = fresh._replace(**dict.fromkeys(marker.constants))
-    if _names(saved) == _names(packed(marker, kept)):
-        constant = {name: getattr(fresh, name) for name in marker.constants}
-        return _unpacked({**saved, **dict.fromkeys(marker.constants)}, kept)._replace(**constant)
-    say(f"{marker.name} begins anew here, in the middle of the training; what it has said stays.")
-    said = [field for field in ("firing", "recovery") if field in saved and hasattr(fresh, field)]
-    begun = fresh._replace(**{field: _unpacked(saved[field], getattr(fresh, field)) for field in said})
-    return begun._replace(stands=begun.firing.times > begun.recovery.times) if hasattr(begun, "stands") else begun
+    names = {field: inside for field, inside in _names(fresh).items() if field not in marker.constants}
+    if _names(saved) != names:
+        say(f"{marker.name} begins anew here, in the middle of the training; what it has said stays.")
+        names = {field: None for field in ("firing", "recovery") if field in saved and field in names}
+    return fresh._replace(**{field: _unpacked(saved[field], getattr(fresh, field)) for field in names})
 
 
 def _packed(state: Any) -> Any:
@@ -194,6 +191,7 @@ def _unpacked(saved: Any, like: Any) -> Any:
     return tuple(saved) if isinstance(like, tuple) else saved
 
 
-def _names(saved: Any) -> Any:
-    """Returns the names of all there is in a packed state."""
-    return {field: _names(value) for field, value in saved.items()} if isinstance(saved, Mapping) else None
+def _names(state: Any) -> Any:
+    """Returns the names of all there is in a state, packed or not."""
+    fields = state._asdict() if hasattr(state, "_asdict") else state
+    return {field: _names(value) for field, value in fields.items()} if isinstance(fields, Mapping) else None

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lightning_infogeo.markers.event import Event
 from lightning_infogeo.markers.marker import Firing, Marker, state_where
+from lightning_infogeo.markers.record_noise import deviation_of
 
 _SPAN = 0.15
 _LEAST_RECORDS = 8
@@ -26,7 +27,6 @@ forgotten within a number of steps: the correlation falls exponentially with the
 """
 
 _MEMORY = 2.0
-_FEW = 16
 _LEAST_DEVIATION = 1e-3
 _MOST_DEVIATIONS = 4
 """What a single record can count for, in standard deviations of its noise."""
@@ -130,8 +130,7 @@ class MemorisationOnset(Marker):
         share_noise = torch.maximum(-torch.expm1(-gap / _MEMORY), 1 / residuals)
         known = state.records >= 2
         noise = torch.where(known, torch.lerp(state.noise, _missed(state, gap, last), share_noise), 0)
-        # Of few residuals the noise is taken to be larger, as Student's t has longer tails than a normal.
-        deviation = (noise * math.sqrt(math.pi / 2) * (1 + _FEW / residuals).sqrt()).clamp_min(_LEAST_DEVIATION)
+        deviation = deviation_of(noise, residuals).clamp_min(_LEAST_DEVIATION)
         evidence = torch.where(known, (state.evidence + self._gained(last, deviation, gap)).clamp_min(0), 0)
         began = torch.where((evidence > 0) & (state.evidence == 0), time, state.began)
 

@@ -31,12 +31,10 @@ class OverfittingState(NamedTuple):
     Attributes:
         firing: flags so far.
         recovery: withdrawals so far.
-        stands: whether a flag has been raised since this state began, and not been withdrawn.
         level: mean distance to truth, averaged over the last 5 % of the training.
         closest: the least of it so far.
-        time: ln(step + 1) of the last record.
-        mean_time: the same, averaged as ``level`` is: where that stands in time.
-        closest_time: ``time`` at the closest approach.
+        mean_time: ln(step + 1), averaged as ``level`` is: where that stands in time.
+        closest_time: ln(step + 1) at the closest approach.
         onset: ``mean_time`` there.
         trained: mean distance to truth of the samples trained on, averaged as ``level`` is; NaN where unknown.
         trained_closest: the same at the closest approach of the held-out samples.
@@ -51,10 +49,8 @@ class OverfittingState(NamedTuple):
 
     firing: Firing
     recovery: Firing
-    stands: Tensor
     level: Tensor
     closest: Tensor
-    time: Tensor
     mean_time: Tensor
     closest_time: Tensor
     onset: Tensor
@@ -134,10 +130,8 @@ class OverfittingOnset(Marker):
         return OverfittingState(
             firing=Firing.none(like),
             recovery=Firing.none(like),
-            stands=torch.zeros_like(zero, dtype=torch.bool),
             level=zero,
             closest=zero,
-            time=zero,
             mean_time=zero,
             closest_time=zero,
             onset=zero,
@@ -165,16 +159,17 @@ class OverfittingOnset(Marker):
                 there are none.
         """
         x = observation.to(state.level).clamp_max(_FARTHEST)
-        mean, time = x.mean(), torch.full_like(state.time, math.log(step + 1))
-        first = state.noise.records == 0
-        share = torch.where(first, 1, -torch.expm1((state.time - time) / _SPAN))
+        mean, time = x.mean(), torch.full_like(state.level, math.log(step + 1))
+        first, last = state.noise.records == 0, state.noise.times[0]
+        stands = state.firing.times > state.recovery.times
+        share = torch.where(first, 1, -torch.expm1((last - time) / _SPAN))
         level = torch.lerp(state.level, mean, share)
         mean_time = torch.lerp(state.mean_time, time, share)
         noise = state.noise.after(time, mean)
 
         closer = first | (level < state.closest)
         # A flag of a state that this one replaces still stands: the closest approach lies below by what it said.
-        before = torch.where(state.stands, level / (1 + state.firing.strength), level)
+        before = torch.where(stands, level / (1 + state.firing.strength), level)
         closest = torch.where(first, before, torch.minimum(level, state.closest))
         closest_time = torch.where(closer, time, state.closest_time)
         learnt = state.trained if trained is None else _averaged(state.trained, trained.reshape(()), share)
@@ -190,16 +185,14 @@ class OverfittingOnset(Marker):
         known = noise.records > _LEAST_RECORDS
         watching = (time - closest_time >= self.persistence) & known & (rise > 0) & (len(x) > 1)
 
-        fires = ~state.stands & watching & (rise >= least) & (rise + lag > by_chance)
-        recovers = state.stands & closer & ~first
+        fires = ~stands & watching & (rise >= least) & (rise + lag > by_chance)
+        recovers = stands & closer & ~first
         deeper = 1 - level / state.closest.clamp_min(FLOOR)
         extended = OverfittingState(
             firing=state.firing.after(fires, torch.expm1(state.onset).round(), step, rise),
             recovery=state.recovery.after(recovers, torch.expm1(mean_time).round(), step, deeper),
-            stands=(state.stands | fires) & ~recovers,
             level=level,
             closest=closest,
-            time=time,
             mean_time=mean_time,
             closest_time=closest_time,
             onset=torch.where(closer, mean_time, state.onset),
@@ -212,7 +205,7 @@ class OverfittingOnset(Marker):
             watching=watching.to(x.dtype),
             multipliers=state.multipliers,
         )
-        valid = ~x.isnan().any() & (first | (time > state.time))
+        valid = ~x.isnan().any() & (first | (time > last))
         after: OverfittingState = state_where(valid, extended, state)
         return after
 

@@ -73,9 +73,15 @@ class RecordNoise(NamedTuple):
     def deviation(self) -> Tensor:
         """Standard deviation of a record's noise, as a share of the mean distance; 0 where it cannot be known yet.
 
-        That of normal noise with the correlation above, from the mean of absolute residuals, which a single one sways
-        less than their square. Of few residuals it is taken to be larger, by as much as Student's t has longer tails
-        than a normal at three standard errors, where neighbouring residuals count half.
+        That of normal noise with the correlation above.
         """
-        residuals = (self.records - 3).clamp_min(1)
-        return self.size * math.sqrt(math.pi / 2 / _SEEN) * (1 + _FEW / residuals).sqrt()
+        return deviation_of(self.size, self.records - 3) / math.sqrt(_SEEN)
+
+
+def deviation_of(size: Tensor, residuals: Tensor) -> Tensor:
+    """Returns the standard deviation of normal noise, from the mean of absolute residuals and their number.
+
+    A single residual sways that mean less than the mean of squares. Of few residuals the noise is taken to be larger,
+    by as much as Student's t has longer tails than a normal at three standard errors, where neighbours count half.
+    """
+    return size * math.sqrt(math.pi / 2) * (1 + _FEW / residuals.clamp_min(1)).sqrt()

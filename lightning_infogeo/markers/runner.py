@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -175,27 +175,18 @@ class MarkerRunner:
         """Returns the events that a reading holds, but for those known."""
         marker, new = self._by_name[name], []
         firings, said = _parts(marker, reading)
-        for event_name, firing in zip(marker.event_names, firings, strict=True):
-            if firing.times > self._counts.get((event_name, probe), 0):
-                self._counts[event_name, probe] = int(firing.times)
-                event = Event(event_name, probe, round(firing.step), round(firing.detected_at), firing.strength, "")
+        for event_name, (times, step, detected_at, strength) in zip(marker.event_names, firings, strict=True):
+            if times > self._counts.get((event_name, probe), 0):
+                self._counts[event_name, probe] = int(times)
+                event = Event(event_name, probe, round(step), round(detected_at), strength, "")
                 new.append(event._replace(message=marker.message(event, **said)))
         return new
 
 
-class _Said(NamedTuple):
-    """A ``Firing`` that has reached the host."""
-
-    times: float
-    step: float
-    detected_at: float
-    strength: float
-
-
-def _parts(marker: Marker, reading: Sequence[float]) -> tuple[list[_Said], dict[str, float]]:
-    """Returns what a reading says of each event of its marker, and its ``readings`` by name."""
+def _parts(marker: Marker, reading: Sequence[float]) -> tuple[list[Sequence[float]], dict[str, float]]:
+    """Returns the numbers of each ``Firing`` in a reading, one an event of its marker, and its ``readings`` by name."""
     width, kinds = len(Firing._fields), len(marker.event_names)
-    firings = [_Said(*reading[width * k : width * (k + 1)]) for k in range(kinds)]
+    firings = [reading[width * k : width * (k + 1)] for k in range(kinds)]
     return firings, dict(zip(marker.readings, reading[width * kinds :], strict=True))
 
 

@@ -305,7 +305,7 @@ def test_a_state_of_another_version_begins_anew_but_has_said_what_it_said(capsys
     for other in ({**saved, "least": torch.zeros(5)}, {key: saved[key] for key in ("firing", "level")}):
         state = unpacked(marker, other, fresh)
         assert "overfitting begins anew here" in capsys.readouterr().err
-        assert state.firing.times == state.stands == 1
+        assert (state.firing.times, state.recovery.times) == (1, 0)
         assert state.noise.records == 0
         assert torch.equal(state.multipliers, fresh.multipliers)
         below = float(states[-1].level / (1 + states[-1].firing.strength))
