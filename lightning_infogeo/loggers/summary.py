@@ -31,13 +31,8 @@ def cell(text: str) -> str:
 
 
 def event_list(events: Sequence[Event]) -> str:
-    """Returns a Markdown table of all events."""
-    rows = [
-        f"| {cell(name)} | {cell(probe)} | {step} | {known} | {strength:.3g} | {cell(message)} |"
-        for name, probe, step, known, strength, message in events
-    ]
-    head = ["| event | probe | at step | known at step | strength | what it means |", "|---|---|---|---|---|---|"]
-    return "\n".join(head + rows)
+    """Returns all events as a Markdown list, a sentence or two each."""
+    return "\n".join(f"- **{cell(event.headline)}**: {cell(event.message)}" for event in events)
 
 
 def summary_table(

@@ -31,6 +31,21 @@ class Event(NamedTuple):
     strength: float
     message: str
 
+    @property
+    def headline(self) -> str:
+        """What, on which series, and when: the same words wherever an event is told of, before its message.
+
+        Example:
+            >>> Event("overfitting", "val", 683, 909, 0.18, "...").headline
+            'overfitting on val since step 683, known at 909'
+        """
+        return f"{self.name} on {self.probe} {self.times}"
+
+    @property
+    def times(self) -> str:
+        """When it happened and when that was known, as in "since step 683, known at 909"."""
+        return f"since step {self.step}, known at {self.detected_at}"
+
     @classmethod
     def of(cls, fields: Sequence[Any]) -> Event:
         """Returns the event that ``list(event)`` gave ``fields`` for.

@@ -106,7 +106,7 @@ class LateGeneralisation(Marker):
     def message(self, event: Event, **reading: float) -> str:
         """Returns evidence, likely cause, and what to do."""
         return (
-            f"{event.probe} has come back to the truth since step {event.step}, by a factor of "
-            f"{math.exp(event.strength):.3g}, and is now closer than it was before it moved away: what generalises has "
-            "been found after what was learnt by heart. An earlier overfitting flag of this probe no longer holds."
+            f"{event.probe} has come back to the truth, by a factor of {math.exp(event.strength):.3g}, and is now "
+            "closer than it was before it moved away: what generalises has been found after what was learnt by heart. "
+            "An earlier overfitting flag of this probe no longer holds."
         )

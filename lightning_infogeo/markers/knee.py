@@ -119,9 +119,8 @@ class LogLogKnee(Marker):
     def message(self, event: Event, **reading: float) -> str:
         """Returns evidence, likely cause, and what to do."""
         return (
-            f"the path of {event.probe} bends at about step {event.step} (curvature {event.strength:.2f}): "
-            "what can be learnt fast has been learnt. It marks the knee of learning, which overfitting may or may not "
-            "follow."
+            f"the path of {event.probe} bends (curvature {event.strength:.2f}): what can be learnt fast has been "
+            "learnt. It marks the knee of learning, which overfitting may or may not follow."
         )
 
 

@@ -158,9 +158,9 @@ class MemorisationOnset(Marker):
     def message(self, event: Event, **reading: float) -> str:
         """Returns evidence, likely cause, and what to do."""
         return (
-            f"predictions on {event.probe} move {event.strength:.2f} times as fast as those on samples trained on, "
-            f"faster since about step {event.step}: samples are being learnt by heart. Watch whether "
-            f".../{event.probe}/distance_to_truth rises; more data, augmentation or regularisation help."
+            f"predictions on {event.probe} move {event.strength:.2f} times as fast as those on samples trained on: "
+            f"samples are being learnt by heart. Watch whether .../{event.probe}/distance_to_truth rises; more data, "
+            "augmentation or regularisation help."
         )
 
     def _gained(self, last: Tensor, deviation: Tensor, gap: Tensor) -> Tensor:

@@ -213,8 +213,8 @@ class OverfittingOnset(Marker):
         """Returns evidence, likely cause, and what to do; ``resolution`` is that of the record of the flag."""
         if event.name == self.recovered:
             return (
-                f"{event.probe} is closer to the truth than ever since step {event.step}: the overfitting flag raised "
-                "before is withdrawn. Its rise was passing, as in a warm-up or at a high learning rate."
+                f"{event.probe} is closer to the truth than ever: the overfitting flag raised before is withdrawn. "
+                "Its rise was passing, as in a warm-up or at a high learning rate."
             )
         best = f"The weights of step {event.step} were the better ones"
         if event.step == 0:
@@ -226,9 +226,9 @@ class OverfittingOnset(Marker):
                 "have gone on towards their labels meanwhile"
             )
         return (
-            f"{event.probe} has moved away from the truth since step {event.step}: its distance is up by "
-            f"{event.strength:.1%}, {evidence}. {best}: stop, keep the best checkpoint (ModelCheckpoint on "
-            f".../{event.probe}/distance_to_truth), or regularise."
+            f"{event.probe} has moved away from the truth: its distance is up by {event.strength:.1%}, {evidence}. "
+            f"{best}: stop, keep the best checkpoint (ModelCheckpoint on .../{event.probe}/distance_to_truth), or "
+            "regularise."
         )
 
     def verdict(

@@ -198,7 +198,7 @@ def announce(event: Event, on_event: Callable[[Event], object] | None, *, strict
         on_event: the user's function, or None.
         strict: whether a failing ``on_event`` raises instead of warning.
     """
-    rank_zero_info(f"[infogeo] {event.name} (known at step {event.detected_at}): {event.message}")
+    rank_zero_info(f"[infogeo] {event.headline}: {event.message}")
     if on_event is not None:
         try:
             on_event(event)

@@ -123,7 +123,7 @@ class VelocityChange(Marker):
                 "second and falls in the last"
             )
         word = "slower" if event.strength < 0 else "faster"
-        return f"predictions on {event.probe} move {factor:.3g} times {word} since step {event.step}: {cause}."
+        return f"predictions on {event.probe} move {factor:.3g} times {word}: {cause}."
 
 
 def _fitted(times: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -61,9 +61,10 @@ def test_the_table_gives_four_answers_and_names_every_event():
         assert words in text
     for words in ("Events", "knee", "123", "300", "it bends", "overfitting", "456", "789", "it turns"):
         assert words in text
-    markdown = event_list(events).splitlines()
-    assert markdown[2] == "| knee | a | 123 | 300 | -0.5 | it bends |"
-    assert len(markdown) == 4
+    assert event_list(events).splitlines() == [
+        "- **knee on a since step 123, known at 300**: it bends",
+        "- **overfitting on a since step 456, known at 789**: it turns",
+    ]
 
 
 def test_copies_are_given_once_and_in_order():
@@ -88,11 +89,10 @@ def test_texts_of_events_are_text_alone_in_markdown():
     html = markdown.markdown(
         event_list(events), extensions=["markdown.extensions.tables", "markdown.extensions.fenced_code"]
     )
-    rows = [
-        [unescape(value) for value in re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)] for row in html.split("<tr>")[2:]
-    ]
-    assert rows == [[*[" ".join(t.split())] * 2, "1", "2", "0.5", " ".join(t.split())] for t in texts]
-    assert set(re.findall(r"</?(\w+)", html)) <= {"table", "thead", "tbody", "tr", "th", "td"}
+    lines = [unescape(" ".join(re.sub(r"<[^>]*>", "", item).split())) for item in html.split("<li>")[1:]]
+    once = [" ".join(text.split()) for text in texts]
+    assert lines == [f"{text} on {text} since step 1, known at 2: {text}" for text in once]
+    assert set(re.findall(r"</?(\w+)", html)) <= {"ul", "li", "strong"}
 
 
 def one_table():

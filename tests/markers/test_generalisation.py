@@ -35,7 +35,7 @@ def test_a_return_to_the_truth_after_memorising_is_one_event_dated_where_it_turn
     assert firing.detected_at == STEPS[first_below]
     assert abs(firing.strength - math.log(3 / held_out[first_below])) < 1e-6
     event = Event("generalisation", "val", int(firing.step), int(firing.detected_at), float(firing.strength), "")
-    assert f"since step {STEPS[45]}" in LateGeneralisation().message(event)
+    assert f"since step {STEPS[45]}, known at" in event.headline
 
 
 def test_without_a_return_below_the_closest_approach_there_is_none():

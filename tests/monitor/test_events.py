@@ -36,7 +36,9 @@ def test_overfitting_is_flagged_while_it_happens_and_told_everywhere(tmp_path, c
     assert 0.7 * closest <= flag.step <= 1.4 * closest
     assert flag.step < flag.detected_at < 500
     assert flag.strength > 0.01
-    assert f"since step {flag.step}" in flag.message
+    assert f"overfitting on val since step {flag.step}, known at {flag.detected_at}: " in "\n".join(
+        record.getMessage() for record in caplog.records
+    )
     assert told == monitor.events
     assert monitor.verdicts["val"].answer == "flagged"
     assert "train" not in monitor.verdicts
@@ -57,7 +59,7 @@ def test_overfitting_is_flagged_while_it_happens_and_told_everywhere(tmp_path, c
     assert counts[-1] == len(monitor.events)
     text = accumulator.Tensors("infogeo/events/text_summary")[-1].tensor_proto.string_val[0].decode()
     for event in monitor.events:
-        assert f"| {event.name} | {event.probe} | {event.step} | {event.detected_at} |" in text
+        assert f"- **{event.headline}**: " in text
 
 
 def test_a_training_that_goes_well_is_not_flagged_and_says_so(tmp_path):
@@ -102,7 +104,8 @@ def test_a_flag_is_withdrawn_once_the_probe_comes_closer_than_before(tmp_path, c
     earlier = [value for step, value in distance.items() if step < flag.detected_at]
     assert distance[recovered.detected_at] < min(earlier)
     assert recovered in told
-    assert f"since step {recovered.step}: the overfitting flag raised before is withdrawn" in recovered.message
+    assert "the overfitting flag raised before is withdrawn" in recovered.message
+    assert f"since step {recovered.step}, known at" in "\n".join(record.getMessage() for record in caplog.records)
     assert any(recovered.message in record.getMessage() for record in caplog.records)
     assert monitor.verdicts["val"].answer != "flagged"
     assert made.global_step == 300
@@ -113,7 +116,7 @@ def test_a_flag_is_withdrawn_once_the_probe_comes_closer_than_before(tmp_path, c
     stands = {event.step + 1: event.value for event in accumulator.Scalars("infogeo/overfitting")}
     assert all((flag.detected_at <= step < recovered.detected_at) == value for step, value in stands.items())
     text = accumulator.Tensors("infogeo/events/text_summary")[-1].tensor_proto.string_val[0].decode()
-    assert f"| recovered | val | {recovered.step} | {recovered.detected_at} |" in text
+    assert f"- **{recovered.headline}**: " in text
 
 
 def test_a_run_resumed_while_its_flag_stands_withdraws_it_as_an_unbroken_one_does(tmp_path):

@@ -45,8 +45,8 @@ def test_every_logger_gets_everything_and_what_a_forward_logs_is_unchanged(packa
     assert {"infogeo/train/velocity", "infogeo/train/length", "infogeo/markers", "size"} <= set(events["scalars"])
     assert {"infogeo/embedding", "infogeo/distances"} <= set(events["images"])
     assert any(tag.startswith("infogeo/train/points") for tag in events["tensors"])
-    assert "| third | train | 1 | 2 |" in events["events"]
-    assert [line for line in found["said"] if line.startswith("[infogeo] third (known at step 2)")]
+    assert "third on train since step 1, known at 2" in events["events"]
+    assert [line for line in found["said"] if line.startswith("[infogeo] third on train since step 1, known at 2: ")]
     assert len([row for row in rows if row["infogeo/train/length"]]) == 12
     own = ("size", "largest", "smallest")
     logged = [[{key: row[key] for key in own} for row in run if row["size"]] for run in (rows, found["without"]["csv"])]
@@ -99,7 +99,7 @@ def test_both_in_one_process_are_served_and_what_cannot_go_together_is_named(pac
     found = seen("mixed", tmp_path, package, "after")
     assert found["loaded"] == sorted(name for names in LOADED.values() for name in names)
     assert {"infogeo/embedding", "infogeo/distances"} <= set(found["events"]["images"])  # a logger of the other
-    assert "| third | train | 1 | 2 |" in found["events"]["events"]
+    assert "third on train since step 1, known at 2" in found["events"]["events"]
     first, second = found["lengths"]  # by a Trainer of each
     assert first == second
     assert len(first) == 13
