@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
+import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -17,6 +19,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo.figures import curves
+from lightning_infogeo.markers import Event
+from lightning_infogeo.markers.event import OVERFITTING, standing_flags
 from lightning_infogeo.monitor import InfoGeometryMonitor
 
 TRAINING_SAMPLES = 1000
@@ -53,20 +57,22 @@ class DigitsClassifier(pl.LightningModule):
 
 
 class StepProgress(pl.Callback):
-    """One bar over all optimizer steps."""
+    """One bar over all optimizer steps, with the monitor's verdict of the moment."""
 
     def __init__(self, console: Console) -> None:
-        columns = TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn()
-        self.progress = Progress(*columns, console=console)
+        verdict = TextColumn("{task.fields[verdict]}")
+        steps = BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn(), verdict
+        self.progress = Progress(TextColumn("training"), *steps, console=console)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Shows the bar."""
-        self.task = self.progress.add_task("", total=trainer.max_steps)
+        self.task = self.progress.add_task("", total=trainer.max_steps, verdict="")
         self.progress.start()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
         """Moves it."""
-        self.progress.update(self.task, completed=trainer.global_step)
+        verdict = trainer.progress_bar_metrics.get("infogeo", "")
+        self.progress.update(self.task, completed=trainer.global_step, verdict=verdict)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Leaves it as it stands."""
@@ -107,47 +113,68 @@ def demo(logdir: str = "infogeo_demo", max_steps: int = 4000, seed: int = 0) -> 
         max_steps: optimizer steps to train.
         seed: of data, weights and order.
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message="The number of training batches")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     torch.set_num_threads(1)  # two threads wait for each other longer than such a small network computes
     pl.seed_everything(seed, verbose=False)
     console = Console()
-    if not console.is_terminal:  # a file or a pipe is as wide as the table needs
-        console.width = 110
+    if not console.is_terminal:  # a file or a pipe is as wide as tables are made for
+        console.width = 80
     train, val = digits(seed)
-    monitor = InfoGeometryMonitor()
     logger = TensorBoardLogger(logdir, name="")
-    trainer = pl.Trainer(
-        max_steps=max_steps,
-        accelerator="cpu",
-        logger=logger,
-        callbacks=[monitor, StepProgress(console)],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        check_val_every_n_epoch=10,
-        num_sanity_val_steps=0,
-    )
-    trainer.fit(DigitsClassifier(), train, val)
+    monitor = InfoGeometryMonitor(on_event=lambda event: console.print(told(event)))
+    with only_warnings():
+        trainer = pl.Trainer(
+            max_steps=max_steps,
+            accelerator="cpu",
+            logger=logger,
+            callbacks=[monitor, StepProgress(console)],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            check_val_every_n_epoch=10,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit(DigitsClassifier(), train, val)
 
     picture = Path(logger.log_dir) / "curves.png"
     title = "Digits, a quarter of the training labels wrong"
     curves(monitor.trajectories, title, monitor.events).savefig(picture, dpi=110)
-    embedded = Path(logger.log_dir) / "embedding.png"
-    monitor.picture().savefig(embedded, dpi=110)
     console.print(monitor.summary())
-    for line in (
-        f"The same as pictures: {picture} and {embedded.name} beside it",
-        f"Live, beside the usual metrics: {_tensorboard()} --logdir {logdir}",
-        "(its browser page reloads only after ticking Settings ▸ Reload data)",
-    ):
-        console.print(Text(line), soft_wrap=True)  # a path may hold what would be markup
+    console.print(Text(f"All curves as one picture: {picture}"), soft_wrap=True)  # a path may hold markup
+    console.print(Text(in_one_sentence(monitor), style="bold"))
 
 
-def _tensorboard() -> str:
-    """The command as it can be typed here: by its path where it is not on the PATH of a shell."""
-    beside = Path(sys.executable).parent / "tensorboard"
-    if not beside.exists():
-        return "tensorboard"
-    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
+def told(event: Event) -> Text:
+    """Returns an event as it is shown while training runs."""
+    style = "bold" if event.name == OVERFITTING else ""
+    return Text.assemble((event.headline, style), f": {event.message}")
+
+
+def in_one_sentence(monitor: InfoGeometryMonitor) -> str:
+    """Returns what one would tell a colleague about the training."""
+    val = monitor.trajectories["val"]
+    distance, last = val.distance_to_truth, int(val.steps[-1])
+    flag = next(iter(standing_flags(monitor.events)), None)
+    if flag is None:
+        return f"In short: no sign of overfitting in {last} steps."
+    closest = float(distance.nan_to_num(math.inf).min())
+    return (
+        f"In short: it overfits since step {flag.step}; the monitor knew at step {flag.detected_at}, with "
+        f"{1 - flag.detected_at / last:.0%} of the training still to come, which made predictions worse: "
+        f"{float(distance[-1]):.2f} nats from the truth at the end instead of {closest:.2f}."
+    )
+
+
+@contextmanager
+def only_warnings() -> Iterator[None]:
+    """Lets Lightning's logger show warnings alone: what the monitor says comes on its own lines."""
+    handlers = logging.getLogger("lightning.pytorch").handlers
+    before = [handler.level for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for handler, level in zip(handlers, before, strict=True):
+            handler.setLevel(level)

@@ -22,6 +22,7 @@ class Quantity(NamedTuple):
         scale: of the axis on which it is drawn.
         needs: what it needs beside predictions or weights; empty for nothing.
         panel: whether ``figures.curves`` draws it.
+        place: among what loggers get and show, the first 1; 0 for on request. It is always in the trajectory.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Quantity(NamedTuple):
     scale: Literal["linear", "log"] = "linear"
     needs: Literal["", "labels", "reference"] = ""
     panel: bool = True
+    place: int = 9
 
     @property
     def title(self) -> str:
@@ -52,27 +54,33 @@ PROBE_QUANTITIES = (
         unit="rad per step",
         symbol="Γ",
         scale="log",
+        place=2,
     ),
-    Quantity("length", "information length", "how far they have gone in all, along the path", unit="rad", symbol="L"),
+    Quantity(
+        "length", "information length", "how far they have gone in all, along the path", unit="rad", symbol="L", place=3
+    ),
     Quantity(
         "displacement",
         "displacement from the first record",
         "how far they are from where they started, straight: at most π",
         unit="rad",
         panel=False,
+        place=0,
     ),
     Quantity(
         "straightness",
         "straightness: displacement ÷ length",
         "displacement ÷ length: 1 is a straight path, near 0 a long walk for a short way",
+        place=0,
     ),
     Quantity(
         "roughness",
         "roughness: 1 straight, ½ diffusive",
         "how the distance over a recording interval compares with the steps inside: 1 straight on, ½ a random walk, "
         "below that back and forth",
+        place=0,
     ),
-    Quantity("entropy", "entropy of the predictions", "how undecided they are", unit="nats", symbol="H"),
+    Quantity("entropy", "entropy of the predictions", "how undecided they are", unit="nats", symbol="H", place=5),
     Quantity(
         "distance_to_truth",
         "distance to truth",
@@ -80,6 +88,7 @@ PROBE_QUANTITIES = (
         unit="nats per sample",
         symbol="d_B",
         needs="labels",
+        place=1,
     ),
     Quantity(
         "progress",
@@ -88,6 +97,7 @@ PROBE_QUANTITIES = (
         symbol="t",
         needs="labels",
         panel=False,
+        place=4,
     ),
 )
 """Quantities of a probe's predictions, computed by ``trajectory.extend``, in the order of its vector."""
@@ -181,6 +191,17 @@ def ordered(recorded: Collection[str], of_weights: bool) -> list[str]:
 def panels() -> list[Quantity]:
     """Returns the quantities of probes that ``figures.curves`` draws, in the order of its panels."""
     return [quantity for quantity in _displayed(of_weights=False) if quantity.panel]
+
+
+def logged_by_default() -> tuple[str, ...]:
+    """Returns the quantities of probes that loggers get unless they are told otherwise, the most telling first.
+
+    Example:
+        >>> logged_by_default()
+        ('distance_to_truth', 'velocity', 'length', 'progress', 'entropy')
+    """
+    logged = [quantity for quantity in PROBE_QUANTITIES if quantity.place]
+    return names(sorted(logged, key=lambda quantity: quantity.place))
 
 
 def column_title(column: str) -> str:

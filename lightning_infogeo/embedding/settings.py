@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.schedules import is_int
@@ -17,8 +18,11 @@ class EmbeddingSettings:
 
     Args:
         max_records: records kept for the embedding, at least 8; beyond, those are dropped that the path can best spare.
-        share: the most of the training's time to spend on pictures while it runs; the last one is always drawn.
-        per_decade: pictures per factor of ten in steps, at most.
+        share: the most of the training's time to spend on pictures while it runs, with four seconds to begin with; they
+            are drawn beside the training, and the last one always. 0 for the last one alone, 1 for no limit.
+        per_decade: pictures per factor of ten in steps, at most; None for some fourteen in the whole training, or five
+            a factor of ten where its length is not known.
+        probes: names of the probes to draw, each alone; () for the first one that is held out, or the only one.
         mesh: whether TensorBoard also gets the points in three dimensions (its Mesh plugin).
         projector: whether TensorBoard's projector gets the points once, at the end. It does not reload: not live.
         joint: names of probes that hold the same samples, seen in different ways (augmented or not): they are drawn in
@@ -30,7 +34,8 @@ class EmbeddingSettings:
 
     max_records: int = 256
     share: float = 0.02
-    per_decade: int = 6
+    per_decade: int | None = None
+    probes: tuple[str, ...] = ()
     mesh: bool = False
     projector: bool = False
     joint: tuple[str, ...] = ()
@@ -38,23 +43,66 @@ class EmbeddingSettings:
     def __post_init__(self) -> None:
         for name, least in (("max_records", LEAST_RECORDS), ("per_decade", 1)):
             value = getattr(self, name)
-            if not is_int(value) or value < least:
+            if (not is_int(value) or value < least) and not (name == "per_decade" and value is None):
                 raise ConfigurationError(f"`EmbeddingSettings({name}={value!r})`: must be an int of at least {least}.")
         if not isinstance(self.share, (int, float)) or not 0 <= self.share <= 1:
             raise ConfigurationError(f"`EmbeddingSettings(share={self.share!r})`: must lie between 0 and 1.")
-        named = isinstance(self.joint, (tuple, list)) and all(isinstance(name, str) for name in self.joint)
-        if not named or len(set(self.joint)) != len(self.joint) or len(self.joint) == 1:
+        if not _are_names(self.probes):
+            raise ConfigurationError(f"`EmbeddingSettings(probes={self.probes!r})`: must be names of probes, or ().")
+        if not _are_names(self.joint) or len(self.joint) == 1:
             raise ConfigurationError(
                 f"`EmbeddingSettings(joint={self.joint!r})`: must be the names of two or more probes, or ()."
             )
+        object.__setattr__(self, "probes", tuple(self.probes))
         object.__setattr__(self, "joint", tuple(self.joint))
 
-    def groups(self, probes: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Returns which probes share a picture, by a name for each.
+    def drawn(self, probes: Sequence[str], held_out: Sequence[str]) -> list[tuple[str, ...]]:
+        """Returns which probes are drawn, those together that share a picture; the first is what pictures are about.
+
+        Args:
+            probes: names of all there are.
+            held_out: of those among them that are not trained on.
 
         Example:
-            >>> EmbeddingSettings(joint=("clean", "augmented")).groups(["clean", "augmented", "val"])
-            {'clean, augmented': ('clean', 'augmented'), 'val': ('val',)}
+            >>> EmbeddingSettings().drawn(["train", "val", "val_1"], ["val", "val_1"])
+            [('val',)]
+            >>> EmbeddingSettings(joint=("clean", "blurred"), probes=("val",)).drawn(["clean", "blurred", "val"], [])
+            [('clean', 'blurred'), ('val',)]
         """
-        alone = {name: (name,) for name in probes if name not in self.joint}
-        return {**({", ".join(self.joint): self.joint} if self.joint else {}), **alone}
+        together = [self.joint] if self.joint else []
+        alone = [(name,) for name in self.probes if name not in self.joint]
+        return together + alone or [(name,) for name in [*held_out, *probes][:1]]
+
+    def next_picture(self, drawn: int, final: int | None) -> int:
+        """Returns the step from which on a record is drawn.
+
+        Args:
+            drawn: the step of the last picture; 0 for none.
+            final: the step at which the training will end; None where that is not known.
+
+        Example:
+            >>> steps = [0]
+            >>> while steps[-1] < 4000:
+            ...     steps.append(EmbeddingSettings().next_picture(steps[-1], final=4000))
+            >>> steps[1:]
+            [3, 5, 9, 16, 28, 49, 85, 148, 257, 447, 777, 1351, 2350, 4087]
+        """
+        if self.per_decade is not None:
+            ratio = 10 ** (1 / self.per_decade)
+        elif final is None:
+            ratio = 10 ** (1 / _PER_DECADE)
+        else:
+            ratio = max(final / FIRST, 2) ** (1 / (_PICTURES - 1))
+        return max(FIRST, drawn + 1, round(drawn * ratio))
+
+
+def _are_names(value: Any) -> bool:
+    """Whether a value lists different names."""
+    listed = isinstance(value, (tuple, list)) and all(isinstance(name, str) for name in value)
+    return listed and len(set(value)) == len(value)
+
+
+FIRST = 3
+"""The step of the first picture: of fewer records there is nothing to see."""
+
+_PICTURES, _PER_DECADE = 14, 5

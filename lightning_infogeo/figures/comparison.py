@@ -10,7 +10,7 @@ import torch
 
 from lightning_infogeo.comparison import Comparison, Grouping, leaf_order
 from lightning_infogeo.figures.names import lettered
-from lightning_infogeo.figures.trajectory import COLOURS
+from lightning_infogeo.figures.palette import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lightning_infogeo.figures.trajectory import COLOURS
+from lightning_infogeo.figures.palette import COLOURS
 from lightning_infogeo.theory import PhaseDiagram, Spectrum
 
 if TYPE_CHECKING:

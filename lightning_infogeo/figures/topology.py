@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.figures.names import lettered
-from lightning_infogeo.figures.trajectory import COLOURS
+from lightning_infogeo.figures.palette import COLOURS
 from lightning_infogeo.topology import (
     Capacity,
     LearningGraph,

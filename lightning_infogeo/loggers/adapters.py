@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath
+from lightning_infogeo.loggers.live_view import LiveView, write_layout
+from lightning_infogeo.loggers.picture import Picture
 
 
 class LoggerAdapter:
@@ -40,11 +41,20 @@ class LoggerAdapter:
     def write_text(self, key: str, markdown: str, x: int) -> None:
         """Writes Markdown; TensorBoard keeps only samples of texts, so each has to hold all that came before."""
 
-    def write_figure(self, key: str, figure: Any, x: int) -> None:
-        """Writes a figure of matplotlib's."""
+    def write_figure(self, key: str, picture: Picture, x: int) -> None:
+        """Writes a picture, as the figure of matplotlib's or as its pixels."""
 
     def write_points(self, key: str, path: EmbeddedPath, x: int, mesh: bool, projector: bool) -> None:
         """Writes a trajectory as points in the unit ball, coloured from its first record to its last."""
+
+    def begin(self, prefix: str, view: LiveView) -> list[str]:
+        """Lays out what will be shown first, and returns lines that say how to see it.
+
+        Args:
+            prefix: what the keys of this monitor begin with.
+            view: what is shown.
+        """
+        return []
 
 
 class _TensorBoard(LoggerAdapter):
@@ -57,8 +67,20 @@ class _TensorBoard(LoggerAdapter):
     def write_text(self, key: str, markdown: str, x: int) -> None:
         self.logger.experiment.add_text(key, markdown, x)
 
-    def write_figure(self, key: str, figure: Any, x: int) -> None:
-        self.logger.experiment.add_figure(key, figure, x)
+    def write_figure(self, key: str, picture: Picture, x: int) -> None:
+        writer = self.logger.experiment
+        if type(writer).__module__.startswith("torch."):  # as a file, which is not to be compressed once more here
+            from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+
+            height, width, colours = picture.pixels.shape
+            image = Summary.Image(height=height, width=width, colorspace=colours, encoded_image_string=picture.png)
+            writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=key, image=image)]), x)
+        else:
+            writer.add_image(key, picture.pixels, x, dataformats="HWC")
+
+    def begin(self, prefix: str, view: LiveView) -> list[str]:
+        write_layout(self.logger, prefix, view.charts)
+        return view.lines(self.logger)
 
     def write_points(self, key: str, path: EmbeddedPath, x: int, mesh: bool, projector: bool) -> None:
         points = torch.nn.functional.pad(path.embedding.coordinates, (0, 3))[:, :3].float()
@@ -81,8 +103,8 @@ class _FigureLogger(LoggerAdapter):
     def fits(logger: Any) -> bool:
         return hasattr(logger, "log_figure")
 
-    def write_figure(self, key: str, figure: Any, x: int) -> None:
-        self.logger.log_figure(key, figure, step=x)
+    def write_figure(self, key: str, picture: Picture, x: int) -> None:
+        self.logger.log_figure(key, picture.figure, step=x)
 
 
 class _ImageLogger(LoggerAdapter):
@@ -94,12 +116,8 @@ class _ImageLogger(LoggerAdapter):
     def fits(logger: Any) -> bool:
         return hasattr(logger, "log_image")
 
-    def write_figure(self, key: str, figure: Any, x: int) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-        canvas: Any = FigureCanvasAgg(figure)
-        canvas.draw()
-        self.logger.log_image(key, [np.asarray(canvas.buffer_rgba())], step=x)
+    def write_figure(self, key: str, picture: Picture, x: int) -> None:
+        self.logger.log_image(key, [picture.pixels], step=x)
 
 
 ADAPTERS: tuple[type[LoggerAdapter], ...] = (_TensorBoard, _FigureLogger, _ImageLogger, LoggerAdapter)

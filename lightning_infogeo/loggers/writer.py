@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,6 +15,11 @@ from lightning_infogeo.copies import Portable
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers.adapters import LoggerAdapter, adapter_of
+from lightning_infogeo.loggers.live_view import LiveView
+from lightning_infogeo.loggers.picture import Picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class LoggerWriter(Portable, left_behind={"_failed": set()}):
@@ -25,11 +30,13 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
     Args:
         prefix: what the keys begin with.
         strict: whether a logger that raises stops training; otherwise one warning is given and the logger left out.
+        unlogged: keys of what goes into ``callback_metrics`` alone.
     """
 
-    def __init__(self, prefix: str, strict: bool) -> None:
+    def __init__(self, prefix: str, strict: bool, unlogged: Collection[tuple[str, ...]] = ()) -> None:
         self.prefix = prefix
         self.strict = strict
+        self._unlogged = frozenset(unlogged)
         self._failed: set[int] = set()
         self._finite = torch.empty(0)
 
@@ -63,22 +70,37 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
     def write_scalars(self, trainer: pl.Trainer, x: int | None, scalars: Mapping[tuple[str, ...], float]) -> None:
         """Writes one record, by (probe, quantity), or (quantity,) for what is not of one probe.
 
-        NaN goes to the loggers, so that their keys never change, but not into ``callback_metrics``, where it would make
+        What is not finite is left out: in a chart it would be no point, and in ``callback_metrics`` it would make
         EarlyStopping stop the run: there the last finite value stays.
         """
+        finite = {key: value for key, value in scalars.items() if math.isfinite(value)}
         _callback_metrics(trainer).update(
-            {
-                "/".join((self.prefix, *key)): torch.tensor(value)
-                for key, value in scalars.items()
-                if math.isfinite(value)
-            }
+            {"/".join((self.prefix, *key)): torch.tensor(value) for key, value in finite.items()}
         )
         if x is None or not trainer.is_global_zero:
             return
         for adapter in self._working(trainer):
             with self._guarding(adapter.logger):
-                values = {adapter.key(self.prefix, *"/".join(key).split("/")): value for key, value in scalars.items()}
-                adapter.write_scalars(values, x)
+                logged = {key: value for key, value in finite.items() if key not in self._unlogged}
+                values = {adapter.key(self.prefix, *"/".join(key).split("/")): value for key, value in logged.items()}
+                if values:
+                    adapter.write_scalars(values, x)
+
+    def begin(self, trainer: pl.Trainer, view: LiveView) -> list[str]:
+        """Lays out what will be shown first where a logger can do that; returns lines that say how to see it."""
+        lines = []
+        for adapter in self._working(trainer) if trainer.is_global_zero else ():
+            with self._guarding(adapter.logger):
+                lines += adapter.begin(self.prefix, view)
+        return lines
+
+    def show_verdict(self, trainer: pl.Trainer, verdict: str) -> None:
+        """Shows a word in the progress bar; an empty one is not shown."""
+        bar: dict[str, Any] = trainer._logger_connector._progress_bar_metrics
+        if verdict:
+            bar[self.prefix] = verdict
+        else:
+            bar.pop(self.prefix, None)
 
     def write_text(self, trainer: pl.Trainer, key: str, markdown: str, x: int | None) -> None:
         """Writes Markdown to the loggers that take it."""
@@ -88,11 +110,15 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
             with self._guarding(adapter.logger):
                 adapter.write_text(f"{self.prefix}/{key}", markdown, x)
 
-    def write_figure(self, trainer: pl.Trainer, key: str, figure: Any, x: int) -> None:
-        """Writes a figure to the loggers that take one."""
-        for adapter in self._working(trainer, "figures"):
+    def write_figure(self, trainer: pl.Trainer, key: str, figure: Figure | Picture, x: int) -> None:
+        """Writes a figure to the loggers that take one; it is drawn once for all of them."""
+        adapters = list(self._working(trainer, "figures"))
+        if not adapters:
+            return
+        picture = figure if isinstance(figure, Picture) else Picture.of(figure)
+        for adapter in adapters:
             with self._guarding(adapter.logger):
-                adapter.write_figure(adapter.key(self.prefix, key), figure, x)
+                adapter.write_figure(adapter.key(self.prefix, *key.split("/")), picture, x)
 
     def write_points(
         self, trainer: pl.Trainer, paths: Mapping[str, EmbeddedPath], x: int, mesh: bool, projector: bool

@@ -95,16 +95,23 @@ class MarkerRunner:
         self.events += new
         return new
 
-    def scalars(self) -> dict[tuple[str, ...], float]:
-        """Returns what the loggers get of the markers."""
+    def scalars(self, new: Sequence[Event] | None = None) -> dict[tuple[str, ...], float]:
+        """Returns what the loggers get of the markers.
+
+        Args:
+            new: events of the record: the step since which a probe overfits is told once, with its flag. None to tell
+                it anyway.
+        """
         if not self.markers:
             return {}
         flags = standing_flags(self.events)
-        return {
+        told: dict[tuple[str, ...], float] = {
             ("markers",): float(len(self.events)),
             ("overfitting",): float(bool(flags)),
-            ("overfitting_onset",): float(flags[0].step) if flags else float("nan"),
         }
+        if flags and (new is None or flags[0] in new):
+            told["overfitting_onset",] = float(flags[0].step)
+        return told
 
     def flag_has_stood(self, step: int, share: float) -> bool:
         """Returns whether an overfitting flag has stood by ``step`` while the training grew by ``share`` of itself."""
@@ -124,6 +131,20 @@ class MarkerRunner:
                 if verdict is not None:
                     verdicts[probe] = verdict
         return verdicts
+
+    def moment(self) -> str:
+        """Returns the verdict of the moment in a few words, the worst of all probes; empty where nothing can be said.
+
+        A probe is named where several are judged.
+        """
+        verdicts = self.verdicts()
+        since = {flag.probe: f"flag since {flag.step}" for flag in standing_flags(self.events)}
+        for answer in ("flagged", "watch", "clean"):
+            probe = next((name for name, verdict in verdicts.items() if verdict.answer == answer), None)
+            if probe is not None:
+                said = since.get(probe, answer)
+                return f"{probe}: {said}" if len(verdicts) > 1 and answer != "clean" else said
+        return ""
 
     def state_dict(self) -> dict[str, Any]:
         """Returns tensors and plain values from which another runner goes on."""

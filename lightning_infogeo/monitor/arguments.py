@@ -25,6 +25,7 @@ from lightning_infogeo.markers import (
 )
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe, same_labels
+from lightning_infogeo.quantities import PROBE_QUANTITIES, logged_by_default, names
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
 from lightning_infogeo.topology import NeuronSettings
 
@@ -42,6 +43,7 @@ class Arguments(NamedTuple):
         memory: bytes on the device.
         stop_after: share by which a training goes on from an overfitting flag before it is ended; None for to its end.
         flag_size: samples of a held-out probe and further ones together; None for as many as cost little.
+        quantities: of probes, that loggers get, in the order in which they are shown.
     """
 
     probes: Any
@@ -60,6 +62,7 @@ class Arguments(NamedTuple):
     memory: int
     distributed: str
     flag_size: int | None
+    quantities: tuple[str, ...]
     split: Callable[..., Any] | None
     on_event: Callable[[Event], object] | None
     stop_after: float | None
@@ -113,6 +116,7 @@ class Arguments(NamedTuple):
             memory=memory,
             distributed=monitor.distributed,
             flag_size=as_flag_size(monitor.flag_size),
+            quantities=as_quantities(monitor.quantities),
             split=monitor.split,
             on_event=monitor.on_event,
             stop_after=float(after) if monitor.on_overfitting == "stop" else None,
@@ -268,6 +272,25 @@ def as_flag_size(size: Any) -> int | None:
     return int(size)
 
 
+def as_quantities(quantities: Any) -> tuple[str, ...]:
+    """Returns the names that the argument stands for.
+
+    Raises:
+        ConfigurationError: for anything but "default", "all" or names of quantities.
+
+    Example:
+        >>> as_quantities(["entropy"])
+        ('entropy',)
+    """
+    known = names(PROBE_QUANTITIES)
+    if isinstance(quantities, str) and quantities in ("default", "all"):
+        return known if quantities == "all" else logged_by_default()
+    remedy = f'must be "default", "all", or names among {", ".join(known)}'
+    listed = isinstance(quantities, (list, tuple)) and all(name in known for name in quantities)
+    check(listed, "quantities", quantities, remedy)
+    return tuple(dict.fromkeys(quantities))
+
+
 def check_distributed(monitor: Any) -> None:
     """Raises ``ConfigurationError`` where the processes are to share what only one of them can do."""
     choices = ("auto", "rank_zero", "shard")
@@ -284,18 +307,21 @@ def check_distributed(monitor: Any) -> None:
             )
 
 
-def check_joint(settings: EmbeddingSettings | None, probes: Mapping[str, Probe]) -> None:
-    """Raises ``ConfigurationError`` unless probes drawn together have the same number and labels."""
-    names = () if settings is None else settings.joint
-    argument = f"`EmbeddingSettings(joint={names})`"
-    unknown = [name for name in names if name not in probes]
-    if unknown:
-        raise ConfigurationError(f"{argument}: there is no probe {unknown[0]!r}; there are {sorted(probes)}.")
-    joined = [probes[name] for name in names]
+def check_drawn(settings: EmbeddingSettings | None, probes: Mapping[str, Probe]) -> None:
+    """Raises ``ConfigurationError`` where a probe to be drawn is not there, or those drawn together cannot be."""
+    given = {} if settings is None else {"probes": settings.probes, "joint": settings.joint}
+    for argument, drawn in given.items():
+        for name in drawn:
+            if name not in probes:
+                raise ConfigurationError(
+                    f"`EmbeddingSettings({argument}={drawn})`: there is no probe {name!r}; there are {sorted(probes)}."
+                )
+    together = given.get("joint", ())
+    joined = [probes[name] for name in together]
     if any(len(probe) != len(joined[0]) or not same_labels(probe.labels, joined[0].labels) for probe in joined):
         raise ConfigurationError(
-            f"{argument}: the probes differ in size or labels, so they do not hold the same samples and have no "
-            "distances to each other; leave joint=() to draw them side by side."
+            f"`EmbeddingSettings(joint={together})`: the probes differ in size or labels, so they do not hold the same "
+            "samples and have no distances to each other; leave joint=() to draw them side by side."
         )
 
 

@@ -49,8 +49,7 @@ class InfoGeometryMonitor(pl.Callback):
 
     The model's predictions on a few fixed samples, a *probe*, are a point on a product of spheres. The callback follows
     that point through training and logs, to every logger and into ``trainer.callback_metrics``, as
-    ``{prefix}/{probe}/{quantity}``: velocity, length, displacement, straightness, roughness, entropy and, where there
-    are labels, distance_to_truth and progress (``trajectory.extend`` defines them); and as ``{prefix}/markers``,
+    ``{prefix}/{probe}/{quantity}``, quantities that ``trajectory.extend`` defines; and as ``{prefix}/markers``,
     ``overfitting`` and ``overfitting_onset`` how many events there were, whether a flag stands, and since which step.
     Training is bit for bit what it is without, and all processes of it have the same trajectories and events.
 
@@ -65,8 +64,7 @@ class InfoGeometryMonitor(pl.Callback):
         logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``, with a mapping of
             its parameters by keyword, or with a tuple of as many as it needs.
         markers: what watches for events: "default" for one of each kind, a list of markers, or () for none.
-        embedding: whether to keep a bounded history and draw it, by InPCA, as images in TensorBoard (or any logger with
-            ``log_figure`` or ``log_image``); or an :class:`EmbeddingSettings`.
+        embedding: whether to keep a bounded history and draw it for loggers; or an :class:`EmbeddingSettings`.
         parameters: whether to follow the weights' distribution too; or a :class:`ParameterDensity`.
         archive: "auto" to write everything recorded, predictions included, to a Zarr store beside the logs; a path or
             URL; or an :class:`ArchiveSettings`. :meth:`Trajectory.open` reads it back.
@@ -82,6 +80,8 @@ class InfoGeometryMonitor(pl.Callback):
             tuple; labels under "label", "labels", "y", "target" or "targets" in mappings, dataclasses and objects).
         flag_size: held-out samples that :class:`OverfittingOnset` sees: the probe's and more of its loader. "auto": up
             to 4,096, at 1 % of the training's forwards; kept when resumed; no more with ``distributed="shard"``.
+        quantities: what loggers get of probes: "default" (distance_to_truth, velocity, length, progress, entropy),
+            "all", or names; ``trajectories`` has all.
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training, in all processes at once, once a flag has stood.
         stop_after: share of the steps so far: with 0.25 a flag known at 1,000 ends it at the first record from 1,250.
@@ -125,6 +125,7 @@ class InfoGeometryMonitor(pl.Callback):
         distributed: Literal["auto", "rank_zero", "shard"] = "auto",
         split: Callable[..., Any] | None = None,
         flag_size: Literal["auto"] | int = "auto",
+        quantities: Literal["default", "all"] | Sequence[str] = "default",
         on_event: Callable[[Event], object] | None = None,
         on_overfitting: Literal["flag", "stop"] = "flag",
         stop_after: float = 0.25,
@@ -135,6 +136,7 @@ class InfoGeometryMonitor(pl.Callback):
         self.probes = probes
         self.probe_size = probe_size
         self.flag_size = flag_size
+        self.quantities = quantities
         self.schedule = schedule
         self.lag = lag
         self.output = output
@@ -159,7 +161,6 @@ class InfoGeometryMonitor(pl.Callback):
         self._spawned = SpawnedResults()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Returns the attributes of a copy."""
         return {name: value for name, value in vars(self).items() if name not in _LENT}
 
     # What a user reads.
@@ -195,16 +196,17 @@ class InfoGeometryMonitor(pl.Callback):
         self._catch_up()
         return self._recorded.neurons.trajectories
 
-    def picture(self) -> Figure:
-        """Returns the trajectories kept so far, embedded by InPCA, as a matplotlib figure; in the first process only.
+    def picture(self, probe: str | None = None) -> Figure:
+        """Returns a matplotlib figure of a probe's path, None for the first held-out one; in the first process only.
 
         Raises:
+            KeyError: where there is no such probe.
             RuntimeError: where nothing has been kept.
         """
         self._catch_up()
         if self._session is None:
             raise RuntimeError(NOTHING_KEPT)
-        return self._session.picture()
+        return self._session.picture(probe)
 
     def to_frame(self, probe: str) -> pandas.DataFrame:
         """Returns what was recorded on ``probe``, one row a record, indexed by step.
@@ -218,7 +220,7 @@ class InfoGeometryMonitor(pl.Callback):
         return export.to_frame(self.trajectories[probe])
 
     def to_csv(self, path: str | Path) -> None:
-        """Writes what was recorded on all probes to one file, a row a probe and record."""
+        """Writes all records of all probes to one file, a row each."""
         export.to_csv(self.trajectories, path)
 
     def dimensions(self, features: int = FEATURES) -> dict[str, ProbeSpectrum]:

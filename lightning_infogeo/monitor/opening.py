@@ -26,6 +26,7 @@ from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.preparation import new_recorder, prepare
 from lightning_infogeo.monitor.session import Agreed, Prepared, Session
 from lightning_infogeo.probe import Chosen
+from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from lightning_infogeo.reference import References
 from lightning_infogeo.trainer.clock import read_clock
 from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps, counted_in
@@ -66,7 +67,7 @@ def open_session(
     clock = read_clock(trainer, -1, planner.stride, step, counted is not None)
     prepared = prepare(arguments, trainer, module, state, log.trajectories, followed, clock)
     _follow(log, prepared, arguments)
-    loggers = LoggerWriter(arguments.prefix, arguments.strict)
+    loggers = LoggerWriter(arguments.prefix, arguments.strict, _unlogged(arguments, prepared.agreed))
     plots = _plots(arguments, loggers, prepared, state)
 
     def open_archive() -> ArchiveWriter | None:
@@ -147,6 +148,13 @@ def _plots(
     embedding, album = arguments.embedding, state.get("album", {})
     plots = None if embedding is None else EmbeddingPlots(embedding, loggers, references, album, replaced)
     return plots, NeuronPlots(loggers, state.get("neurons", {}))
+
+
+def _unlogged(arguments: Arguments, agreed: Agreed) -> list[tuple[str, str]]:
+    """Returns series and name of the quantities of probes that loggers do not get."""
+    on_request = set(names(PROBE_QUANTITIES)) - set(arguments.quantities)
+    probes = (one for one in agreed.layout.series if one.kind == "probe")
+    return [(one.name, quantity) for one in probes for quantity in one.quantities if quantity in on_request]
 
 
 def _restore_metrics(

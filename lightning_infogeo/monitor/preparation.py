@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning_infogeo.lightnings as pl
-from lightning_infogeo.monitor.arguments import Arguments, check_joint
+from lightning_infogeo.monitor.arguments import Arguments, check_drawn
 from lightning_infogeo.monitor.device.model_outputs import SHARE, ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.distributed.collectives import all_decide, first_process_decides
@@ -88,7 +88,7 @@ def prepare(
         chosen = choose() if chosen is None else chosen
         inputs = place_all(chosen, trainer, module, (arguments.memory - references.nbytes) // SHARE)
         further = place_further(chosen, trainer, module) if shard is WHOLE else {}
-        check_joint(arguments.embedding, {name: each.probe for name, each in chosen.items()})
+        check_drawn(arguments.embedding, {name: each.probe for name, each in chosen.items()})
 
     def call() -> Agreed | None:
         nonlocal outputs, recorder, neurons

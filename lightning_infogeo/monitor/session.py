@@ -11,10 +11,12 @@ from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo import figures
+from lightning_infogeo.console import say
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import HostCopies, LoggerWriter, event_list, takes_figures
+from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.markers.runner import announce
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
@@ -132,6 +134,10 @@ class Session(Portable, left_behind={"_closed": True}):
         if self.planner.recorded < 0:
             self._record(trainer, module, self.clock(trainer, batch_idx=-1), x=None)
         self.planner.reconsider()
+        pictures = () if self.plots is None else ("curves", "embedding")
+        view = LiveView.of(self.arguments.prefix, self.agreed.layout.series, self.arguments.quantities, pictures)
+        for line in self.writer.begin(trainer, view):
+            say(line)
 
     def begin_epoch(self) -> None:
         """Looks at the schedule anew: the length of epochs may have changed, and with it what was foreseen."""
@@ -141,7 +147,7 @@ class Session(Portable, left_behind={"_closed": True}):
         """Writes what has reached the host since the last batch, and makes a record if one is due."""
         self.deliver(trainer)
         if self.plots is not None and self.plots.waiting:
-            self.plots.deliver(trainer, self.log.events)
+            self.plots.deliver(trainer, self.log)
         if self.neurons.recorder is not None and self.neuron_plots.due(self.planner.recorded):
             self.receive()
             x = logging_step(trainer) - 1
@@ -170,7 +176,7 @@ class Session(Portable, left_behind={"_closed": True}):
             self.receive()
             self.neuron_plots.finish(trainer, x, lambda: self.neurons.trajectories)
         if self.recorder is not None and self.plots is not None and takes_figures(trainer) and not self._failed_here:
-            self.plots.finish(trainer, self.planner.recorded, x, self._snapshots, self.log.events)
+            self.plots.finish(trainer, self.planner.recorded, x, self._snapshots, self.log)
 
     def deliver(self, trainer: pl.Trainer) -> None:
         """Writes what has reached the host to the loggers, and tells of the events in it.
@@ -216,7 +222,15 @@ class Session(Portable, left_behind={"_closed": True}):
         with ExitStack() as stack:  # from the last to the first, each also where another raises
             if device_part is not None:
                 stack.callback(device_part.to, torch.device("cpu"))
-            for leave in (self.writer.release, self.neurons.close, self.archive.close, self.receive, self.steps.close):
+            drawing = () if self.plots is None else (self.plots.close,)
+            for leave in (
+                self.writer.release,
+                *drawing,
+                self.neurons.close,
+                self.archive.close,
+                self.receive,
+                self.steps.close,
+            ):
                 stack.callback(leave)
 
     # What is asked of it.
@@ -240,23 +254,27 @@ class Session(Portable, left_behind={"_closed": True}):
             "neurons": {**self.neurons.state_dict(), **self.neuron_plots.state_dict()},
         }
 
-    def picture(self) -> Figure:
-        """Returns the trajectories kept so far as a figure; changes nothing in those to come.
+    def picture(self, probe: str | None = None) -> Figure:
+        """Returns the trajectory of a probe kept so far as a figure; changes nothing in those to come.
+
+        Args:
+            probe: its name; None for the one that the loggers get a picture of.
 
         Raises:
-            RuntimeError: where none are kept.
+            KeyError: where there is no such probe.
+            RuntimeError: where nothing is kept.
         """
-        records = [trajectory.steps[-1] for trajectory in self.log.trajectories.values() if len(trajectory)]
-        if self.recorder is None or self.plots is None or self.arguments.embedding is None or not records:
+        if self.recorder is None or self.plots is None or self.arguments.embedding is None:
             raise RuntimeError(NOTHING_KEPT)
-        snapshots = self.recorder.snapshots(self.arguments.embedding.groups(self.recorder.outputs.chosen).values())
-        paths = {
-            ", ".join(each.probes): self.plots.axes.embed(each.probes, each.matrix.float().cpu())
-            for each in snapshots
-            if not each.referred
-        }
-        drawn = {name: path for name, path in paths.items() if path is not None}
-        return figures.embedding(drawn, int(max(records)), self.log.events)
+        if probe is not None and probe not in self.recorder.outputs.chosen:
+            raise KeyError(f"`picture(probe={probe!r})`: there are {sorted(self.recorder.outputs.chosen)}.")
+        group = self._drawn()[0] if probe is None else (probe,)
+        snapshot = self.recorder.snapshots([group])[0]
+        path = self.plots.axes.embed(snapshot.probes, snapshot.matrix.float().cpu())
+        if path is None:
+            raise RuntimeError(NOTHING_KEPT)
+        title, colour = figures.answer(group[0], self.log.trajectories[group[0]], self.log.events)
+        return figures.embedding(path, title, self.log.events, colour)
 
     # One record.
 
@@ -273,7 +291,7 @@ class Session(Portable, left_behind={"_closed": True}):
         try:
             values = self._own_record(trainer, module, clock.step, decision)
             if values is not None:
-                snapshots = self._copied(trainer, module, clock.step, x)
+                snapshots = self._copied(trainer, module, clock, x)
         except Exception as error:
             failure = error  # the others wait for this process all the same, and a record that was made is kept
         if decision.record:
@@ -305,22 +323,28 @@ class Session(Portable, left_behind={"_closed": True}):
         return None
 
     def _copied(
-        self, trainer: pl.Trainer, module: pl.LightningModule, step: int, x: int | None
+        self, trainer: pl.Trainer, module: pl.LightningModule, clock: Clock, x: int | None
     ) -> list[Snapshot] | None:
         """Starts the copies of what goes with a record; returns what a picture of it needs, where one is due."""
         assert self.recorder is not None
-        self.neurons.record(step, module)
+        self.neurons.record(clock.step, module)
         if self.archive.active:
-            self.archive.start_copy(step, self.recorder.predictions())
-        drawn = self.plots is not None and x is not None and self.plots.due(trainer, step)
+            self.archive.start_copy(clock.step, self.recorder.predictions())
+        drawn = self.plots is not None and x is not None and self.plots.due(trainer, clock.step, clock.final)
         return self._snapshots() if drawn else None
 
     def _snapshots(self) -> list[Snapshot]:
         assert self.recorder is not None
         assert self.plots is not None
-        assert self.arguments.embedding is not None
         with self.plots.budget.spending():
-            return self.recorder.snapshots(self.arguments.embedding.groups(self.recorder.outputs.chosen).values())
+            return self.recorder.snapshots(self._drawn())
+
+    def _drawn(self) -> list[tuple[str, ...]]:
+        """Which probes are drawn, and which of them together."""
+        assert self.recorder is not None
+        assert self.arguments.embedding is not None
+        held_out = [one.name for one in self.agreed.layout.series if one.kind == "probe" and not one.trained]
+        return self.arguments.embedding.drawn(list(self.recorder.outputs.chosen), held_out)
 
     def _late_record(self, trainer: pl.Trainer, module: pl.LightningModule, clock: Clock) -> None:
         """Makes what turns out to be due after Lightning has counted the batch, and writes everything."""
@@ -331,6 +355,7 @@ class Session(Portable, left_behind={"_closed": True}):
 
     def _write(self, trainer: pl.Trainer, record: PendingRecord) -> None:
         self.writer.write_scalars(trainer, record.x, record.scalars)
+        self.writer.show_verdict(trainer, self.log.runner.moment())
         if record.events:
             self.writer.write_text(trainer, "events", event_list(self.log.events), record.x)
         for event in record.events:

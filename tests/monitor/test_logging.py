@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import math
 
 import lightning.pytorch as pl
 import pytest
@@ -12,17 +11,17 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_infogeo import AtSteps, EveryNEpochs, InfoGeometryMonitor, Probe
-from lightning_infogeo.quantities import PROBE_QUANTITIES, names
+from lightning_infogeo.quantities import logged_by_default
 from tests.helpers import oracles
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, TwoOptimizers, fit, val_loader
 from tests.helpers.loggers import Minimal, records, scalars
 
 KEYS = ["velocity", "length", "displacement", "straightness", "roughness", "entropy", "distance_to_truth", "progress"]
-LOGGED = names(PROBE_QUANTITIES)
+LOGGED = logged_by_default()
 
 
 def test_tensorboard_holds_every_record_at_the_step_of_lightnings_own_metrics(tmp_path):
-    logger, monitor = TensorBoardLogger(tmp_path), InfoGeometryMonitor(schedule=3)
+    logger, monitor = TensorBoardLogger(tmp_path), InfoGeometryMonitor(schedule=3, quantities="all")
     fit(monitor, tmp_path, logger=logger, log_every_n_steps=1, max_steps=10)
     written = scalars(logger.log_dir)
     assert {f"infogeo/{probe}/{key}" for probe in ("train", "val") for key in KEYS} <= written.keys()
@@ -31,11 +30,11 @@ def test_tensorboard_holds_every_record_at_the_step_of_lightnings_own_metrics(tm
     own_x = [x for x, _ in written["train_loss"]]
     for key in KEYS:
         points = written[f"infogeo/val/{key}"]
-        assert [x for x, _ in points] == [2, 5, 8, 9]  # step − 1, and not the initial record
+        values = getattr(trajectory, key)[1:].float()
+        defined = values.isfinite()
+        assert [x for x, _ in points] == torch.tensor([2, 5, 8, 9])[defined].tolist()  # step − 1; no initial record
         assert set(x for x, _ in points) <= set(own_x)
-        torch.testing.assert_close(
-            torch.tensor([value for _, value in points]), getattr(trajectory, key)[1:].float(), equal_nan=True
-        )
+        torch.testing.assert_close(torch.tensor([value for _, value in points]), values[defined])
 
 
 def test_the_loss_of_the_user_and_the_distance_to_truth_tell_the_same_story(tmp_path):
@@ -72,7 +71,7 @@ def test_every_logger_of_the_trainer_gets_the_same_keys_at_every_record(tmp_path
         steps, keys = records(logger, separator)
         assert steps == [1, 3, 5, 6]
         expected = {separator.join(("infogeo", probe, key)) for probe in ("train", "val") for key in LOGGED}
-        expected |= {separator.join(("infogeo", key)) for key in ("markers", "overfitting", "overfitting_onset")}
+        expected |= {separator.join(("infogeo", key)) for key in ("markers", "overfitting")}
         assert all(found == expected for found in keys)
 
 
@@ -86,11 +85,10 @@ def test_without_any_logger_values_are_in_trajectories_and_callback_metrics(tmp_
         assert trainer.callback_metrics[f"infogeo/val/{key}"].item() == pytest.approx(last_finite.item())
 
 
-def test_nan_reaches_the_logger_but_not_callback_metrics(tmp_path):
+def test_what_is_not_defined_is_no_point_in_a_logger_and_not_in_callback_metrics(tmp_path):
     logger = Minimal()
-    trainer = fit(InfoGeometryMonitor(schedule=1), tmp_path, logger=logger, max_steps=3)
-    logged = [metrics["infogeo/val/roughness"] for _, metrics in logger.calls if "infogeo/val/roughness" in metrics]
-    assert [math.isnan(value) for value in logged] == [True] * 3
+    trainer = fit(InfoGeometryMonitor(schedule=1, quantities="all"), tmp_path, logger=logger, max_steps=3)
+    assert not [1 for _, metrics in logger.calls if "infogeo/val/roughness" in metrics]
     assert "infogeo/val/roughness" not in trainer.callback_metrics
     assert trainer.callback_metrics["infogeo/val/velocity"] > 0
 

@@ -54,7 +54,7 @@ def test_a_logger_gets_every_record_and_the_pictures(tmp_path):
     lengths = [value for _, value in logger.scalars["infogeo/val/length"]]
     assert lengths == monitor.trajectories["val"].length[1:].tolist()
     assert [step for step, _ in logger.scalars["infogeo/val/length"]] == [2, 5, 8, 11]
-    assert {key for key, _ in logger.figures} == {"infogeo/embedding", "infogeo/distances"}
+    assert {key for key, _ in logger.figures} == {"infogeo/curves", "infogeo/embedding", "infogeo/distances"}
     assert all(isinstance(figure, Figure) for figure in logger.figures.values())
 
 
@@ -99,6 +99,10 @@ def test_an_adapter_is_all_that_another_kind_of_logger_needs(tmp_path, monkeypat
     fit(InfoGeometryMonitor(schedule=6, embedding=EmbeddingSettings(share=1.0), strict=True), tmp_path, logger=logger)
     written = logger.lines.written
     assert [x for kind, x, _ in written if kind == "scalars"] == [5, 11]
-    assert {key for kind, _, key in written if kind == "figure"} == {"infogeo/embedding", "infogeo/distances"}
+    assert {key for kind, _, key in written if kind == "figure"} == {
+        "infogeo/curves",
+        "infogeo/embedding",
+        "infogeo/distances",
+    }
     LoggerWriter("infogeo", strict=True).write_text(fit([], tmp_path, logger=logger, max_steps=1), "notes", "*", 0)
     assert written[-1] == ("text", 0, "infogeo/notes")

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 import lightning_infogeo.lightnings as pl
-from lightning_infogeo import figures
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.embedding import EmbeddedPath
 from lightning_infogeo.embedding.live_axes import LiveAxes
@@ -16,17 +15,19 @@ from lightning_infogeo.embedding.settings import EmbeddingSettings
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import HostCopies, LoggerWriter, takes_figures
-from lightning_infogeo.markers import Event
-from lightning_infogeo.monitor.host.drawing_budget import DrawingBudget
+from lightning_infogeo.monitor.host.drawing import Drawing
+from lightning_infogeo.monitor.host.drawing_budget import AHEAD, DrawingBudget
+from lightning_infogeo.monitor.host.drawing_thread import DrawingThread
+from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.reference import References
-from lightning_infogeo.schedules import Clock, LogSpaced
-
-FIRST = 10
-"""No picture before this step: two or three points are none."""
+from lightning_infogeo.trajectory import Trajectory
 
 
-class EmbeddingPlots(Portable):
-    """Draws the trajectories at log-spaced records and at the end, on the host, after the record.
+class EmbeddingPlots(Portable, left_behind={"_thread": DrawingThread()}):
+    """Draws the trajectories at log-spaced records and at the end, beside the training.
+
+    A picture is begun at the hook after its record, drawn in a thread, and written to the loggers at a later hook, so
+    that training waits for none but those that are not finished at its end.
 
     Args:
         settings: how often, and what else.
@@ -49,31 +50,38 @@ class EmbeddingPlots(Portable):
         replaced: EmbeddingPlots | None = None,
     ) -> None:
         self.axes = LiveAxes(state.get("places", {}))
-        self.budget = DrawingBudget(settings.share)
+        self.budget = DrawingBudget(settings.share, AHEAD)
         self._settings = settings
         self._writer = writer
         self._references = references
         self._copies = HostCopies()
         self._snapshots: list[tuple[Snapshot, torch.Size]] = []
         self._undrawn: list[tuple[int, int, list[EmbeddedPath]]] = []
-        self._drawn: int = state.get("drawn", FIRST - 1)
+        self._drawn: int = state.get("drawn", 0)
         self._failed = False
+        self._thread = DrawingThread()
         if replaced is not None:
             replaced._receive()
             self._undrawn = [picture for picture in replaced._undrawn if picture[0] <= self._drawn]
             self._failed = replaced._failed
+            replaced.close()
 
     @property
     def waiting(self) -> bool:
-        """Whether a picture is to be drawn."""
-        return bool(self._copies) or bool(self._undrawn)
+        """Whether a picture is to be drawn or written."""
+        return bool(self._copies) or bool(self._undrawn) or self._thread.begun
 
-    def due(self, trainer: pl.Trainer, step: int) -> bool:
-        """Returns whether to draw the record at this step: often enough, affordable, and somebody to see it."""
-        if self._failed:
+    def due(self, trainer: pl.Trainer, step: int, final: int | None = None) -> bool:
+        """Returns whether to draw the record at this step: often enough, affordable, and somebody to see it.
+
+        Args:
+            trainer: of the fit.
+            step: of the record.
+            final: the step at which training will end, as far as is known.
+        """
+        if self._failed or step < self._settings.next_picture(self._drawn, final):
             return False
-        following = LogSpaced(self._settings.per_decade).next_step(self._drawn, Clock(step))
-        return following is not None and following <= step and self.budget.affordable and takes_figures(trainer)
+        return self.budget.affords(self._thread.spent + self._thread.foreseen) and takes_figures(trainer)
 
     def post(self, step: int, x: int, snapshots: Sequence[Snapshot]) -> None:
         """Starts the copy of what the picture needs."""
@@ -82,22 +90,27 @@ class EmbeddingPlots(Portable):
         self._snapshots = [(each._replace(matrix=torch.empty(0)), each.matrix.shape) for each in snapshots]
         self._copies.start_copy(step, x, torch.cat([each.matrix.flatten() for each in snapshots]))
 
-    def deliver(self, trainer: pl.Trainer, events: Sequence[Event], last: bool = False) -> None:
-        """Draws what was posted, with the events known, and writes it to every logger that takes figures."""
-        self._attempt(lambda: self._deliver(trainer, events, last))
+    def deliver(self, trainer: pl.Trainer, log: RecordLog, last: bool = False) -> None:
+        """Begins to draw what was posted, with all that is known, and writes what is drawn to the loggers.
+
+        Args:
+            trainer: of the fit.
+            log: what was recorded.
+            last: whether training has ended; then everything is waited for.
+        """
+        self._attempt(lambda: self._deliver(trainer, log, last))
 
     def finish(
-        self,
-        trainer: pl.Trainer,
-        step: int,
-        x: int,
-        take: Callable[[], Sequence[Snapshot]],
-        events: Sequence[Event],
+        self, trainer: pl.Trainer, step: int, x: int, take: Callable[[], Sequence[Snapshot]], log: RecordLog
     ) -> None:
         """Draws the last record, unless it waits to be drawn anyway, and delivers."""
-        if not (self.waiting and self._drawn == step):
+        if not (self._copies and self._drawn == step):
             self._attempt(lambda: self.post(step, x, take()))
-        self.deliver(trainer, events, last=True)
+        self.deliver(trainer, log, last=True)
+
+    def close(self) -> None:
+        """Ends the thread that draws."""
+        self._thread.close()
 
     def state_dict(self) -> dict[str, Any]:
         """Returns plain numbers to go on from."""
@@ -116,6 +129,7 @@ class EmbeddingPlots(Portable):
             self._failed = True
             self._copies.finish()
             self._undrawn.clear()
+            self._thread.close()
             rank_zero_warn(
                 f"`InfoGeometryMonitor(embedding=...)`: drawing raised {type(error).__name__}: {error}. There will be "
                 "no more pictures; curves go on."
@@ -137,24 +151,24 @@ class EmbeddingPlots(Portable):
             return self._references.placed(snapshot.probes[0], snapshot.matrix)
         return self.axes.follow(snapshot.probes, snapshot.matrix)
 
-    def _deliver(self, trainer: pl.Trainer, events: Sequence[Event], last: bool) -> None:
+    def _deliver(self, trainer: pl.Trainer, log: RecordLog, last: bool) -> None:
         with self.budget.spending():
             self._receive()
-            undrawn, self._undrawn = self._undrawn, []
-            for step, x, paths in undrawn:
-                if paths:
-                    self._write(trainer, step, x, paths, events, last)
+            undrawn, self._undrawn = [each for each in self._undrawn if each[2]], []
+            if undrawn:
+                # Copies, since records go on to be added.
+                known = {n: Trajectory.from_state_dict(t.state_dict(), n) for n, t in log.trajectories.items()}
+                for k, (step, x, paths) in enumerate(undrawn, start=1):
+                    final = last and k == len(undrawn)
+                    self._thread.draw(Drawing(step, x, paths, known, tuple(log.events), final))
+        for drawing, pictures in self._thread.finished(wait=last):
+            with self.budget.spending():
+                for key, picture in pictures:
+                    self._writer.write_figure(trainer, key, picture, drawing.x)
+                self._write_points(trainer, drawing)
 
-    def _write(
-        self, trainer: pl.Trainer, step: int, x: int, paths: list[EmbeddedPath], events: Sequence[Event], last: bool
-    ) -> None:
-        own = {", ".join(path.probes): path for path in paths if not path.references}
-        referred = {f"{path.probes[0]} against references": path for path in paths if path.references}
-        self._writer.write_figure(trainer, "embedding", figures.embedding(own, step, events), x)
-        if referred:
-            self._writer.write_figure(trainer, "reference", figures.embedding(referred, step, events), x)
-        if last:
-            self._writer.write_figure(trainer, "distances", figures.distances(own, events), x)
-        mesh, projector = self._settings.mesh, self._settings.projector and last
+    def _write_points(self, trainer: pl.Trainer, drawing: Drawing) -> None:
+        mesh, projector = self._settings.mesh, self._settings.projector and drawing.last
         if mesh or projector:
-            self._writer.write_points(trainer, own, x, mesh, projector)
+            paths = {", ".join(path.probes): path for path in drawing.paths if not path.references}
+            self._writer.write_points(trainer, paths, drawing.x, mesh, projector)

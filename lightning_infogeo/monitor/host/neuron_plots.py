@@ -44,7 +44,7 @@ class NeuronPlots:
     def due(self, step: int) -> bool:
         """Returns whether to log the capacity at this step: at log-spaced records, as long as it is cheap."""
         following = LogSpaced(_PER_DECADE).next_step(self._shown, Clock(step)) if step > self._shown else None
-        return following is not None and following <= step and self._budget.affordable
+        return following is not None and following <= step and self._budget.affords()
 
     def show(self, trainer: pl.Trainer, step: int, x: int, trajectories: Trajectories) -> None:
         """Logs the effective capacity of each layer."""

@@ -122,7 +122,7 @@ class RecordLog:
         for name, row in record.rows.items():
             self.trajectories[name].append(record.step, list(row.values()))
         events = self.runner.observe(record.step, record.rows, record.readings)
-        self._pending.append(PendingRecord(record.step, x, record.rows, self.runner.scalars(), events))
+        self._pending.append(PendingRecord(record.step, x, record.rows, self.runner.scalars(events), events))
 
     def pop_pending(self) -> PendingRecord | None:
         """Returns the first record that the loggers have not got yet, each once; None where they have all."""

@@ -5,9 +5,7 @@ import math
 
 import torch
 
-from lightning_infogeo.embedding.embedded_path import EmbeddedPath
-from lightning_infogeo.embedding.inpca import inpca
-from lightning_infogeo.figures import curves, embedding
+from lightning_infogeo.figures import curves
 from lightning_infogeo.markers import Event
 from lightning_infogeo.trajectory import Trajectory
 
@@ -49,21 +47,6 @@ def test_probes_without_labels_or_finite_records_can_be_drawn():
     assert [line.get_label() for line in figure.axes[0].get_lines()] == ["nan", "empty"]
     figure.savefig(io.BytesIO(), format="png")
     assert torch.is_tensor(made([1]).length)
-
-
-def test_an_embedding_names_the_events_of_every_row_once():
-    distances = torch.arange(4.0, dtype=torch.float64)
-    embedded = inpca((distances[:, None] - distances) ** 2)
-    steps, member = torch.tensor([0, 10, 20, 30]), torch.zeros(4, dtype=torch.int64)
-    pictures = {
-        name: EmbeddedPath((name,), member, steps, embedded, torch.zeros(11, 3), torch.zeros(0, 3))
-        for name in ("train", "val")
-    }
-    events = [Event("knee", "train", 10, 20, 1.0, ""), Event("knee", "val", 10, 20, 1.0, "")]
-    events.append(Event("overfitting", "val", 20, 30, 1.0, ""))
-    (legend,) = embedding(pictures, 30, events).legends
-    labels = [text.get_text() for text in legend.get_texts()]
-    assert labels.count("knee") == labels.count("overfitting") == labels.count("truth") == 1
 
 
 def test_names_are_text_whatever_is_in_them():

@@ -1,0 +1,214 @@
+"""The frame of a picture for a card of TensorBoard's: one panel, letters that can be read there, no ground of its own.
+
+A card shows a picture at about half of its size, on white or on near black: letters are large, and ink and ground are
+such that both will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lightning_infogeo.figures.palette import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 760, 400
+"""Pixels."""
+
+LETTERS, SMALL = 15, 11.5
+"""Size of letters, points."""
+
+_TITLE = 17
+_DPI = 100
+_POINT = _DPI / 72
+"""Pixels."""
+
+_WIDE = 0.6
+"""Width of a letter in units of its size: of DejaVu Sans, on average."""
+
+Box = tuple[float, float, float, float]
+"""Left, bottom, width and height in pixels."""
+
+
+def card(title: str, box: Box, colour: str = INK) -> tuple[Figure, Axes]:
+    """Returns a figure of the size of a card, and its only panel.
+
+    Args:
+        title: the answer that the picture gives, in one line; made smaller until it fits.
+        box: of the panel.
+        colour: of the title.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI, facecolor="none")
+    left, bottom, width, height = box
+    axes = figure.add_axes((left / WIDTH, bottom / HEIGHT, width / WIDTH, height / HEIGHT), facecolor="none")
+    axes.tick_params(colors=INK, labelsize=LETTERS)
+    for side, spine in axes.spines.items():
+        spine.set(color=INK, visible=side in ("left", "bottom"))
+    size = min(_TITLE, (WIDTH - 24) / (text_width(title, 1) * 1.1))
+    figure.text(12 / WIDTH, 1 - 28 / HEIGHT, title, color=colour, fontsize=size, fontweight="bold", va="center")
+    return figure, axes
+
+
+def text_width(text: str, size: float) -> float:
+    """Returns about how many pixels a text of this size takes; finding out by drawing would take longer than drawing.
+
+    Args:
+        text: one line.
+        size: of the letters, points.
+    """
+    return max(1, len(text)) * size * _WIDE * _POINT
+
+
+def note(figure: Figure, text: str, row: int = 0) -> None:
+    """Writes a line in small letters at the foot of the picture.
+
+    Args:
+        figure: from ``card``.
+        text: one line.
+        row: 0 is the lowest.
+    """
+    size = min(LETTERS - 1.5, (WIDTH - 24) / text_width(text, 1) * 1.05)
+    figure.text(12 / WIDTH, (13 + 22 * row) / HEIGHT, text, color=INK, fontsize=size, va="center")
+
+
+def shortened(name: str, most: int = 20) -> str:
+    """Returns a name of at most so many letters, its middle left out where it has more.
+
+    Example:
+        >>> shortened("validation_of_the_second_hospital")
+        'validation…_hospital'
+    """
+    if len(name) <= most:
+        return name
+    return f"{name[: most // 2]}…{name[len(name) - (most - most // 2 - 1) :]}"
+
+
+def log_steps(axes: Axes, first: float, last: float, along: str = "x") -> None:
+    """Makes an axis one of optimizer steps, logarithmic, with whole powers of ten as ticks.
+
+    Args:
+        axes: the panel.
+        first: step at its beginning, at least 1.
+        last: at its end.
+        along: "x" or "y".
+    """
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    powers = [10**k for k in range(19) if first <= 10**k <= last]
+    if len(powers) < 2:
+        powers = sorted({int(first), int(last)})
+    every = 1 + (len(powers) - 1) // 6
+    shown = powers[::every]
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axes.set(**{f"{along}scale": "log"})
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_locator(FixedLocator(shown))
+    axis.set_ticklabels([step_name(step) for step in shown])
+
+
+def step_name(step: int) -> str:
+    """Returns a step in few letters.
+
+    Example:
+        >>> step_name(683), step_name(10_000), step_name(2_500_000)
+        ('683', '10k', '2.5M')
+    """
+    for least, unit, letter in ((10**9, 10**9, "G"), (10**6, 10**6, "M"), (10**4, 10**3, "k")):
+        if step >= least:
+            return f"{step / unit:.4g}{letter}"
+    return str(step)
+
+
+def end_labels(axes: Axes, ends: Mapping[str, tuple[float, str]], least: float = 24) -> None:
+    """Writes names of lines to the right of the panel, beside their ends and apart from each other.
+
+    Args:
+        axes: the panel, its limits set.
+        ends: height of the end of each line in data, and its colour, by name.
+        least: pixels from one name to the next.
+    """
+    to_pixels, box = axes.transData, axes.get_window_extent()
+    low = axes.get_ylim()[0]
+    heights = {name: float(to_pixels.transform((axes.get_xlim()[1], max(y, low)))[1]) for name, (y, _) in ends.items()}
+    places: dict[str, float] = {}
+    lowest = box.y0
+    for name in sorted(heights, key=lambda name: heights[name]):
+        places[name] = lowest = max(heights[name], lowest)
+        lowest += least
+    surplus = max(0.0, lowest - least - box.y1)
+    for name, place in places.items():
+        at = (box.x1 + 8) / WIDTH, (place - surplus) / HEIGHT
+        size = min(LETTERS, (WIDTH - 12 - box.x1) / (1.15 * text_width(name, 1)))
+        figure: Any = axes.figure
+        figure.text(*at, name, color=ends[name][1], fontsize=size, fontweight="bold", va="center")
+
+
+class Words:
+    """Words beside points of a panel, none over another, and over a line only where there is no other place.
+
+    Args:
+        axes: the panel, its limits set.
+        box: in which all words stand; the whole card below its title where none is given.
+    """
+
+    def __init__(self, axes: Axes, box: Box = (4, 4, WIDTH - 8, HEIGHT - 50)) -> None:
+        self._axes = axes
+        self._within = box
+        self._taken: list[_Corners] = []
+        self._lines: list[_Corners] = []
+
+    def write(self, text: str, at: Sequence[float], colour: str, size: float = LETTERS, bold: bool = False) -> bool:
+        """Writes a word beside a point; returns whether there was room.
+
+        Args:
+            text: one line.
+            at: the point in data.
+            colour: of the letters.
+            size: of the letters, points.
+            bold: whether they are.
+        """
+        x, y = self._axes.transData.transform((float(at[0]), float(at[1])))
+        wide, high = text_width(text, size) * (1.08 if bold else 1), 1.3 * size * _POINT
+        boxes = [
+            (x + dx, y + dy, x + dx + wide, y + dy + high)
+            for away in (14.0, 26.0)
+            for dx, dy in (
+                (away, -high / 2),
+                (-away - wide, -high / 2),
+                (-wide / 2, away),
+                (-wide / 2, -away - high),
+                (away, away - high / 2),
+                (away, -away - high / 2),
+                (-away - wide, away - high / 2),
+                (-away - wide, -away - high / 2),
+            )
+        ]
+        left, bottom, width, height = self._within
+        right, top = left + width, bottom + height
+        within = [b for b in boxes if b[0] >= left and b[2] <= right and b[1] >= bottom and b[3] <= top]
+        free = [box for box in within if not any(_overlap(box, word) for word in self._taken)]
+        clear = [box for box in free if not any(_overlap(box, point) for point in self._lines)]
+        for box in [*clear, *free][:1]:
+            self._taken.append(box)
+            figure: Any = self._axes.figure
+            style = {"color": colour, "fontsize": size, "fontweight": "bold" if bold else "normal", "va": "center"}
+            figure.text(box[0] / WIDTH, (box[1] + box[3]) / 2 / HEIGHT, text, **style)
+        return bool(free)
+
+    def avoid(self, points: Any, radius: float = 4) -> None:
+        """Lets words stand over these points, shape (n, 2) in data, only where there is no other place."""
+        for x, y in self._axes.transData.transform(points):
+            self._lines.append((x - radius, y - radius, x + radius, y + radius))
+
+
+_Corners = tuple[float, float, float, float]
+"""Left, bottom, right and top in pixels."""
+
+
+def _overlap(a: _Corners, b: _Corners) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
