@@ -16,7 +16,7 @@ _OPTIONS = (
     "--disable-dev-shm-usage",
     "--use-angle=swiftshader",  # WebGL without a graphics card
     "--enable-unsafe-swiftshader",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--proxy-server=127.0.0.1:1",
     "--no-first-run",
     "--disable-background-networking",
@@ -60,16 +60,20 @@ class Tab:
 
     async def open(self, path, dark=False, width=1440, height=900):
         """Opens a file with the network off."""
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            await self.send(f"{domain}.enable")
         await self.send(
             "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0
         )
+        await self.visit(Path(path).resolve().as_uri(), dark, width, height)
+
+    async def visit(self, address, dark=False, width=1440, height=900):
+        """Opens an address of this machine."""
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            await self.send(f"{domain}.enable")
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         await self.send("Emulation.setEmulatedMedia", features=scheme)
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         await self.send("Emulation.setDeviceMetricsOverride", **size)
-        await self.send("Page.navigate", url=Path(path).resolve().as_uri())
+        await self.send("Page.navigate", url=address)
 
     async def value(self, expression):
         """Returns what a JavaScript expression is, awaited."""
