@@ -1,5 +1,6 @@
 """The demo, the options of the command line, and what importing the package costs."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,18 +14,29 @@ from tests.helpers.loggers import scalars
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_demo_overfits_and_says_what_was_seen(tmp_path, capsys):
-    main(["demo", "--logdir", str(tmp_path), "--max-steps", "600", "--seed", "1"])
-    shown = capsys.readouterr().out
-    assert "Information geometry of this training" in shown
-    assert f"--logdir {tmp_path}" in shown
-    assert "Reload data" in shown
+def test_the_demo_says_how_to_watch_tells_of_events_and_sums_up(tmp_path, capsys, lines_are_written):
+    main(["demo", "--logdir", str(tmp_path), "--max-steps", "1000", "--seed", "1"])
+    written = capsys.readouterr()
+    beside = [line for line in written.err.splitlines() if line.startswith("[infogeo]")]
+    assert any(f"--logdir {tmp_path}" in line for line in beside)
+    assert any("pinnedCards=" in line for line in beside)
+    assert "GPU available" not in written.err
+    shown = " ".join(written.out.split())
+    before, after = shown.split("Information geometry of this training")
+    told = [*re.finditer(r"overfitting on val since step (\d+), known at (\d+): val has moved away", before)][-1]
+    assert f"In short: it overfits since step {told[1]}; the monitor knew at step {told[2]}" in after
+    assert all(len(line) <= 80 for line in written.out.splitlines() if str(tmp_path) not in line)
     picture = tmp_path / "version_0" / "curves.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert str(picture) in shown
-    written = scalars(tmp_path / "version_0")
-    assert {"train_loss", "val_loss", "infogeo/train/velocity", "infogeo/val/distance_to_truth"} <= written.keys()
-    assert written["infogeo/val/length"][-1][0] == 599
+    logged = scalars(tmp_path / "version_0")
+    assert {"train_loss", "val_loss", "infogeo/train/velocity", "infogeo/val/distance_to_truth"} <= logged.keys()
+    assert logged["infogeo/val/length"][-1][0] == 999
+
+
+def test_a_short_demo_sums_up_too(tmp_path, capsys):
+    main(["demo", "--logdir", str(tmp_path), "--max-steps", "20"])
+    assert "In short: no sign of overfitting in 20 steps." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
