@@ -20,8 +20,8 @@ class EmbeddingSettings:
         max_records: records kept for the embedding, at least 8; beyond, those are dropped that the path can best spare.
         share: the most of the training's time to spend on pictures while it runs, with four seconds to begin with; they
             are drawn beside the training, and the last one always. 0 for the last one alone, 1 for no limit.
-        per_decade: pictures per factor of ten in steps, at most; None for some fourteen in the whole training, or five
-            a factor of ten where its length is not known.
+        per_decade: pictures per factor of ten in steps, at most; None for five, or as many as make fourteen in a
+            short training and thirty in an endless one.
         probes: names of the probes to draw, each alone; () for the first one that is held out, or the only one.
         mesh: whether TensorBoard also gets the points in three dimensions (its Mesh plugin).
         projector: whether TensorBoard's projector gets the points once, at the end. It does not reload: not live.
@@ -85,14 +85,13 @@ class EmbeddingSettings:
             >>> while steps[-1] < 4000:
             ...     steps.append(EmbeddingSettings().next_picture(steps[-1], final=4000))
             >>> steps[1:]
-            [3, 5, 9, 16, 28, 49, 85, 148, 257, 447, 777, 1351, 2350, 4087]
+            [3, 5, 8, 13, 21, 33, 52, 82, 130, 206, 326, 517, 819, 1298, 2057, 3260, 5167]
         """
-        if self.per_decade is not None:
-            ratio = 10 ** (1 / self.per_decade)
-        elif final is None:
-            ratio = 10 ** (1 / _PER_DECADE)
-        else:
-            ratio = max(final / FIRST, 2) ** (1 / (_PICTURES - 1))
+        ratio = 10 ** (1 / (self.per_decade or _PER_DECADE))
+        if self.per_decade is None and final is not None:
+            whole = max(final / FIRST, 2)
+            # Dense enough for a training that is ended early, and not too dense for one that is endless.
+            ratio = min(whole ** (1 / (_FEWEST - 1)), max(ratio, whole ** (1 / (_MOST - 1))))
         return max(FIRST, drawn + 1, round(drawn * ratio))
 
 
@@ -105,4 +104,4 @@ def _are_names(value: Any) -> bool:
 FIRST = 3
 """The step of the first picture: of fewer records there is nothing to see."""
 
-_PICTURES, _PER_DECADE = 14, 5
+_FEWEST, _MOST, _PER_DECADE = 14, 30, 5

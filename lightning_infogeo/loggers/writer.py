@@ -87,11 +87,21 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
                     adapter.write_scalars(values, x)
 
     def begin(self, trainer: pl.Trainer, view: LiveView) -> list[str]:
-        """Lays out what will be shown first where a logger can do that; returns lines that say how to see it."""
+        """Lays out what will be shown first where a logger can do that; returns lines that say how to see it.
+
+        A logger on which that fails still gets everything else.
+        """
         lines = []
         for adapter in self._working(trainer) if trainer.is_global_zero else ():
-            with self._guarding(adapter.logger):
+            try:
                 lines += adapter.begin(self.prefix, view)
+            except Exception as error:
+                if self.strict:
+                    raise
+                rank_zero_warn(
+                    f"`InfoGeometryMonitor`: no charts are laid out in `{type(adapter.logger).__name__}`, which raised "
+                    f"{type(error).__name__}: {error}. It gets everything else."
+                )
         return lines
 
     def show_verdict(self, trainer: pl.Trainer, verdict: str) -> None:

@@ -3,6 +3,7 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
@@ -12,6 +13,7 @@ from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.quantities import logged_by_default
 from lightning_infogeo.trajectory import Series
 from tests.helpers.classifiers import fit
+from tests.helpers.loggers import scalars
 
 LABELLED = ("velocity", "length", "entropy", "distance_to_truth", "progress")
 SERIES = [
@@ -113,3 +115,18 @@ def test_without_pictures_none_is_pinned_and_without_tensorboard_nothing_is_said
     assert {card["plugin"] for card in pinned(link)} == {"scalars"}
     fit(InfoGeometryMonitor(), tmp_path, logger=False, max_steps=3)
     assert "localhost" not in capsys.readouterr().err
+
+
+def test_a_logger_in_which_nothing_can_be_laid_out_gets_everything_else(tmp_path, monkeypatch):
+    def broken(*args):
+        raise OSError("no room for a layout")
+
+    monkeypatch.setattr("lightning_infogeo.loggers.live_view._has_layout", broken)
+    logger = TensorBoardLogger(tmp_path)
+    with pytest.warns(
+        UserWarning, match="no charts are laid out in `TensorBoardLogger`, which raised OSError: no room"
+    ):
+        fit(InfoGeometryMonitor(), tmp_path, logger=logger, max_steps=3)
+    assert len(scalars(logger.log_dir)["infogeo/val/length"]) == 3
+    with pytest.raises(OSError, match="no room"):
+        fit(InfoGeometryMonitor(strict=True), tmp_path, logger=TensorBoardLogger(tmp_path), max_steps=3)
