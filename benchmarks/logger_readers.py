@@ -1,10 +1,9 @@
-"""What ``loggers.py`` reads back: one class a logger, which makes it and reads what it wrote. Nothing needs a network."""
+"""What ``loggers.py`` reads back: a class makes a logger and reads what it wrote. Nothing needs a network."""
 
 import csv
 import json
 import os
 import re
-import sys
 import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -102,7 +101,11 @@ class Wandb(Reader):
                 summary["/".join(update.nested_key) or update.key] = json.loads(update.value_json)
             if kind != "history":
                 continue
-            row = {"/".join(i.nested_key) or i.key: json.loads(i.value_json) for i in record.history.item}
+            row: dict[str, Any] = {}
+            for item in record.history.item:
+                key, *field = item.nested_key or [item.key]
+                into = row.setdefault(key, {}) if field else row
+                into[field[0] if field else key] = json.loads(item.value_json)
             rows.append(row["_step"])
             x = row.get("trainer/global_step")
             for key, value in row.items():
@@ -154,9 +157,10 @@ class MLflow(Reader):
             if each.endswith(".png"):
                 key = re.split("[%+]step", Path(each).name)[0].replace("~", "/").replace("#", "/")
                 pictures.setdefault(key, []).append(self._step(each))
-        (text,) = (Path(client.download_artifacts(run, a.path)) for a in client.list_artifacts(run, "infogeo")) or [""]
+        texts = [Path(client.download_artifacts(run, each.path)) for each in client.list_artifacts(run, "infogeo")]
+        assert len(texts) <= 1, "one artifact, rewritten"
         flag = client.get_run(run).data.tags.get("infogeo.overfitting", "")
-        return Written(scalars, pictures, text.read_text(), flag)
+        return Written(scalars, pictures, texts[0].read_text() if texts else "", flag)
 
     @staticmethod
     def _step(path: str) -> int:
@@ -188,7 +192,7 @@ class Comet(Reader):
                 elif kind == "log_other":
                     others[payload["key"]] = payload["value"]
                 elif kind == "file_upload" and payload["upload_type"] == "visualization":
-                    pictures.setdefault(payload["additional_params"]["fileName"], []).append(
+                    pictures.setdefault(payload["additional_params"]["figName"], []).append(
                         payload["additional_params"]["step"]
                     )
                 elif kind == "file_upload" and payload["upload_type"] == "text-sample":
@@ -219,17 +223,23 @@ class Aim(Reader):
         RepoIndexManager.get_index_manager(repo).index(logger._run_hash)
         run = repo.get_run(logger._run_hash)
         scalars = {
-            metric.name: list(zip(*metric.values.sparse_list(), strict=True))
+            metric.name: list(zip(metric.data.indices_list(), metric.data.items_list()[1][0], strict=True))
             for metric in run.metrics()
             if metric.context.to_dict() != {"subset": "val"}
         }
-        names = {name for name, _, _ in run.iter_sequence_info_by_type(("image", "list(image)", "aim.image"))}
+        names = {name for name, _, _ in run.iter_sequence_info_by_type("aim.image")}
         pictures = {
             name: list(run.get_image_sequence(name, Context({})).values.sparse_list()[0]) for name in sorted(names)
         }
-        texts = run.get_text_sequence("infogeo/events", Context({})).values.values_list()
-        alerts = tuple(each.message for each in run.get_log_records().values.values_list())
-        return Written(scalars, pictures, texts[-1].data, run.get("infogeo_overfitting_flag"), alerts)
+        texts = run.get_text_sequence("infogeo/events", Context({}))
+        alerts = run.get_log_records()
+        return Written(
+            scalars,
+            pictures,
+            texts.values.values_list()[-1].data if texts else "",
+            run.get("infogeo_overfitting_flag", ""),
+            tuple(each.message for each in alerts.values.values_list()) if alerts else (),
+        )
 
 
 class ClearML(Reader):
@@ -291,7 +301,7 @@ class DVCLive(Reader):
         for path in sorted((plots / "images").rglob("*.png"), key=lambda path: int(path.stem)):
             pictures.setdefault(str(path.parent.relative_to(plots / "images")), []).append(int(path.stem))
         summary = json.loads((folder / "dvclive" / "metrics.json").read_text())["infogeo"]
-        return Written(scalars, pictures, summary["events"], summary["overfitting_flag"])
+        return Written(scalars, pictures, summary.get("events", ""), summary.get("overfitting_flag", ""))
 
 
 READERS: tuple[type[Reader], ...] = (TensorBoard, CSV, Wandb, MLflow, Comet, Aim, ClearML, DVCLive)

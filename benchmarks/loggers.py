@@ -127,7 +127,8 @@ def curves(reader: Reader, monitor: InfoGeometryMonitor, written: Written, steps
     for probe, trajectory in monitor.trajectories.items():
         for quantity in ("velocity", "length", "distance_to_truth", "progress"):
             points = dict(written.scalars.get(reader.key(f"infogeo/{probe}/{quantity}"), []))
-            for step, value in list(zip(trajectory.steps.tolist(), getattr(trajectory, quantity).tolist()))[1:]:
+            values = getattr(trajectory, quantity).tolist()
+            for step, value in list(zip(trajectory.steps.tolist(), values, strict=True))[1:]:
                 expected += 1
                 near = points.get(step - 1)
                 found += near is not None and (

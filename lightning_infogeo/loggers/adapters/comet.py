@@ -12,11 +12,11 @@ from lightning_infogeo.markers import Event
 class CometAdapter(LoggerAdapter):
     """Figures in *Graphics*, events in *Text*, the flag in *Other* and as a notification.
 
-    What is logged goes into a queue that threads share.
+    Each call sets the experiment's current step and counts pictures without a lock: figures have to come from the
+    thread that logs scalars.
     """
 
     takes = frozenset({"text", "figures", "alerts"})
-    threads = True
 
     @staticmethod
     def fits(logger: Any) -> bool:

@@ -19,6 +19,12 @@ class DVCLiveAdapter(LoggerAdapter):
         """Returns whether it is DVCLive's own ``DVCLiveLogger``."""
         return isinstance(logger, loaded("dvclive.lightning", "DVCLiveLogger"))
 
+    def write_scalars(self, scalars: dict[str, float], x: int) -> None:
+        """Writes numbers, at x = 0 too, where DVCLive's logger takes the step after its last instead."""
+        if x == 0:
+            self.logger.experiment.step = -1
+        super().write_scalars(scalars, x)
+
     def write_text(self, key: str, markdown: str, x: int) -> None:
         """Writes a text into ``metrics.json``."""
         self.logger.experiment.log_metric(key, markdown, plot=False)

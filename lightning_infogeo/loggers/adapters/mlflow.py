@@ -33,7 +33,7 @@ class MLFlowAdapter(LoggerAdapter):
         self.logger.experiment.log_image(self.logger.run_id, pixels(figure), key=_allowed(key), step=x)
 
     def write_alert(self, key: str, event: Event, state: str) -> None:
-        """Sets the tag ``{prefix}.overfitting`` to the flags that stand, or to the last withdrawal; MLflow sends no alerts."""
+        """Sets the tag ``{prefix}.overfitting`` to the flags that stand; MLflow sends no alerts."""
         self.logger.experiment.set_tag(self.logger.run_id, _allowed(key).replace("/", "."), state)
 
 
