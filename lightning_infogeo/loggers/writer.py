@@ -17,6 +17,7 @@ from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers.adapters import LoggerAdapter, adapter_of
 from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.loggers.picture import Picture
+from lightning_infogeo.markers.event import OVERFITTING, RECOVERED, Event, standing_flags
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,6 +120,27 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
         for adapter in self._working(trainer, "text"):
             with self._guarding(adapter.logger):
                 adapter.write_text(f"{self.prefix}/{key}", markdown, x)
+
+    def write_events(self, trainer: pl.Trainer, events: Sequence[Event], new: Sequence[Event], x: int | None) -> None:
+        """Writes all events so far, and alerts to flags that were raised or withdrawn.
+
+        Args:
+            trainer: whose loggers get them.
+            events: of the training so far.
+            new: those that were not known at the record before; each alerts once.
+            x: step of the loggers' axis; None where they do not get the record.
+        """
+        if x is None or not new or not trainer.is_global_zero:
+            return
+        for adapter in self._working(trainer, "text"):
+            with self._guarding(adapter.logger):
+                adapter.write_events(f"{self.prefix}/events", events, x)
+        standing = "; ".join(flag.headline for flag in standing_flags(events))
+        for event in new:
+            if event.name in (OVERFITTING, RECOVERED):
+                for adapter in self._working(trainer, "alerts"):
+                    with self._guarding(adapter.logger):
+                        adapter.write_alert(f"{self.prefix}/{OVERFITTING}", event, standing or event.headline)
 
     def write_figure(self, trainer: pl.Trainer, key: str, figure: Figure | Picture, x: int) -> None:
         """Writes a figure to the loggers that take one; it is drawn once for all of them."""

@@ -15,7 +15,7 @@ from lightning_infogeo.console import say
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import HostCopies, LoggerWriter, event_list, takes_figures
+from lightning_infogeo.loggers import HostCopies, LoggerWriter, takes_figures
 from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.markers.runner import announce
 from lightning_infogeo.monitor.arguments import Arguments
@@ -356,8 +356,7 @@ class Session(Portable, left_behind={"_closed": True}):
     def _write(self, trainer: pl.Trainer, record: PendingRecord) -> None:
         self.writer.write_scalars(trainer, record.x, record.scalars)
         self.writer.show_verdict(trainer, self.log.runner.moment())
-        if record.events:
-            self.writer.write_text(trainer, "events", event_list(self.log.events), record.x)
+        self.writer.write_events(trainer, self.log.events, record.events, record.x)
         for event in record.events:
             if self.recorder is not None:
                 self.recorder.mark(event.probe, event.step)
