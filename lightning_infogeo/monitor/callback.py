@@ -88,11 +88,6 @@ class InfoGeometryMonitor(pl.Callback):
         strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
         prefix: what the keys begin with, and checkpoints name the state by; each monitor in a Trainer needs its own.
 
-    Attributes:
-        trajectories: what was recorded, a :class:`Trajectory` for each probe by name.
-        events: what the markers have seen, a list of :class:`Event`.
-        verdicts: flagged, watch, clean or undecidable, for each held-out probe with labels by name.
-
     Raises:
         ConfigurationError: for impossible arguments at once, for all else that cannot work before the first step.
 
@@ -179,7 +174,7 @@ class InfoGeometryMonitor(pl.Callback):
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        """What can be said of overfitting as of the last record, for each held-out probe with labels."""
+        """Flagged, watch, clean or undecidable as of the last record, for each held-out probe with labels, by name."""
         self._catch_up()
         return self._recorded.log.runner.verdicts()
 

@@ -3,7 +3,7 @@
 
 def readings(monitor):
     kept = any(trajectory.kept for trajectory in monitor.trajectories.values())
-    texts = [axes.get_title() for axes in monitor.picture().axes] if kept else []
+    texts = [text.get_text() for text in monitor.picture().texts] if kept else []
     return (
         texts,
         {name: trajectory.state_dict() for name, trajectory in monitor.trajectories.items()},

@@ -63,7 +63,7 @@ def test_nothing_is_left_on_the_device_and_readings_stay(kind, accelerator, tmp_
     assert made.trajectories["val"].steps.tolist() == [0, 2, 4, 6]
     assert made.trajectories["val"].history.steps.tolist() == [0, 2, 4, 6]
     texts, trajectories, histories, _, table, neurons = readings(made)
-    assert texts[0].startswith("train: ")
+    assert texts[0].startswith("val: ")
     assert set(histories) == {"train", "val"} < set(trajectories)
     assert "│ val " in table
     assert len(neurons["net.0"][0]) == 4

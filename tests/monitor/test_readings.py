@@ -56,4 +56,6 @@ def test_a_picture_after_the_training_leaves_the_state_as_it_is(tmp_path):
     assert made._session.plots.axes.places == {}  # nobody has seen a picture yet, to which this one would have to fit
     first, second = made.picture(), made.picture()
     assert plain(made.state_dict()) == before
-    assert [axes.get_title() for axes in first.axes] == [axes.get_title() for axes in second.axes]
+    assert [text.get_text() for text in first.texts] == [text.get_text() for text in second.texts]
+    lines = [[line.get_xydata().tolist() for line in figure.axes[0].get_lines()] for figure in (first, second)]
+    assert lines[0] == lines[1]

@@ -104,7 +104,8 @@ class EmbeddingPlots(Portable, left_behind={"_thread": DrawingThread()}):
         self, trainer: pl.Trainer, step: int, x: int, take: Callable[[], Sequence[Snapshot]], log: RecordLog
     ) -> None:
         """Draws the last record, unless it waits to be drawn anyway, and delivers."""
-        if not (self._copies and self._drawn == step):
+        begun = bool(self._copies) or any(undrawn[0] == step for undrawn in self._undrawn)
+        if not (begun and self._drawn == step):
             self._attempt(lambda: self.post(step, x, take()))
         self.deliver(trainer, log, last=True)
 
