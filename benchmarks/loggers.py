@@ -11,7 +11,6 @@ monitor:
 - pictures: steps of each key, increasing, and in the right number
 - events: the sentence of each in what the logger shows as text
 - flag: what the logger says of it at the end, and how many alerts it sent
-- threads: the same curves, and a picture from another thread at each of 40 steps
 """
 
 import importlib.util
@@ -20,7 +19,6 @@ import math
 import os
 import sys
 import tempfile
-import threading
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +26,6 @@ from pathlib import Path
 import lightning.pytorch as pl
 import torch
 from logger_readers import READERS, Reader, Written
-from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
 from table import report
 from torch import nn
@@ -37,7 +34,6 @@ from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor
 from lightning_infogeo.loggers.adapters import adapter_of
 
 STEPS = 300
-DRAWN = 40
 
 
 class LearnsWrongThenRight(pl.LightningModule):
@@ -71,35 +67,7 @@ class LearnsWrongThenRight(pl.LightningModule):
         return torch.utils.data.DataLoader(data, batch_size=60)
 
 
-class DrawsElsewhere(pl.Callback):
-    """Writes a picture a step from a thread, while the training thread writes scalars."""
-
-    def __init__(self) -> None:
-        self.threads: list[threading.Thread] = []
-        self.errors: list[Exception] = []
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
-        if trainer.global_step > DRAWN:
-            return
-        figure = Figure((2, 1))
-        figure.subplots().plot([0, trainer.global_step])
-        adapter, x = adapter_of(trainer.loggers[0]), trainer.global_step - 1
-
-        def write() -> None:
-            try:
-                adapter.write_figure(adapter.key("drawn", "elsewhere"), figure, x)
-            except Exception as error:
-                self.errors.append(error)
-
-        self.threads.append(threading.Thread(target=write))
-        self.threads[-1].start()
-
-    def on_fit_end(self, *args: object) -> None:
-        for thread in self.threads:
-            thread.join()
-
-
-def train(reader: Reader, folder: Path, *callbacks: pl.Callback, steps: int = STEPS) -> tuple[object, object, Written]:
+def train(reader: Reader, folder: Path) -> tuple[object, object, Written]:
     """Returns the logger, the monitor, and what was read back."""
     pl.seed_everything(7, verbose=False)
     logger = reader.logger(folder)
@@ -107,8 +75,8 @@ def train(reader: Reader, folder: Path, *callbacks: pl.Callback, steps: int = ST
     model = LearnsWrongThenRight()
     trainer = pl.Trainer(
         logger=logger,
-        callbacks=[monitor, *callbacks],
-        max_steps=steps,
+        callbacks=[monitor],
+        max_steps=STEPS,
         max_epochs=-1,
         log_every_n_steps=1,
         accelerator="cpu",
@@ -121,7 +89,7 @@ def train(reader: Reader, folder: Path, *callbacks: pl.Callback, steps: int = ST
     return logger, monitor, reader.read(folder, logger)
 
 
-def curves(reader: Reader, monitor: InfoGeometryMonitor, written: Written, steps: int = STEPS) -> str:
+def curves(reader: Reader, monitor: InfoGeometryMonitor, written: Written) -> str:
     """Returns how many values were found where they should be, of how many."""
     found = expected = 0
     for probe, trajectory in monitor.trajectories.items():
@@ -136,7 +104,7 @@ def curves(reader: Reader, monitor: InfoGeometryMonitor, written: Written, steps
                 )
     own = [x for x, _ in written.scalars.get(reader.key("train_loss"), [])]
     order = "" if own == sorted(own) else ", not in order"
-    return f"{found}/{expected}, own loss {len(set(own) & set(range(steps)))}/{steps}{order}"
+    return f"{found}/{expected}, own loss {len(set(own) & set(range(STEPS)))}/{STEPS}{order}"
 
 
 def pictures(written: Written) -> str:
@@ -154,15 +122,6 @@ def row(reader: Reader) -> dict[str, object]:
         logger, monitor, written = train(reader, Path(name))
         told = sum(event.headline in written.text for event in monitor.events)
         adapter = adapter_of(logger)
-    elsewhere = "not tried"
-    if adapter.threads:
-        with tempfile.TemporaryDirectory() as name:
-            drawing = DrawsElsewhere()
-            _, shorter, drawn = train(reader, Path(name), drawing, steps=60)
-            (steps,) = (sorted(set(s)) for key, s in drawn.pictures.items() if key.endswith("elsewhere"))
-            elsewhere = f"{len(steps)}/{DRAWN} pictures, {curves(reader, shorter, drawn, 60)}"
-            if drawing.errors:
-                elsewhere += f", {drawing.errors[0]!r}"
     return {
         "logger": f"{reader.package} {version(reader.distribution)}",
         "curves": curves(reader, monitor, written),
@@ -170,7 +129,6 @@ def row(reader: Reader) -> dict[str, object]:
         "events": f"{told}/{len(monitor.events)}" if "text" in adapter.takes else "no text",
         "flag": written.flag or "none",
         "alerts": len(written.alerts),
-        "figures from a thread": elsewhere,
     }
 
 

@@ -3,7 +3,6 @@
 from lightning.pytorch.loggers import CometLogger
 from PIL.Image import Image
 
-from lightning_infogeo.loggers.adapters import adapter_of
 from tests.helpers.loggers import FLAG, LENGTHS, OTHER_FLAG, STATES, STEPS, WITHDRAWAL, Calls, write_everything
 
 
@@ -38,7 +37,3 @@ def test_each_flag_and_each_withdrawal_notifies_once():
     told = [args[0] for args, _ in logger.calls.of("send_notification")]
     assert told == [each.headline for each in (FLAG, OTHER_FLAG, WITHDRAWAL)]
     assert [args for args, _ in logger.calls.of("log_other")] == [("infogeo/overfitting_flag", s) for s in STATES]
-
-
-def test_pictures_stay_on_the_thread_of_the_scalars():
-    assert not adapter_of(Offline()).threads

@@ -6,13 +6,33 @@ from lightning_infogeo.loggers.adapters import adapter_of
 from tests.helpers.loggers import FLAG, LENGTHS, STATES, STEPS, Calls, write_everything
 
 
+class Client(Calls):
+    """With the arguments of MLflow's own."""
+
+    def __init__(self):
+        super().__init__("log_text", "set_tag")
+
+    def log_image(self, run_id, image, artifact_file=None, key=None, step=None):
+        self.made.append(("log_image", (run_id, image), {"key": key, "step": step}))
+
+
+class EarlyClient(Calls):
+    """As of a time when images had no steps."""
+
+    def __init__(self):
+        super().__init__("log_text", "set_tag")
+
+    def log_image(self, run_id, image, artifact_file):
+        self.made.append(("log_image", (run_id, image, artifact_file), {}))
+
+
 class FileStore(MLFlowLogger):
     """Lightning's logger, on a client that keeps calls."""
 
     run_id = "r1"
 
-    def __init__(self):
-        self.client, self.scalars = Calls("log_image", "log_text", "set_tag"), []
+    def __init__(self, client=Client):
+        self.client, self.scalars = client(), []
 
     experiment = property(lambda self: self.client)
 
@@ -58,3 +78,9 @@ def test_names_that_mlflow_refuses_lose_what_it_refuses():
     assert {options["key"] for _, options in logger.client.of("log_image")} == {"geo a/embedding"}
     assert {path for (_, _, path), _ in logger.client.of("log_text")} == {"geo a/events.md"}
     assert {tag for (_, tag, _), _ in logger.client.of("set_tag")} == {"geo a.overfitting"}
+
+
+def test_where_images_have_no_steps_each_is_a_file_of_its_own():
+    logger = FileStore(EarlyClient)
+    write_everything(logger)
+    assert [path for (_, _, path), _ in logger.client.of("log_image")] == [f"infogeo/embedding/{x}.png" for x in STEPS]

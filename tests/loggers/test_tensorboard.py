@@ -1,10 +1,8 @@
 """TensorBoard and CSV, for real: what is in the files."""
 
 import csv
-import threading
 
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lightning_infogeo.loggers.adapters import adapter_of
@@ -27,24 +25,6 @@ def test_curves_pictures_and_events_are_at_their_steps(tmp_path):
     text = events.Tensors("infogeo/events/text_summary")[-1].tensor_proto.string_val[0].decode()
     for event in (FLAG, OTHER_FLAG, WITHDRAWAL):
         assert f"- **{event.headline}**: {event.message}" in text
-
-
-def test_a_picture_may_be_written_from_another_thread(tmp_path):
-    logger = TensorBoardLogger(tmp_path)
-    adapter = adapter_of(logger)
-    assert adapter.threads
-    adapter.write_scalars({"loss": 0.0}, 0)  # opens the file
-    writing = [threading.Thread(target=adapter.write_figure, args=("drawn", Figure((1, 1)), x)) for x in range(8)]
-    for thread in writing:
-        thread.start()
-    for x in range(1, 8):
-        adapter.write_scalars({"loss": float(x)}, x)
-        logger.save()
-    for thread in writing:
-        thread.join()
-    logger.save()
-    assert sorted(each.step for each in read(logger).Images("drawn")) == list(range(8))
-    assert scalars(logger.log_dir)["loss"] == [(x, float(x)) for x in range(8)]
 
 
 def test_a_file_of_numbers_gets_curves_and_nothing_is_said_of_pictures(tmp_path, recwarn, capfd):

@@ -64,7 +64,3 @@ def test_a_title_is_as_short_as_wandb_demands_and_the_text_whole():
     ((_, alert),) = logger.run.of("alert")
     assert len(alert["title"]) < 64
     assert event.headline in alert["text"]
-
-
-def test_pictures_stay_on_the_thread_of_the_scalars():
-    assert not adapter_of(Offline()).threads

@@ -19,9 +19,6 @@ class LoggerAdapter:
     Attributes:
         logger: one of a trainer's ``loggers``.
         takes: of "text", "figures", "points" and "alerts", what the logger can show beside scalars.
-        threads: whether a figure may be written from another thread than the one that writes scalars, once that has
-            written some (Lightning's loggers open their files at the first call, without a lock); False where neither
-            documentation nor source of the logger says so.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset()

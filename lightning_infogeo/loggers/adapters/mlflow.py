@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import signature
 from typing import Any
 
 import lightning_infogeo.lightnings as pl
@@ -26,8 +27,12 @@ class MLFlowAdapter(LoggerAdapter):
         self.logger.experiment.log_text(self.logger.run_id, markdown, f"{_allowed(key)}.md")
 
     def write_figure(self, key: str, picture: Picture, x: int) -> None:
-        """Writes an image of this key and step."""
-        self.logger.experiment.log_image(self.logger.run_id, picture.pixels, key=_allowed(key), step=x)
+        """Writes an image of this key and step; before MLflow had those, a file for each step."""
+        client, run, name = self.logger.experiment, self.logger.run_id, _allowed(key)
+        if "key" in signature(client.log_image).parameters:
+            client.log_image(run, picture.pixels, key=name, step=x)
+        else:
+            client.log_image(run, picture.pixels, f"{name}/{x}.png")
 
     def write_alert(self, key: str, event: Event, state: str) -> None:
         """Sets the tag ``{prefix}.overfitting`` to the flags that stand; MLflow sends no alerts."""
