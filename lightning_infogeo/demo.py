@@ -114,8 +114,8 @@ def demo(logdir: str = "infogeo_demo", max_steps: int = 4000, seed: int = 0) -> 
     torch.set_num_threads(1)  # two threads wait for each other longer than such a small network computes
     pl.seed_everything(seed, verbose=False)
     console = Console()
-    if not console.is_terminal:  # a file or a pipe is as wide as the table needs
-        console.width = 110
+    if not console.is_terminal:
+        console.width = 80
     train, val = digits(seed)
     monitor = InfoGeometryMonitor()
     logger = TensorBoardLogger(logdir, name="")
