@@ -29,10 +29,10 @@ _TALL = 12
 """Height, in inches, from which on the axis of distances is at the top, too."""
 _QUALITATIVE = 10
 """Groups up to which colours are told apart by more than their order."""
-_LONGEST_NAME = 56
-"""Letters of a name."""
-_COLUMNS, _LEGEND = 5, 120
-"""Of the legend: columns, and letters of values in a line of it."""
+_LONGEST_NAME, _LONGEST_VALUE = 56, 40
+"""Letters of a run's name, and of a group's in the legend."""
+_MOST_GROUPS, _LETTERS_PER_INCH = 16, 11
+"""Of the legend: groups named in it, and how many of its letters an inch holds."""
 
 
 def joint(comparison: Comparison, key: str | None = None, title: str = "") -> Figure:
@@ -95,8 +95,9 @@ def trajectory_distances(comparison: Comparison, key: str | None = None, title: 
     order = leaf_order(comparison.tree)
     named = count <= _NAMED
     height = _AROUND + _LINE * count if named else 11
-    names = [lettered(name) for name in shortened([comparison.names[k] for k in order], _LONGEST_NAME)]
-    width = 10 + _LETTER * max(map(len, names)) * named + min(height / 4, 7)
+    texts = [comparison.names[k] for k in order] if named else []
+    names = [lettered(text) for text in shortened(texts, _LONGEST_NAME)]
+    width = 10 + _LETTER * max(map(len, names), default=0) + min(height / 4, 7)
     figure = Figure(figsize=(width, max(height, 4.2)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     _draw_tree(left, comparison)
@@ -111,7 +112,7 @@ def trajectory_distances(comparison: Comparison, key: str | None = None, title: 
     )
     left.spines[["top", "left", "right"]].set_visible(False)
     left.yaxis.tick_right()
-    left.set_yticks(range(count) if named else [], names if named else [], fontsize=_SIZE)
+    left.set_yticks(range(len(names)), names, fontsize=_SIZE)
     left.tick_params("y", length=0, pad=5)
     left.tick_params("x", top=height > _TALL, labeltop=height > _TALL)
     if not named:
@@ -190,14 +191,12 @@ def _legend(figure: Figure, axes: Axes, groups: Grouping, colours: list[Colour])
     from matplotlib.lines import Line2D
 
     handles, labels = axes.get_legend_handles_labels()
-    shown = range(min(len(groups.values), 16))
-    lines: list[Any] = [Line2D([], [], color=colours[g], linewidth=2) for g in shown] if groups.key else []
-    name, values = (
-        groups.key.rpartition(".")[2],
-        shortened([groups.values[g] for g in shown], _LEGEND // min(len(shown), _COLUMNS)),
-    )
-    texts = [lettered(f"{name} = {value}") for value in values] if groups.key else []
-    figure.legend(lines + handles, texts + labels, loc="outside lower center", ncols=_COLUMNS, frameon=False)
+    shown = range(min(len(groups.values), _MOST_GROUPS) if groups.key else 0)
+    lines: list[Any] = [Line2D([], [], color=colours[g], linewidth=2) for g in shown]
+    name, values = groups.key.rpartition(".")[2], shortened([groups.values[g] for g in shown], _LONGEST_VALUE)
+    texts = [lettered(f"{name} = {value}") for value in values] + labels
+    columns = int(figure.get_figwidth() * _LETTERS_PER_INCH / (max(map(len, texts), default=0) + 8))
+    figure.legend(lines + handles, texts, loc="outside lower center", ncols=max(1, min(columns, 5)), frameon=False)
 
 
 def _draw_tree(axes: Axes, comparison: Comparison) -> None:

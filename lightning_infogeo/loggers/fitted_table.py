@@ -15,7 +15,7 @@ from lightning_infogeo.shortening import shortened
 
 Kind = Literal["name", "number", "words"]
 
-_LEAST_NAME = 12
+_LEAST_NAME = 8
 """Cells that a column of names gets at any rate, if it needs them."""
 _SOME_NAME, _SOME_WORDS = 16, 22
 """Cells that columns of names and of words get first, before either grows beyond."""
@@ -78,8 +78,12 @@ class FittedTable:
 
     @property
     def narrowest(self) -> int:
-        """The width that it needs: at a smaller one numbers would be cut."""
-        return sum(column.least() + _AROUND for column in self._columns) + 1
+        """The width that it needs for names that can still be read."""
+        least = [
+            max(column.least(), min(column.most(), _SOME_NAME)) if column.kind == "name" else column.least()
+            for column in self._columns
+        ]
+        return sum(least) + _AROUND * len(least) + 1
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields title, table and notes for the console's width."""
