@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
-    ["console", "copies", "json_values", "lightnings", "quantities", "schedules"],
+    ["console", "copies", "json_values", "lightnings", "quantities", "schedules", "shortening"],
     ["errors"],
     ["archive", "distributions"],
     ["distances", "geodesics", "parameters", "scaling"],

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
-from jsonargparse.typing import NonNegativeInt, PositiveInt
-
-from lightning_infogeo.cli.errors import EXIT_CODES, Exit, Failure
-from lightning_infogeo.cli.progress import print_message
+from lightning_infogeo.cli.arguments import CommandParser, whole_number
+from lightning_infogeo.cli.errors import EXIT_CODES, Exit, Failure, stop
 from lightning_infogeo.cli.streams import tolerant_output
 
-_PATHS = """PATH is an archive, or a folder that is searched for archives at any depth (runs/*,
-lightning_logs/version_0), or a URL that fsspec knows (s3://bucket/runs). Record runs into
-archives with InfoGeometryMonitor(archive="auto")."""
-
-
-class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Keeps the line breaks of descriptions."""
+_PATHS = """PATH is an archive, or a folder that is searched for archives at any depth
+(runs/*, lightning_logs/version_0), or a URL that fsspec knows
+(s3://bucket/runs). Record runs into archives with
+InfoGeometryMonitor(archive="auto")."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,37 +24,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> None:
-    parser = ArgumentParser(
+    parser = CommandParser(
         prog="lightning-infogeo",
-        description="The information geometry of training runs: watch it live, archive it, compare runs.",
-        version=_version(),
-        formatter_class=_Formatter,
+        description="The information geometry of training: watch it live, archive and compare runs.",
         epilog=EXIT_CODES,
     )
-    commands = parser.add_subcommands()
-    commands.add_subcommand("demo", _demo_arguments(), help="train a small classifier and watch its geometry")
-    commands.add_subcommand("compare", _compare_arguments(), help="put recorded runs on one map: tables and figures")
-    commands.add_subcommand("report", _report_arguments(), help="write one page about recorded runs, readable offline")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    commands = parser.add_subparsers(
+        metavar="COMMAND", title="commands", description="COMMAND --help lists its options"
+    )
+    for name, add_arguments, function, text in (
+        ("demo", _add_demo_arguments, _demo, "train a small classifier and watch its geometry"),
+        ("compare", _add_compare_arguments, _compare, "put recorded runs on one map: tables and figures"),
+        ("report", _add_report_arguments, _report, "write one page about recorded runs, readable offline"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(run=function)
+        add_arguments(command)
     options = parser.parse_args(arguments)
-    run: Callable[[Namespace], None] = {"demo": _demo, "compare": _compare, "report": _report}[options.subcommand]
+    if not hasattr(options, "run"):
+        parser.print_help(sys.stderr)
+        sys.exit(int(Exit.USAGE))
+    run: Callable[[Namespace], None] = options.run
     try:
-        run(options[options.subcommand])
+        run(options)
     except Failure as failure:
-        _stop(failure.message, failure.code)
+        stop(failure.message, failure.code)
     except KeyboardInterrupt:
-        _stop("interrupted.", Exit.INTERRUPTED)
+        stop("interrupted.", Exit.INTERRUPTED)
     except ModuleNotFoundError as error:
         if "pip install" not in str(error):
             raise
-        _stop(str(error), Exit.MISSING)
-
-
-def _stop(message: str, code: Exit) -> None:
-    from lightning_infogeo.cli.process_group import prints
-
-    if prints():
-        print_message(f"lightning-infogeo: {message}")
-    sys.exit(int(code))
+        stop(str(error), Exit.MISSING)
 
 
 def _demo(options: Namespace) -> None:
@@ -88,59 +83,72 @@ def _check(options: Namespace) -> None:
         raise Failure("--landmarks 1: must be 2 or more, such as 500; 0 for all distances.", Exit.USAGE)
 
 
-def _demo_arguments() -> ArgumentParser:
-    parser = ArgumentParser(description="Trains on scikit-learn's digits, a quarter of the training labels wrong.")
-    parser.add_argument("--logdir", type=str, default="infogeo_demo", help="where event files and the figure go")
-    parser.add_argument("--max-steps", type=PositiveInt, default=4000, help="optimizer steps to train")
-    parser.add_argument("--seed", type=NonNegativeInt, default=0, help="of data, weights and order")
-    return parser
+def _add_demo_arguments(parser: ArgumentParser) -> None:
+    parser.description = "Trains on scikit-learn's digits, a quarter of the training labels wrong."
+    parser.add_argument(
+        "--logdir", default="infogeo_demo", help="where event files and the figure go; default: %(default)s"
+    )
+    parser.add_argument(
+        "--max-steps",
+        type=whole_number(least=1, such_as=4000),
+        default=4000,
+        metavar="N",
+        help="optimizer steps to train; default: %(default)s",
+    )
+    parser.add_argument(
+        "--seed",
+        type=whole_number(least=0, such_as=0),
+        default=0,
+        metavar="N",
+        help="of data, weights and order; default: %(default)s",
+    )
 
 
-def _compare_arguments() -> ArgumentParser:
-    parser = _about_runs(
-        f"""Puts runs that were recorded on the same probe on one map: what their trajectories have in common,
-how far apart they are at equal progress, what groups them, and how fast they progress.
+def _add_compare_arguments(parser: ArgumentParser) -> None:
+    parser.description = f"""Puts runs that were recorded on the same probe on one map: what their
+trajectories have in common, how far apart they are at equal progress, what sets
+them apart, and how fast they progress.
 
-{_PATHS}""",
-        f"""examples:
+{_PATHS}"""
+    parser.epilog = f"""examples:
   lightning-infogeo compare runs/*
-  lightning-infogeo compare runs --group-by model hyperparameters.width --out comparison
-  torchrun --nproc-per-node 4 -m lightning_infogeo.cli compare runs --out comparison
+  lightning-infogeo compare runs --group-by model hyperparameters.width
+  torchrun --nproc-per-node 4 -m lightning_infogeo.cli compare runs --out map
 
-{EXIT_CODES}""",
+{EXIT_CODES}"""
+    _add_arguments_about_runs(parser)
+    parser.add_argument(
+        "--wide", action="store_true", help="show all columns of the table of runs, instead of the six most asked for"
     )
     parser.add_argument(
         "--out",
-        type=str | None,
         metavar="DIR",
         help="write summary.csv, runs.csv, distances.csv, comparison.json and figures there; finished parts are kept"
         " in DIR/pieces, so that an interrupted command continues where it stopped",
     )
-    return parser
 
 
-def _report_arguments() -> ArgumentParser:
-    parser = _about_runs(
-        f"""Writes one HTML page about one or more runs: the map, all curves with their events, spectrum, distances and
-tables. The page is self-contained and opens without a network.
+def _add_report_arguments(parser: ArgumentParser) -> None:
+    parser.description = f"""Writes one HTML page about one or more runs: the map, all curves with their
+events, spectrum, distances and tables. The page is self-contained and opens
+without a network.
 
-{_PATHS}""",
-        f"""examples:
+{_PATHS}"""
+    parser.epilog = f"""examples:
   lightning-infogeo report lightning_logs/version_0
   lightning-infogeo report runs/* -o report.html
 
-{EXIT_CODES}""",
+{EXIT_CODES}"""
+    _add_arguments_about_runs(parser)
+    parser.add_argument(
+        "-o", "--output", default="report.html", metavar="FILE", help="the page to write; default: %(default)s"
     )
-    parser.add_argument("-o", "--output", type=str, default="report.html", metavar="FILE", help="the page to write")
-    return parser
 
 
-def _about_runs(description: str, epilog: str) -> ArgumentParser:
-    parser = ArgumentParser(description=description, epilog=epilog, formatter_class=_Formatter)
-    parser.add_argument("paths", type=str, nargs="+", metavar="PATH", help="archives, or folders of them")
+def _add_arguments_about_runs(parser: ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="archives, or folders of them")
     parser.add_argument(
         "--group-by",
-        type=str,
         nargs="+",
         metavar="KEY",
         help="keys of the runs' metadata, dotted where nested (hyperparameters.width); default: every key whose "
@@ -148,13 +156,13 @@ def _about_runs(description: str, epilog: str) -> ArgumentParser:
     )
     parser.add_argument(
         "--landmarks",
-        type=NonNegativeInt | None,
+        type=whole_number(least=0, such_as=500),
         metavar="N",
         help="number of checkpoints on whose axes the others are placed; 0 takes all distances between checkpoints; "
         "default: all up to 5,000 checkpoints, 500 landmarks beyond",
     )
     parser.add_argument(
-        "--probe", type=str | None, help="probe on which to compare; default: val, or the only one there is"
+        "--probe", metavar="NAME", help="probe on which to compare; default: val, or the only one there is"
     )
     parser.add_argument(
         "--same-probe",
@@ -166,8 +174,7 @@ def _about_runs(description: str, epilog: str) -> ArgumentParser:
         action="store_true",
         help="leave out runs that are damaged, empty or without the probe, and name them; reads all records once more",
     )
-    parser.add_argument("--device", type=str | None, help="device on which to compute, such as cuda; default: the CPU")
-    return parser
+    parser.add_argument("--device", metavar="DEVICE", help="on which to compute, such as cuda; default: the CPU")
 
 
 def _version() -> str:

@@ -6,14 +6,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rich.constrain import Constrain
+from rich.text import Text
+
 from lightning_infogeo.cli.errors import Exit, Failure
 from lightning_infogeo.cli.output_files import FILES, folder_for, write
 from lightning_infogeo.cli.process_group import ProcessGroup
-from lightning_infogeo.cli.progress import print_message, progress_bars, table_console
+from lightning_infogeo.cli.progress import print_message, print_note, progress_bars, table_console
 from lightning_infogeo.cli.run_checks import check_comparable, check_keys, notes_on
 from lightning_infogeo.cli.runs import OpenedRun, locate_runs, open_runs
-from lightning_infogeo.cli.terminal_tables import run_table, summary_table
-from lightning_infogeo.comparison import Comparison, compare
+from lightning_infogeo.cli.terminal_tables import factor_table, run_tables, summary_table
+from lightning_infogeo.comparison import Comparison, compare, what_sets_runs_apart
+from lightning_infogeo.loggers import LINE, plain
 
 
 def compare_runs(options: Any) -> None:
@@ -58,14 +62,26 @@ def _compare_runs(options: Any, processes: ProcessGroup) -> None:
             write(folder, comparison, [location.path for location in locations], runs[0].probe, notes)
         except OSError as error:
             failure = Failure(f"--out {options.out}: cannot be written to ({error}).", Exit.USAGE)
-    table_console().print(summary_table(comparison), run_table(comparison), sep="\n")
+    _print(comparison, options.wide)
     for note in notes:
-        print_message(f"Note: {note}")
+        print_note(note)
     if failure is not None:
         raise failure
     if folder is not None:
         print_message(f"Written to {folder}: {', '.join(FILES)}")
     print_message(f"{len(runs)} runs in {time.perf_counter() - began:.1f} s")
+
+
+def _print(comparison: Comparison, wide: bool) -> None:
+    console = table_console()
+    parts: list[Any] = [summary_table(comparison), *run_tables(comparison, wide, console.width)]
+    effects = comparison.effects()
+    if effects:
+        parts.append(factor_table(effects))
+        parts.append(Constrain(Text(plain(what_sets_runs_apart(effects)), style="bold"), LINE))
+    for part in parts:
+        console.print(part)
+        console.print()
 
 
 def comparison_of(runs: list[OpenedRun], options: Any, processes: ProcessGroup, watch: Any, **more: Any) -> Comparison:

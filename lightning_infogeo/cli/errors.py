@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
+from typing import NoReturn
+
+from lightning_infogeo.cli.progress import print_message
 
 
 class Exit(IntEnum):
@@ -37,3 +41,17 @@ class Failure(Exception):
     def __init__(self, message: str, code: Exit) -> None:
         super().__init__(message, code)
         self.message, self.code = message, code
+
+
+def stop(message: str, code: Exit) -> NoReturn:
+    """Prints a message as one line, in the first process, and exits.
+
+    Args:
+        message: what is wrong, and what to do.
+        code: to exit with.
+    """
+    from lightning_infogeo.cli.process_group import prints
+
+    if prints():
+        print_message(f"lightning-infogeo: {' '.join(message.split())}")
+    sys.exit(int(code))

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.constrain import Constrain
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from lightning_infogeo.cli.terminal_tables import plain
 from lightning_infogeo.comparison.jobs import Watch
+from lightning_infogeo.loggers import LINE, plain
 
 _STAGES = {
     "reading": "fingerprint of the records",
@@ -22,13 +23,13 @@ _STAGES = {
     "tiles": "distances between checkpoints",
     "landmarks": "placing checkpoints",
 }
-_WIDTH = 220
-"""Characters in a line of tables that go to a file or a pipe, which have no width of their own."""
+_BAR = 24
+"""Cells of a bar: with the longest description and the time left it fits a line."""
 
 
 def table_console() -> Console:
     """Returns the console for tables: standard output."""
-    return Console(width=None if sys.stdout is not None and sys.stdout.isatty() else _WIDTH)
+    return Console(width=None if sys.stdout is not None and sys.stdout.isatty() else LINE)
 
 
 def print_message(text: str) -> None:
@@ -36,19 +37,34 @@ def print_message(text: str) -> None:
     Console(stderr=True).print(Text(plain(text)), soft_wrap=True)
 
 
+def print_note(text: str) -> None:
+    """Prints a note on standard error; on a terminal its lines end between words."""
+    console, note = Console(stderr=True), Text(plain(f"Note: {text}"))
+    console.print(Constrain(note, LINE) if console.is_terminal else note, soft_wrap=not console.is_terminal)
+
+
 @contextmanager
 def progress_bars(shown: bool) -> Iterator[Watch | None]:
-    """Yields a callback for a comparison that moves one bar for each stage; None where ``shown`` is False."""
+    """Yields a callback for a comparison that moves one bar for each stage; None where ``shown`` is False.
+
+    A stage is done when the next one begins. The bars are there while there is something to wait for, and only on a
+    terminal: then they leave their lines empty.
+    """
     if not shown:
         yield None
         return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    columns = TextColumn("{task.description}"), BarColumn(_BAR), TaskProgressColumn(), TimeRemainingColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         tasks: dict[str, TaskID] = {}
 
         def watch(stage: str, done: int, total: int) -> None:
-            if stage not in tasks or progress.tasks[tasks[stage]].total != total:
+            if stage not in tasks:
+                for earlier in progress.tasks:
+                    progress.update(earlier.id, completed=earlier.total)
                 tasks[stage] = progress.add_task(_STAGES.get(stage, stage), total=total)
-            progress.update(tasks[stage], completed=done)
+            progress.update(tasks[stage], completed=done, total=total)
 
         yield watch
+        for task in progress.tasks:
+            progress.update(task.id, completed=task.total)

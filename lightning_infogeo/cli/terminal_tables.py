@@ -1,65 +1,106 @@
-"""The tables of a comparison for the terminal."""
+"""The tables of a comparison for the terminal, none of them wider than a line of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
-from lightning_infogeo.comparison import Comparison
+from lightning_infogeo.comparison import Comparison, Effect
+from lightning_infogeo.comparison.result import OF_FACTORS
+from lightning_infogeo.loggers import FittedTable
 from lightning_infogeo.quantities import column_title
 
 Row = Mapping[str, Any]
 
 _MOST_RUNS = 60
 """The most runs that are listed in the terminal; runs.csv has all."""
+_MOST_ASKED_FOR = ("run", "last step", "progress", "distance to truth", "re-indexed length", "steps to 0.5")
 
 
 def number(value: Any) -> str:
     """Returns a value as text for a table.
 
     Example:
-        >>> number(0.123456), number(12), number(1234567.0), number(float("nan"))
-        ('0.1235', '12', '1.235e+06', '–')
+        >>> number(0.123456), number(0.5), number(12), number(12345.6), number(float("nan"))
+        ('0.1235', '0.5000', '12', '12346', '–')
     """
-    if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.4g}"
-    return plain(str(value))
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "–"
+    return f"{value:.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:#.4g}"
 
 
-def plain(text: str) -> str:
-    r"""Returns text without control characters, which would change how a terminal works.
-
-    Example:
-        >>> plain("a\x1b[31mb")
-        'a�[31mb'
-    """
-    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
-
-
-def summary_table(comparison: Comparison) -> Table:
-    """Returns the table of quantities of all runs together."""
-    table = Table(title="What the runs have in common", caption="distances: d_B at equal progress, mean over samples")
-    table.add_column("quantity")
-    table.add_column("value", justify="right")
-    table.add_column("unit")
+def summary_table(comparison: Comparison) -> FittedTable:
+    """Returns the table of quantities of all runs together; the factors have one of their own."""
+    table = FittedTable("What the runs have in common", "Distances: d_B at equal progress, mean over samples.")
+    table.add_column("quantity", "words")
+    table.add_column("value")
+    table.add_column("unit", "words")
+    of_factors = {f"{key}: {name}" for key in comparison.groups for name in OF_FACTORS}
     for row in comparison.summary():
-        table.add_row(Text(plain(row["quantity"])), Text(number(row["value"])), Text(row["unit"]))
+        if row["quantity"] not in of_factors:
+            table.add_row(row["quantity"], number(row["value"]), row["unit"])
     return table
 
 
-def run_table(comparison: Comparison) -> Table:
-    """Returns the table of runs; only the first of them where there are many."""
+def factor_table(effects: Sequence[Effect]) -> FittedTable:
+    """Returns the table of what sets runs apart, and by how much.
+
+    Args:
+        effects: of the factors, at least one.
+    """
+    notes = [
+        "Mean distances in nats; ratio: between ÷ within; alone: between runs that differ in this factor and in no "
+        "other."
+    ]
+    known_by_more = [f"{effect.key} = {', '.join(effect.aliases)}" for effect in effects if effect.aliases]
+    if known_by_more:
+        notes.append(f"The same factor by more than one key: {'; '.join(known_by_more)}.")
+    table = FittedTable("What sets them apart", " ".join(notes))
+    table.add_column("factor", "name")
+    for heading in ("groups", "within groups", "between groups", "ratio", "alone"):
+        table.add_column(heading)
+    for effect in effects:
+        groups = effect.groups
+        distances = [number(value) for value in (groups.within, groups.between, groups.alone)]
+        ratio = f"{effect.ratio:.2f}" if math.isfinite(effect.ratio) else "–"
+        table.add_row(effect.key, str(len(groups.values)), *distances[:2], ratio, distances[2])
+    return table
+
+
+def run_tables(comparison: Comparison, wide: bool, width: int) -> Iterator[FittedTable]:
+    """Yields the table of runs, only the first of them where there are many.
+
+    Args:
+        comparison: of the runs.
+        wide: all columns, in as many tables as they need, instead of the six that are most asked for.
+        width: cells in a line.
+    """
     rows: Sequence[Row] = comparison.run_table()
-    caption = "–: never reached" if any(value != value for row in rows for value in row.values()) else None
+    notes = []
     if len(rows) > _MOST_RUNS:
-        caption = f"the first {_MOST_RUNS} of {len(rows)} runs; --out writes all to runs.csv"
-    table = Table(title="Runs", caption=caption)
-    for column in rows[0]:
-        table.add_column(Text(column_title(column)), justify="left" if column == "run" else "right", overflow="fold")
-    for row in rows[:_MOST_RUNS]:
-        table.add_row(*(Text(number(value)) for value in row.values()))
+        notes.append(f"The first {_MOST_RUNS} of {len(rows)} runs; --out writes all to runs.csv.")
+    if not wide:
+        notes.append("--wide shows all columns.")
+    rows = rows[:_MOST_RUNS]
+    columns = [column for column in rows[0] if wide or column in _MOST_ASKED_FOR][1:]
+    title = "Runs"
+    while columns:
+        fitting = 1
+        while fitting < len(columns) and _run_table(title, rows, columns[: fitting + 1], notes).narrowest <= width:
+            fitting += 1
+        yield _run_table(title, rows, columns[:fitting], notes)
+        columns, title = columns[fitting:], "Runs, continued"
+
+
+def _run_table(title: str, rows: Sequence[Row], columns: Sequence[str], notes: Sequence[str]) -> FittedTable:
+    never = any(row[column] != row[column] for row in rows for column in columns)
+    table = FittedTable(title, " ".join(["–: never reached."] * never + [*notes]))
+    table.add_column("run", "name")
+    for column in columns:
+        table.add_column(column_title(column))
+    for row in rows:
+        table.add_row(row["run"], *(number(row[column]) for column in columns))
     return table

@@ -7,6 +7,8 @@ from lightning_infogeo.comparison.compare import compare as compare
 from lightning_infogeo.comparison.course import Course as Course
 from lightning_infogeo.comparison.dendrogram import dendrogram as dendrogram
 from lightning_infogeo.comparison.dendrogram import leaf_order as leaf_order
+from lightning_infogeo.comparison.effects import Effect as Effect
+from lightning_infogeo.comparison.effects import what_sets_runs_apart as what_sets_runs_apart
 from lightning_infogeo.comparison.grouping import Grouping as Grouping
 from lightning_infogeo.comparison.jobs import Work as Work
 from lightning_infogeo.comparison.joint import JointEmbedding as JointEmbedding

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+NO_VALUE = "—"
+"""The value of runs that lack a key."""
+
 
 class Grouping(NamedTuple):
     """The distances between trajectories, by one factor.
@@ -53,13 +56,13 @@ def grouping(distances: Tensor, key: str, metadata: Sequence[Mapping[str, Any]])
     if all(label is None for label in labels):
         known = ", ".join(sorted({name for metadata_of_run in metadata for name in flat(metadata_of_run)})) or "none"
         raise ValueError(f"`group_by={key!r}`: no run has this key in its metadata; there are: {known}.")
-    texts = ["—" if label is None else label for label in labels]
+    texts = [NO_VALUE if label is None else label for label in labels]
     values, member = _numbered(texts)
     same = member[:, None] == member
     pairs_above = torch.ones_like(same).triu(1)
     others = torch.ones_like(same)
     for name in factors(metadata):
-        column = _numbered([_value(metadata_of_run, name) or "—" for metadata_of_run in metadata])[1]
+        column = _numbered([_value(metadata_of_run, name) or NO_VALUE for metadata_of_run in metadata])[1]
         fixed = all(len(torch.unique(column[member == g])) == 1 for g in range(len(values)))
         if not fixed:
             others &= column[:, None] == column

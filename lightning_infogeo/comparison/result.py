@@ -11,11 +11,15 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.comparison.course import Course
+from lightning_infogeo.comparison.effects import Effect, effects
 from lightning_infogeo.comparison.grouping import Grouping, grouping
 from lightning_infogeo.comparison.joint import JointEmbedding
 from lightning_infogeo.comparison.reindexed import Tube
 
 Row = dict[str, Any]
+
+OF_FACTORS = ("distance within groups", "distance between groups", "distance by this factor alone")
+"""The ends of the names of a summary's rows about a factor, after its key."""
 
 
 class Comparison(NamedTuple):
@@ -71,6 +75,10 @@ class Comparison(NamedTuple):
         rows = [(self.speed[groups.member == g] + 1).log().nanmean(0).exp() - 1 for g in range(len(groups.values))]
         return torch.stack(rows)
 
+    def effects(self) -> list[Effect]:
+        """Returns the factors of ``groups``, keys of the same one merged, first the one that sets runs apart most."""
+        return effects(self.groups)
+
     def summary(self) -> list[Row]:
         """Returns a table of all runs together: rows of "quantity", "value" (a number) and "unit" (may be empty)."""
         embedding, pairs = self.embedding, self.distances[_upper_triangle(len(self.names))]
@@ -92,9 +100,8 @@ class Comparison(NamedTuple):
         if self.null.numel():
             rows.append(_row("distance under the within-class shuffle", float(self.null.mean()), "nats"))
         for key, groups in self.groups.items():
-            rows.append(_row(f"{key}: distance within groups", groups.within, "nats"))
-            rows.append(_row(f"{key}: distance between groups", groups.between, "nats"))
-            rows.append(_row(f"{key}: distance by this factor alone", groups.alone, "nats"))
+            distances = (groups.within, groups.between, groups.alone)
+            rows += [_row(f"{key}: {name}", value, "nats") for name, value in zip(OF_FACTORS, distances, strict=True)]
         for name, tube in self.tubes.items():
             rows.append(_row(f"tube width, {name}", float(tube.mean.mean()), "nats"))
         rows.append(_row("progress at the last record, mean", _mean([float(c.progress[-1]) for c in self.courses])))

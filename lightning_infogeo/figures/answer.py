@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lightning_infogeo.figures.card import shortened
 from lightning_infogeo.figures.palette import INK, event_colour
 from lightning_infogeo.markers import Event
 from lightning_infogeo.markers.event import standing_flags
+from lightning_infogeo.shortening import shortened
 from lightning_infogeo.trajectory import Trajectory
 
 
@@ -19,7 +19,7 @@ def answer(probe: str, trajectory: Trajectory, events: Sequence[Event]) -> tuple
         trajectory: of the probe.
         events: known by now.
     """
-    name = shortened(probe)
+    (name,) = shortened([probe], 20)
     flag = next((event for event in standing_flags(events) if event.probe == probe), None)
     if flag is not None:
         return f"{name}: away from the truth {flag.times}", event_colour(flag)

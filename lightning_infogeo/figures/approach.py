@@ -14,7 +14,6 @@ from lightning_infogeo.figures.card import (
     card,
     end_labels,
     log_steps,
-    shortened,
     text_width,
 )
 from lightning_infogeo.figures.names import lettered
@@ -22,6 +21,7 @@ from lightning_infogeo.figures.palette import INK, LINES, cycled, event_colour
 from lightning_infogeo.markers import Event
 from lightning_infogeo.markers.event import standing_flags
 from lightning_infogeo.quantities import quantity
+from lightning_infogeo.shortening import shortened
 from lightning_infogeo.trajectory import Trajectory, of_probes
 
 if TYPE_CHECKING:
@@ -56,10 +56,11 @@ def approach(trajectories: Mapping[str, Trajectory], probe: str, events: Sequenc
     first = min(points[0][0] for points in lines.values())
     last = max(max(points[-1][0] for points in lines.values()), first + 1)
     ends = {}
-    for (name, points), colour in zip(lines.items(), cycled(len(lines), LINES), strict=False):
+    words = shortened(list(lines), 9)
+    for word, points, colour in zip(words, lines.values(), cycled(len(lines), LINES), strict=True):
         steps, values = zip(*points, strict=True)
         axes.plot(steps, values, color=colour, linewidth=2.6)
-        ends[lettered(shortened(name, 9))] = values[-1], colour
+        ends[lettered(word)] = values[-1], colour
     axes.set_xlim(first, last)
     if what.scale == "log" and any(value > 0 for points in lines.values() for _, value in points):
         axes.set_yscale("log")

@@ -76,18 +76,6 @@ def note(figure: Figure, text: str, row: int = 0) -> None:
     figure.text(12 / WIDTH, (13 + 22 * row) / HEIGHT, text, color=INK, fontsize=size, va="center")
 
 
-def shortened(name: str, most: int = 20) -> str:
-    """Returns a name of at most so many letters, its middle left out where it has more.
-
-    Example:
-        >>> shortened("validation_of_the_second_hospital")
-        'validation…_hospital'
-    """
-    if len(name) <= most:
-        return name
-    return f"{name[: most // 2]}…{name[len(name) - (most - most // 2 - 1) :]}"
-
-
 def log_steps(axes: Axes, first: float, last: float, along: str = "x") -> None:
     """Makes an axis one of optimizer steps, logarithmic, with whole powers of ten as ticks.
 

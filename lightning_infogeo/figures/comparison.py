@@ -11,6 +11,7 @@ import torch
 from lightning_infogeo.comparison import Comparison, Grouping, leaf_order
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.figures.palette import COLOURS
+from lightning_infogeo.shortening import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,8 +19,20 @@ if TYPE_CHECKING:
 
 Colour = Any
 
-_NAMED = 40
-"""Runs up to which each has its name beside the heat map."""
+_NAMED = 200
+"""Runs up to which each has its name at its leaf."""
+_SIZE, _LINE, _LETTER = 7, 0.135, 0.055
+"""Of these names: the size, in points, and the height of a line and the width of a letter, in inches."""
+_AROUND = 2.0
+"""Inches for title, axes and legend."""
+_TALL = 12
+"""Height, in inches, from which on the axis of distances is at the top, too."""
+_QUALITATIVE = 10
+"""Groups up to which colours are told apart by more than their order."""
+_LONGEST_NAME, _LONGEST_VALUE = 56, 40
+"""Letters of a run's name, and of a group's in the legend."""
+_MOST_GROUPS, _LETTERS_PER_INCH = 16, 11
+"""Of the legend: groups named in it, and how many of its letters an inch holds."""
 
 
 def joint(comparison: Comparison, key: str | None = None, title: str = "") -> Figure:
@@ -61,13 +74,15 @@ def joint(comparison: Comparison, key: str | None = None, title: str = "") -> Fi
 
 
 def trajectory_distances(comparison: Comparison, key: str | None = None, title: str = "") -> Figure:
-    """Returns the dendrogram of the runs and, in the order of its leaves, the distances between their trajectories.
+    """Returns the dendrogram of the runs, their names at its leaves, and the distances between their trajectories.
 
-    The dashed line is the distance under the within-class shuffle: what joins left of it agrees on more than the loss.
+    The heat map's rows are those of the dendrogram, its columns in the same order. The dashed line is the distance
+    under the within-class shuffle: what joins right of it agrees on more than the loss. The picture grows with the
+    runs, so that up to 200 have their names.
 
     Args:
         comparison: comparison of the runs.
-        key: key of the metadata to colour names by; None for the factor that matters most.
+        key: key of the metadata to colour leaves by; None for the factor that matters most.
         title: above the picture.
 
     Raises:
@@ -78,26 +93,31 @@ def trajectory_distances(comparison: Comparison, key: str | None = None, title: 
     count = len(comparison.names)
     groups, colours = _coloured(comparison, key)
     order = leaf_order(comparison.tree)
-    figure = Figure(figsize=(12, min(4 + 0.16 * min(count, _NAMED), 10)), layout="constrained")
+    named = count <= _NAMED
+    height = _AROUND + _LINE * count if named else 11
+    texts = [comparison.names[k] for k in order] if named else []
+    names = [lettered(text) for text in shortened(texts, _LONGEST_NAME)]
+    width = 10 + _LETTER * max(map(len, names), default=0) + min(height / 4, 7)
+    figure = Figure(figsize=(width, max(height, 4.2)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     _draw_tree(left, comparison)
+    farthest = [float(comparison.distances.max())]
     if comparison.null.numel():
-        null = float(comparison.null.mean())
-        left.axvline(null, color="0.4", linestyle="--", linewidth=1, label="shuffled within classes")
-    left.set(xlabel="distance between trajectories [nats]", ylim=(-0.5, count - 0.5), xlim=(0, None))
+        farthest.append(float(comparison.null.mean()))
+        left.axvline(farthest[1], color="0.4", linestyle="--", linewidth=1, label="shuffled within classes")
+    leaves = [colours[int(groups.member[k])] for k in order]
+    left.scatter(np.zeros(count), range(count), c=leaves, s=16 if named else 4, zorder=3, clip_on=False)
+    left.set(
+        xlabel="distance between trajectories [nats]", ylim=(-0.5, count - 0.5), xlim=(1.04 * max(farthest) or 1, 0)
+    )
     left.spines[["top", "left", "right"]].set_visible(False)
-    names = [lettered(comparison.names[k]) for k in order] if count <= _NAMED else [""] * count
     left.yaxis.tick_right()
-    left.set_yticks(range(count), names, fontsize="x-small")
-    for tick, k in zip(left.get_yticklabels(), order, strict=True):
-        tick.set_color(colours[int(groups.member[k])])
-    if count > _NAMED:
-        left.scatter(np.zeros(count), range(count), c=[colours[int(groups.member[k])] for k in order], s=6, zorder=3)
-    image = right.imshow(comparison.distances[order][:, order].numpy(), cmap="cividis", origin="lower", aspect="auto")
-    right.set_xticks([])
-    right.set_yticks([])
-    right.set_title("the same order", fontsize="medium")
-    figure.colorbar(image, ax=right, label="d_B at equal progress [nats]", shrink=0.8)
+    left.set_yticks(range(len(names)), names, fontsize=_SIZE)
+    left.tick_params("y", length=0, pad=5)
+    left.tick_params("x", top=height > _TALL, labeltop=height > _TALL)
+    if not named:
+        left.set_title(f"{count} runs: too many for names, which are shown of up to {_NAMED}", fontsize="medium")
+    _draw_distances(figure, right, comparison.distances[order][:, order].numpy(), min(0.8, 8 / height))
     _legend(figure, left, groups, colours)
     figure.suptitle(title or "Distances between trajectories, complete linkage")
     return figure
@@ -138,19 +158,28 @@ def speed(comparison: Comparison, key: str | None = None, title: str = "") -> Fi
 
 
 def _coloured(comparison: Comparison, key: str | None) -> tuple[Grouping, list[Colour]]:
-    """Returns the grouping to be shown, all runs in one group where nothing differs, and a colour a group."""
+    """Returns the grouping to be shown, and a colour a group.
+
+    Where no factor tells groups apart, each of a few runs is one; many are one together.
+    """
     if key is None and not comparison.groups:
-        alone = torch.zeros(len(comparison.names), dtype=torch.int64)
-        nan = math.nan
-        return Grouping("", ("runs",), alone, nan, nan, nan, (0, 0, 0), torch.full((1, 1), nan)), [COLOURS[0]]
+        count, nan = len(comparison.names), math.nan
+        each = 1 < count <= len(COLOURS)
+        values = comparison.names if each else ("runs",)
+        member = torch.arange(count) if each else torch.zeros(count, dtype=torch.int64)
+        table = torch.full((len(values), len(values)), nan)
+        return Grouping("run" if each else "", values, member, nan, nan, nan, (0, 0, 0), table), list(COLOURS)
     groups = comparison.group_by(
         key if key is not None else max(comparison.groups, key=lambda k: _weight(comparison, k))
     )
-    if len(groups.values) <= len(COLOURS):
-        return groups, list(COLOURS[: len(groups.values)])
+    count = len(groups.values)
+    if count <= len(COLOURS):
+        return groups, list(COLOURS[:count])
     import matplotlib
 
-    return groups, list(matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, len(groups.values))))
+    if count <= _QUALITATIVE:
+        return groups, list(matplotlib.colormaps["tab10"].colors[:count])  # type: ignore[attr-defined]
+    return groups, list(matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, count)))
 
 
 def _weight(comparison: Comparison, key: str) -> float:
@@ -162,10 +191,12 @@ def _legend(figure: Figure, axes: Axes, groups: Grouping, colours: list[Colour])
     from matplotlib.lines import Line2D
 
     handles, labels = axes.get_legend_handles_labels()
-    shown = range(min(len(groups.values), 16))
-    lines: list[Any] = [Line2D([], [], color=colours[g], linewidth=2) for g in shown] if groups.key else []
-    texts = [lettered(f"{groups.key.rpartition('.')[2]} = {groups.values[g]}") for g in shown] if groups.key else []
-    figure.legend(lines + handles, texts + labels, loc="outside lower center", ncols=5, frameon=False)
+    shown = range(min(len(groups.values), _MOST_GROUPS) if groups.key else 0)
+    lines: list[Any] = [Line2D([], [], color=colours[g], linewidth=2) for g in shown]
+    name, values = groups.key.rpartition(".")[2], shortened([groups.values[g] for g in shown], _LONGEST_VALUE)
+    texts = [lettered(f"{name} = {value}") for value in values] + labels
+    columns = int(figure.get_figwidth() * _LETTERS_PER_INCH / (max(map(len, texts), default=0) + 8))
+    figure.legend(lines + handles, texts, loc="outside lower center", ncols=max(1, min(columns, 5)), frameon=False)
 
 
 def _draw_tree(axes: Axes, comparison: Comparison) -> None:
@@ -178,6 +209,21 @@ def _draw_tree(axes: Axes, comparison: Comparison) -> None:
     for across, along in zip(drawn["dcoord"], drawn["icoord"], strict=True):
         # SciPy puts leaves at 5, 15, 25 …
         axes.plot(across, [(place - 5) / 10 for place in along], color="0.2", linewidth=1)
+
+
+def _draw_distances(figure: Figure, axes: Axes, distances: np.ndarray[Any, Any], shrink: float) -> None:
+    """Draws the distances between different runs; their scale is that of what differs, so the diagonal is blank."""
+    import matplotlib
+
+    shown = np.ma.array(distances, mask=np.eye(len(distances), dtype=bool))
+    # From blue over green to yellow: also distances in the middle of the scale have a colour of their own.
+    colours = matplotlib.colormaps["viridis"].with_extremes(bad="0.85")
+    image = axes.imshow(shown, cmap=colours, origin="lower", aspect="auto", interpolation="none")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title("the same order", fontsize="medium")
+    if shown.count():
+        figure.colorbar(image, ax=axes, label="d_B at equal progress [nats]", shrink=shrink)
 
 
 def _three(points: torch.Tensor) -> np.ndarray[Any, Any]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath
-from lightning_infogeo.figures.card import HEIGHT, LETTERS, SMALL, WIDTH, card, log_steps, shortened, step_name
+from lightning_infogeo.figures.card import HEIGHT, LETTERS, SMALL, WIDTH, card, log_steps, step_name
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.figures.palette import INK, event_colour
 from lightning_infogeo.markers import Event
+from lightning_infogeo.shortening import shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +74,7 @@ def _phases(probe: str, events: Sequence[Event], last: int) -> list[tuple[str, i
     starts = {1: ("learning", INK)}
     for event in sorted((e for e in events if e.probe == probe and 1 < e.step < last), key=lambda e: e.step):
         name = _AFTER.get(event.name, f"after {event.name.replace('_', ' ')}")
-        starts[event.step] = shortened(name), event_colour(event)
+        starts[event.step] = shortened([name], 20)[0], event_colour(event)
     chosen = sorted(starts)
     if len(chosen) > _PHASES:  # the first, and the latest
         chosen = [chosen[0], *chosen[1 - _PHASES :]]

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath
-from lightning_infogeo.figures.card import HEIGHT, LETTERS, SMALL, WIDTH, Words, card, note, shortened, step_name
+from lightning_infogeo.figures.card import HEIGHT, LETTERS, SMALL, WIDTH, Words, card, note, step_name
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.figures.palette import INK, LINES, event_colour
 from lightning_infogeo.markers import Event
+from lightning_infogeo.shortening import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,8 @@ def embedding(path: EmbeddedPath, title: str, events: Sequence[Event] = (), colo
     figure, axes = card(lettered(title), _BOX, colour)
     axes.axis("off")
     points, way, old = (_plane(each) for each in (path.embedding.coordinates, path.milestones, path.dropped))
-    others = [(name, _plane(each)) for name, each in path.references]
+    called = shortened([name for name, _ in path.references], 14)
+    others = [(name, _plane(each)) for name, (_, each) in zip(called, path.references, strict=True)]
     _equal_scales(axes, np.concatenate([points, way, old, *(each for _, each in others)]))
     words = Words(axes)
     words.avoid(np.concatenate([points, _dense(way), *(each for _, each in others)]))
@@ -51,7 +53,7 @@ def embedding(path: EmbeddedPath, title: str, events: Sequence[Event] = (), colo
         axes.plot(old[:, 0], old[:, 1], ".", color=INK, markersize=2, alpha=0.5)
     for k, (name, other) in enumerate(others):
         axes.plot(other[:, 0], other[:, 1], ("-", "--", "-.", ":")[k % 4], color=INK, linewidth=1.4, alpha=0.8)
-        words.write(lettered(shortened(name, 14)), other[-1], INK, SMALL)
+        words.write(lettered(name), other[-1], INK, SMALL)
     if len(way) > 1:
         axes.plot(way[:, 0], way[:, 1], "--", color=INK, linewidth=1.6)
         axes.plot(*way[-1:].T, "*", color=_TRUTH, markersize=17)
@@ -80,7 +82,7 @@ def nearest(path: EmbeddedPath, events: Sequence[Event]) -> list[tuple[Event, in
 
 def _draw_paths(axes: Axes, path: EmbeddedPath, points: np.ndarray[Any, Any], words: Words) -> None:
     """Draws the paths with a ring at their ends, of which the first says which step is now."""
-    for k, name in enumerate(path.probes):
+    for k, name in enumerate(shortened(path.probes, 14)):
         member = (path.member == k).numpy()
         own, colour = points[member], LINES[k % len(LINES)]
         if not len(own):
@@ -88,7 +90,7 @@ def _draw_paths(axes: Axes, path: EmbeddedPath, points: np.ndarray[Any, Any], wo
         axes.plot(own[:, 0], own[:, 1], color=colour, linewidth=2.2, solid_joinstyle="round")
         axes.plot(*own[-1:].T, "o", color=colour, markersize=11, markerfacecolor="none", markeredgewidth=2.2)
         now = f"now, step {int(path.steps[torch.from_numpy(member)][-1])}"
-        said = now if len(path.probes) == 1 else f"{shortened(name, 14)} {now}"
+        said = now if len(path.probes) == 1 else f"{name} {now}"
         words.write(lettered(said), own[-1], colour, LETTERS, bold=True)
 
 

@@ -10,8 +10,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.jupyter import JupyterMixin
 from rich.segment import Segment
 
-_WIDTH = 160
-"""Characters in a line of text that does not go to a terminal, which would have a width of its own."""
+LINE = 80
+"""Cells in a line of running text, and of all that does not go to a terminal, which would have a width of its own."""
 
 
 class Summary(Group, JupyterMixin):
@@ -29,7 +29,7 @@ class Summary(Group, JupyterMixin):
         terminal = sys.stdout is not None and sys.stdout.isatty()
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         buffer = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", newline="")
-        Console(file=buffer, width=None if terminal else _WIDTH, color_system=None, force_jupyter=False).print(self)
+        Console(file=buffer, width=None if terminal else LINE, color_system=None, force_jupyter=False).print(self)
         buffer.seek(0)
         return "\n".join(line.rstrip() for line in buffer.read().splitlines())
 
@@ -49,3 +49,13 @@ def shown(text: str, encoding: str) -> str:
         ('0.1 ? 0.2 ÷ ½', '?', '–')
     """
     return text.encode(encoding, "replace").decode(encoding)
+
+
+def plain(text: str) -> str:
+    r"""Returns text without control characters, which would change how a terminal works.
+
+    Example:
+        >>> plain("a\x1b[31mb")
+        'a�[31mb'
+    """
+    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)

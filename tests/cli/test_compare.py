@@ -42,9 +42,11 @@ def test_the_tables_say_what_is_known_of_these_runs(command, folder):
     code, shown, said = command("compare", folder, "--group-by", "arch")
     assert code == 0
     apart = -math.log(math.cos(0.3))
-    line = next(line for line in shown.splitlines() if "arch: distance between groups" in line)
-    assert float(line.split("│")[2]) == pytest.approx(apart, rel=1e-3)
-    assert line.split("│")[3].split() == ["nats"]
+    line = next(line for line in shown.splitlines() if line.startswith("│ arch "))
+    groups, within, between, _, alone = (float(cell) for cell in line.split("│")[2:7])
+    assert (groups, within) == (2, pytest.approx(0, abs=1e-6))
+    assert between == pytest.approx(apart, rel=1e-3) == alone
+    assert "Runs differ most by arch" in shown
     for name in ("on/a", "on/b", "off/a", "off/b"):
         assert name in shown
     heading = " ".join(shown[shown.index("Runs") :].split())

@@ -8,7 +8,7 @@ import torch
 from matplotlib.colors import to_rgb
 
 from lightning_infogeo.figures import answer, approach, distances, embedding
-from lightning_infogeo.figures.card import HEIGHT, WIDTH, shortened, step_name
+from lightning_infogeo.figures.card import HEIGHT, WIDTH, step_name
 from lightning_infogeo.figures.palette import _EVENT_COLOURS, INK, LINES
 from lightning_infogeo.loggers.picture import Picture
 from lightning_infogeo.markers import Event
@@ -205,7 +205,5 @@ def test_the_two_steps_of_a_flag_never_cover_each_other(since, known):
     assert all(right <= WIDTH for _, _, _, right, _ in found)
 
 
-def test_names_and_steps_in_few_letters():
-    assert [shortened("x" * n) for n in (1, 20)] == ["x", "x" * 20]
-    assert len(shortened(LONG)) == 20
+def test_steps_in_few_letters():
     assert [step_name(step) for step in (0, 9_999, 12_345, 3_000_000, 10**9)] == ["0", "9999", "12.35k", "3M", "1G"]
