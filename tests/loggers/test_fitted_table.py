@@ -13,8 +13,17 @@ from lightning_infogeo.loggers.terminal import plain
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.theory import Slope
 from lightning_infogeo.trajectory import Trajectory
-from tests.helpers.drawn import LABELLED as LABELLED_QUANTITIES
 
+QUANTITIES = (
+    "velocity",
+    "length",
+    "displacement",
+    "straightness",
+    "roughness",
+    "entropy",
+    "distance_to_truth",
+    "progress",
+)
 HOSTILE = {
     "plain": "val",
     "one long word": "validation_on_a_loader_whose_name_nobody_would_like_to_type_twice",
@@ -32,7 +41,7 @@ def printed(renderable, width=80):
 
 
 def trajectory(last):
-    made = Trajectory(LABELLED_QUANTITIES, "", 1, "")
+    made = Trajectory(QUANTITIES, "", 1, "")
     made.append(1, [math.nan, 0, 0, 1, math.nan, 2, 1.15, 0.0])
     made.append(last - 1, [0.1, 2.5, 2, 0.8, 0.7, 2, 0.2191, 0.6])
     made.append(last, [0.1, 1234.567, 2, 0.8, 0.7, 2, 0.2554, 0.6])
