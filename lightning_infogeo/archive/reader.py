@@ -35,6 +35,9 @@ class Archive:
         name: the folder's name without its ending; that of the folder around it for ``infogeo.zarr``.
         metadata: of the run.
         events: what the markers saw, a list of dicts.
+        run: the identity of the run.
+        before: identities of the runs that it continues, the first one first: their records up to where it began are
+            in it, too.
 
     Raises:
         ArchiveError: where it is missing, damaged or no archive.
@@ -57,6 +60,8 @@ class Archive:
             )
         self.path, self.name = folder.path, folder.name
         self.run = str(about.get("run"))
+        before = about.get("before", [])
+        self.before = tuple(str(run) for run in before) if isinstance(before, list) else ()
         self.metadata: dict[str, Any] = _instance_of(dict, attributes.get("run"), folder, "run")
         self.events: list[dict[str, Any]] = _instance_of(list, attributes.get("events"), folder, "events")
         self._folder = folder

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.archive import Amplitudes, Archive, ArchiveError, find_archives
+from lightning_infogeo.cli.continuations import continued
 from lightning_infogeo.cli.errors import Exit, Failure
 
 
@@ -135,7 +136,7 @@ def short_names(paths: Sequence[str]) -> list[str]:
 
 
 def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[list[RunLocation], list[str]]:
-    """Returns where the runs are, and a note on each one left out.
+    """Returns where the runs are, a run and its continuation as one, and a note on each one joined or left out.
 
     Args:
         paths: archives and folders of them.
@@ -146,7 +147,7 @@ def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[li
     Raises:
         Failure: where nothing is left, or with ``skip=False`` for the first such run.
     """
-    locations, notes = [], []
+    found, notes = [], []
     for path, name in find_runs(paths):
         try:
             run = _open_run(path, name, probe)
@@ -158,10 +159,15 @@ def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[li
                 raise Failure(failure.message + hint, failure.code) from None
             notes.append(f"Left out: {failure.message}")
             continue
-        locations.append(RunLocation(path, name, run.probe, len(run.steps) + run.left_out))
-    if not locations:
+        found.append((run, RunLocation(path, name, run.probe, len(run.steps) + run.left_out)))
+    if not found:
         raise Failure("no run is left. " + " ".join(notes), Exit.EMPTY)
-    return locations, notes
+    try:
+        joined = continued([run for run, _ in found])
+    except ArchiveError as error:
+        raise Failure(f"{error} --skip leaves damaged runs out.", Exit.DAMAGED) from None
+    locations = [location for k, (_, location) in enumerate(found) if k not in joined]
+    return locations, [*joined.values(), *notes]
 
 
 def open_runs(locations: Sequence[RunLocation]) -> list[OpenedRun]:
