@@ -66,6 +66,7 @@ class Archive:
         self.events: list[dict[str, Any]] = _instance_of(list, attributes.get("events"), folder, "events")
         self._folder = folder
         self._members = members_of(document, folder.path)
+        self._trajectories: dict[str, ArchivedTrajectory] = {}  # what has been read of one is not read again
 
     @property
     def names(self) -> list[str]:
@@ -107,7 +108,9 @@ class Archive:
         """
         if name not in self.names:
             raise KeyError(f"archive {self.path!r}: there is no {name!r}; there are {self.names}.")
-        return ArchivedTrajectory(self, name)
+        if name not in self._trajectories:
+            self._trajectories[name] = ArchivedTrajectory(self, name)
+        return self._trajectories[name]
 
     def array(self, path: str) -> zarr.Array[Any]:
         """Returns an array; its values are not read yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -56,6 +57,10 @@ class OpenedRun(NamedTuple):
     left_out: int
 
 
+HELD = 2**29
+"""Bytes of all amplitudes up to which they are read once and held: a comparison goes through them six times."""
+
+
 class RecordSubset:
     """Some records of an array of amplitudes, indexed as if there were no others.
 
@@ -63,18 +68,37 @@ class RecordSubset:
         amplitudes: all, shape (T, N, C).
         which: indices of these records, increasing, shape (t,).
         dtype: in which they are stored.
+        hold: whether they are kept in memory once they have been read.
 
     Attributes:
         shape: (t, N, C).
     """
 
-    def __init__(self, amplitudes: Amplitudes, which: Tensor, dtype: str) -> None:
+    def __init__(self, amplitudes: Amplitudes, which: Tensor, dtype: str, hold: bool = False) -> None:
         self.shape, self.dtype = (len(which), amplitudes.shape[1], amplitudes.shape[2]), dtype
         self._amplitudes, self._which = amplitudes, which
         self._is_prefix = len(which) == 0 or int(which[-1]) == len(which) - 1
+        self._hold = hold
+        self._held: Tensor | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of them all."""
+        return math.prod(self.shape) * torch.empty(0, dtype=getattr(torch, self.dtype)).element_size()
+
+    def holding(self) -> RecordSubset:
+        """Returns the same records, kept in memory once they have been read."""
+        return RecordSubset(self._amplitudes, self._which, self.dtype, hold=True)
 
     def __getitem__(self, key: Any) -> Tensor:
         """Returns a part, by records, or records and samples, and so on."""
+        if not self._hold:
+            return self._read(key)
+        if self._held is None:
+            self._held = self._read(slice(None))
+        return self._held[key].clone()
+
+    def _read(self, key: Any) -> Tensor:
         records, *rest = key if isinstance(key, tuple) else (key,)
         if isinstance(records, slice) and self._is_prefix and (records.step or 1) > 0:
             selected: Any = slice(*records.indices(len(self._which)))
@@ -176,7 +200,10 @@ def open_runs(locations: Sequence[RunLocation]) -> list[OpenedRun]:
     Raises:
         Failure: where one has been damaged since.
     """
-    return [_open_run(location.path, location.name, location.probe, location.records) for location in locations]
+    runs = [_open_run(location.path, location.name, location.probe, location.records) for location in locations]
+    if sum(run.amplitudes.nbytes for run in runs) > HELD:
+        return runs
+    return [run._replace(amplitudes=run.amplitudes.holding()) for run in runs]
 
 
 def _open_run(path: str, name: str, probe: str | None, records: int | None = None) -> OpenedRun:

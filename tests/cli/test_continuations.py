@@ -6,10 +6,10 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning_infogeo.archive import Archive, ArchiveWriter, Folder
 from lightning_infogeo.cli.runs import locate_runs, open_runs
 from tests.helpers.archived_runs import monitor
+from tests.helpers.classifiers import fit
 from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
 from tests.helpers.synthetic_archives import QUANTITIES, write
 from tests.helpers.synthetic_runs import training
-from tests.helpers.classifiers import IMAGES, LABELS, Classifier, digest, fit, random_streams
 
 pytestmark = REMARKS_ON_RESUMING
 
