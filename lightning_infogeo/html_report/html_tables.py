@@ -55,7 +55,7 @@ def runs(payload: ReportPayload) -> str:
             body.append([run.name, _shown(len(own)), _shown(int(own[-1]))])
     columns = differing([run.archive.metadata for run in payload.runs])
     for k, (row, run) in enumerate(zip(body, payload.runs, strict=True)):
-        settings = [text_of(column[k]) for column in columns.values()]
+        settings = [_setting(column[k]) for column in columns.values()]
         row[1:1] = [verdict_on(run.archive, payload.probe).text, *settings]
     return table([head[0], "verdict", *columns, *head[1:]], body, mark_runs=True)
 
@@ -147,6 +147,10 @@ def _shown(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _setting(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else text_of(value)
 
 
 def _numeric(text: str) -> bool:

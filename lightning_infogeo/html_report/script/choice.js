@@ -18,7 +18,7 @@
     return true;
   }
   const shown = (k) => !choice.hidden.has(k) && passes(k);
-  const dimmed = (k) => choice.marked.size > 0 && !choice.marked.has(k);
+  const dimmed = (k) => !choice.marked.has(k) && [...choice.marked].some(shown);
 
   // The step up to which a run is drawn: the same for all, or where each first goes beyond a progress.
   function lastOf(k) {

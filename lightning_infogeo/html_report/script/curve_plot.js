@@ -20,7 +20,7 @@
         if (!curve || !(name in curve.values)) continue;
         const steps = numbers(curve.steps), end = upTo(steps, 0, steps.length, lastOf(k));
         const x = Array.from(steps.subarray(0, end), (step) => xOf(k, step));
-        list.push({ type: "scatter", ...traced(k, { mode: "lines+markers", x, y: numbers(curve.values[name]).subarray(0, end),
+        list.push({ type: "scatter", ...traced(k, { x, y: numbers(curve.values[name]).subarray(0, end),
           customdata: steps.subarray(0, end), line: { width: s ? 0.9 : 1.7 },
           marker: { size: s ? 4 : 6, maxdisplayed: 9 },
           hovertemplate: `<b>%{text}</b> ${plain(one.name).replaceAll("%", "&#37;")}<br>step %{customdata:,}<br>%{y:.4g}<extra></extra>` }) });

@@ -11,7 +11,7 @@
     return `rgb(${mixed.join(",")})`;
   }
   // Neither end of the scale may vanish in the background.
-  const visible = (t) => scale(dark.matches ? 0.2 + 0.8 * t : 0.9 * t);
+  const visible = (t) => scale(dark.matches ? 0.3 + 0.7 * t : 0.9 * t);
   function range(known) {
     const values = known.numbers.filter((value) => value !== null), low = Math.min(...values), high = Math.max(...values);
     const log = low > 0 && high / low >= 50;
@@ -47,7 +47,7 @@
   }
   let look = [];
 
-  const SVG = "http://www.w3.org/2000/svg";
+  const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
   const SHAPES = { circle: "M21 8a5 5 0 1 1 -10 0a5 5 0 1 1 10 0", square: "M12 4h8v8h-8z", diamond: "M16 2l6 6l-6 6l-6-6z",
     x: "M12 4l8 8M20 4l-8 8", cross: "M16 3v10M11 8h10" };
   function drawn(tag, attributes) {
@@ -68,7 +68,7 @@
   function traced(k, more) {
     const own = look[k], faint = dimmed(k), marked = choice.marked.has(k);
     return { uid: `run-${k}`, name: short(data.runs[k]), text: short(data.runs[k], 60), meta: "runs",
-      opacity: faint ? 0.13 : 0.9, ...more,
+      ...more, opacity: faint ? 0.13 : 0.9, mode: faint ? "lines" : "lines+markers",
       line: { color: faint ? soft() : own.colour, dash: own.dash, width: (marked ? 2 : 1) * (more.line?.width ?? 1.6) },
       marker: { color: faint ? soft() : own.colour, symbol: own.symbol, ...more.marker } };
   }

@@ -26,7 +26,7 @@
       const stepped = byStep && !dimmed(k) ? { color: logs, coloraxis: "coloraxis" } : {};
       const marker = three ? { size: 2.8, ...stepped }
         : { size: byStep ? 6 : 5, ...(many && !byStep ? { maxdisplayed: 8 } : {}), ...stepped };
-      const trace = traced(k, { mode: "lines+markers", customdata: rows, hovertemplate: `${said}<extra></extra>`,
+      const trace = traced(k, { customdata: rows, hovertemplate: `${said}<extra></extra>`,
         line: { width: three ? 3 : 1.2 }, marker });
       if (byStep) trace.line.color = line();
       return traces(which, axes.map((column) => column.subarray(from, end)), trace);
@@ -40,13 +40,16 @@
     if (last > 0) list.push(traces(which, one(last), {
       mode: "markers", name: "truth P⁎", hoverinfo: "name", marker: mark("diamond", three ? 7 : 12) }));
     // The axes stay as they are while runs are hidden and time is cut: only so can two states be compared.
-    const whole_range = (i) => {
-      const all = [...axes[i], ...way[i]].filter(Number.isFinite), low = Math.min(...all.slice(0, 1)), ends = [low, low];
-      for (const value of all) { if (value < ends[0]) ends[0] = value; if (value > ends[1]) ends[1] = value; }
-      const room = 0.05 * (ends[1] - ends[0] || 1);
-      return [ends[0] - room, ends[1] + room];
+    const extent = (i) => {
+      let low = Infinity, high = -Infinity;
+      for (const column of [axes[i], way[i]]) for (const value of column) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+      const room = 0.05 * (high - low || 1);
+      return [low - room, high + room];
     };
-    const titled = (i) => axis({ title: { text: axisName(i) }, range: whole_range(i) });
+    const titled = (i) => axis({ title: { text: axisName(i) }, range: extent(i) });
     const top = Math.log10(lastStep + 1);
     const coloraxis = { colorscale: "Viridis", cmin: 0, cmax: top, colorbar: {
       title: { text: "step", side: "top" }, thickness: 10, len: 0.6, outlinewidth: 0, ...decades(top) } };
