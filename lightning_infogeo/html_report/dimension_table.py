@@ -50,7 +50,7 @@ def dimensions_by_run(payload: ReportPayload) -> tuple[list[tuple[str, ProbeSpec
 def _reason(recorded: ArchivedTrajectory, records: int) -> str | None:
     if "inputs" not in recorded.attributes:
         return (
-            "its archive does not hold the probe's inputs, which are stored up to 16 MiB, or with "
+            "the archive does not hold the probe's inputs, which are stored up to 16 MiB, or with "
             "ArchiveSettings(store_inputs=True)"
         )
     if recorded.labels is None:

@@ -163,7 +163,7 @@ def test_a_narrow_page_neither_scrolls_sideways_nor_covers_its_titles(path):
         act.widths = await tab.value("[document.documentElement.scrollWidth, window.innerWidth]")
         act.wide = await tab.value(
             "[...document.querySelectorAll('li.event, #runs, #time, .plot, h2')]"
-            ".filter((one) => one.getBoundingClientRect().right > window.innerWidth).map((one) => one.id || one.tagName)"
+            ".filter((one) => one.getBoundingClientRect().right > window.innerWidth).map((one) => one.id)"
         )
         act.legends = await tab.value("document.querySelectorAll('.plot .legend').length")
 
