@@ -151,7 +151,7 @@ def _about_runs(description: str, epilog: str) -> ArgumentParser:
         type=NonNegativeInt | None,
         metavar="N",
         help="number of checkpoints on whose axes the others are placed; 0 takes all distances between checkpoints; "
-        "default: all up to 5,000 checkpoints, beyond 500 landmarks, or 200 for the map of a report",
+        "default: all up to 5,000 checkpoints, beyond 500 landmarks, or 150 for the map of a report",
     )
     parser.add_argument(
         "--probe", type=str | None, help="probe on which to compare; default: val, or the only one there is"

@@ -21,7 +21,7 @@ from lightning_infogeo.html_report import ReportPayload, ReportRun, page, plotly
 _AXES = 12
 """Eigenvalues in the report; the map has the first three axes."""
 
-_EXACT, _LANDMARKS = 5000, 200
+_EXACT, _LANDMARKS = 5000, 150
 """Checkpoints up to which all distances are computed, and landmarks beyond: enough for a picture."""
 
 

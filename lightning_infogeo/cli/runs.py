@@ -72,14 +72,15 @@ class RecordSubset:
 
     Attributes:
         shape: (t, N, C).
+        held: whether they are kept.
     """
 
     def __init__(self, amplitudes: Amplitudes, which: Tensor, dtype: str, hold: bool = False) -> None:
         self.shape, self.dtype = (len(which), amplitudes.shape[1], amplitudes.shape[2]), dtype
         self._amplitudes, self._which = amplitudes, which
         self._is_prefix = len(which) == 0 or int(which[-1]) == len(which) - 1
-        self._hold = hold
-        self._held: Tensor | None = None
+        self.held = hold
+        self._whole: Tensor | None = None
 
     @property
     def nbytes(self) -> int:
@@ -92,11 +93,11 @@ class RecordSubset:
 
     def __getitem__(self, key: Any) -> Tensor:
         """Returns a part, by records, or records and samples, and so on."""
-        if not self._hold:
+        if not self.held:
             return self._read(key)
-        if self._held is None:
-            self._held = self._read(slice(None))
-        return self._held[key].clone()
+        if self._whole is None:
+            self._whole = self._read(slice(None))
+        return self._whole[key].clone()
 
     def _read(self, key: Any) -> Tensor:
         records, *rest = key if isinstance(key, tuple) else (key,)
