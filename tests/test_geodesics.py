@@ -122,3 +122,13 @@ def test_reindexing_a_geodesic_walked_unevenly_makes_it_even():
 def test_shapes_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r"shapes \(T, N, C\) and \(T,\)"):
         reindex(torch.ones(3, 2, 2), torch.ones(4))
+
+
+@pytest.mark.parametrize("objective", ["arc", "bhattacharyya"])
+def test_progress_of_many_predictions_is_that_of_each(objective):
+    """Many are searched in more rounds of fewer points, on the same finest grid."""
+    a = amplitudes(random_logits(300, 64, 4, seed=1, scale=3.0))
+    start, end = ignorance(a[0]), truth(torch.arange(64) % 4, a[0])
+    together = progress(a, start, end, objective)
+    alone = torch.stack([progress(one, start, end, objective) for one in a])
+    torch.testing.assert_close(together, alone, rtol=0, atol=2**-22)

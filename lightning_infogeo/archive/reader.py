@@ -35,6 +35,9 @@ class Archive:
         name: the folder's name without its ending; that of the folder around it for ``infogeo.zarr``.
         metadata: of the run.
         events: what the markers saw, a list of dicts.
+        run: the identity of the run.
+        before: identities of the runs that it continues, the first one first: their records up to where it began are
+            in it, too.
 
     Raises:
         ArchiveError: where it is missing, damaged or no archive.
@@ -57,10 +60,13 @@ class Archive:
             )
         self.path, self.name = folder.path, folder.name
         self.run = str(about.get("run"))
+        before = about.get("before", [])
+        self.before = tuple(str(run) for run in before) if isinstance(before, list) else ()
         self.metadata: dict[str, Any] = _instance_of(dict, attributes.get("run"), folder, "run")
         self.events: list[dict[str, Any]] = _instance_of(list, attributes.get("events"), folder, "events")
         self._folder = folder
         self._members = members_of(document, folder.path)
+        self._trajectories: dict[str, ArchivedTrajectory] = {}  # what has been read of one is not read again
 
     @property
     def names(self) -> list[str]:
@@ -102,7 +108,9 @@ class Archive:
         """
         if name not in self.names:
             raise KeyError(f"archive {self.path!r}: there is no {name!r}; there are {self.names}.")
-        return ArchivedTrajectory(self, name)
+        if name not in self._trajectories:
+            self._trajectories[name] = ArchivedTrajectory(self, name)
+        return self._trajectories[name]
 
     def array(self, path: str) -> zarr.Array[Any]:
         """Returns an array; its values are not read yet."""

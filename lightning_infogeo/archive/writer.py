@@ -70,7 +70,9 @@ class ArchiveWriter:
             self.close()
             raise
         if fork:
-            self._attributes[KEY] = {**self._attributes[KEY], "run": uuid.uuid4().hex}
+            about = self._attributes[KEY]
+            before = [*about.get("before", []), about["run"]]
+            self._attributes[KEY] = {**about, "run": uuid.uuid4().hex, "before": before}
         self.run: str = self._attributes[KEY]["run"]
 
     @property

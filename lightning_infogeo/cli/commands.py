@@ -159,7 +159,7 @@ def _add_arguments_about_runs(parser: ArgumentParser) -> None:
         type=whole_number(least=0, such_as=500),
         metavar="N",
         help="number of checkpoints on whose axes the others are placed; 0 takes all distances between checkpoints; "
-        "default: all up to 5,000 checkpoints, 500 landmarks beyond",
+        "default: all up to 5,000 checkpoints, beyond 500 landmarks, or 150 for the map of a report",
     )
     parser.add_argument(
         "--probe", metavar="NAME", help="probe on which to compare; default: val, or the only one there is"

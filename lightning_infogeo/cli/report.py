@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from lightning_infogeo.html_report import ReportPayload, ReportRun, page, plotly
 
 _AXES = 12
 """Eigenvalues in the report; the map has the first three axes."""
+
+_EXACT, _LANDMARKS = 5000, 150
+"""Checkpoints up to which all distances are computed, and landmarks beyond: enough for a picture."""
 
 
 def report_runs(options: Any) -> None:
@@ -36,6 +40,8 @@ def report_runs(options: Any) -> None:
         check_comparable(runs, options.same_probe)
         check_keys(runs, options.group_by or [])
         target = Path(processes.from_first(lambda: str(_writable(options.output))))
+        if options.landmarks is None and sum(len(run.steps) for run in runs) > _EXACT:
+            options = Namespace(**{**vars(options), "landmarks": _LANDMARKS})
         with progress_bars(processes.first) as watch:
             embedding, comparison = _embedded(runs, options, processes, watch)
         if not processes.first:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.archive import Amplitudes, Archive, ArchiveError, find_archives
+from lightning_infogeo.cli.continuations import continued
 from lightning_infogeo.cli.errors import Exit, Failure
 
 
@@ -55,6 +57,10 @@ class OpenedRun(NamedTuple):
     left_out: int
 
 
+HELD = 2**29
+"""Bytes of all amplitudes up to which they are read once and held: a comparison goes through them six times."""
+
+
 class RecordSubset:
     """Some records of an array of amplitudes, indexed as if there were no others.
 
@@ -62,18 +68,38 @@ class RecordSubset:
         amplitudes: all, shape (T, N, C).
         which: indices of these records, increasing, shape (t,).
         dtype: in which they are stored.
+        hold: whether they are kept in memory once they have been read.
 
     Attributes:
         shape: (t, N, C).
+        held: whether they are kept.
     """
 
-    def __init__(self, amplitudes: Amplitudes, which: Tensor, dtype: str) -> None:
+    def __init__(self, amplitudes: Amplitudes, which: Tensor, dtype: str, hold: bool = False) -> None:
         self.shape, self.dtype = (len(which), amplitudes.shape[1], amplitudes.shape[2]), dtype
         self._amplitudes, self._which = amplitudes, which
         self._is_prefix = len(which) == 0 or int(which[-1]) == len(which) - 1
+        self.held = hold
+        self._whole: Tensor | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of them all."""
+        return math.prod(self.shape) * torch.empty(0, dtype=getattr(torch, self.dtype)).element_size()
+
+    def holding(self) -> RecordSubset:
+        """Returns the same records, kept in memory once they have been read."""
+        return RecordSubset(self._amplitudes, self._which, self.dtype, hold=True)
 
     def __getitem__(self, key: Any) -> Tensor:
         """Returns a part, by records, or records and samples, and so on."""
+        if not self.held:
+            return self._read(key)
+        if self._whole is None:
+            self._whole = self._read(slice(None))
+        return self._whole[key].clone()
+
+    def _read(self, key: Any) -> Tensor:
         records, *rest = key if isinstance(key, tuple) else (key,)
         if isinstance(records, slice) and self._is_prefix and (records.step or 1) > 0:
             selected: Any = slice(*records.indices(len(self._which)))
@@ -135,7 +161,7 @@ def short_names(paths: Sequence[str]) -> list[str]:
 
 
 def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[list[RunLocation], list[str]]:
-    """Returns where the runs are, and a note on each one left out.
+    """Returns where the runs are, a run and its continuation as one, and a note on each one joined or left out.
 
     Args:
         paths: archives and folders of them.
@@ -146,7 +172,7 @@ def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[li
     Raises:
         Failure: where nothing is left, or with ``skip=False`` for the first such run.
     """
-    locations, notes = [], []
+    found, notes = [], []
     for path, name in find_runs(paths):
         try:
             run = _open_run(path, name, probe)
@@ -158,10 +184,15 @@ def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[li
                 raise Failure(failure.message + hint, failure.code) from None
             notes.append(f"Left out: {failure.message}")
             continue
-        locations.append(RunLocation(path, name, run.probe, len(run.steps) + run.left_out))
-    if not locations:
+        found.append((run, RunLocation(path, name, run.probe, len(run.steps) + run.left_out)))
+    if not found:
         raise Failure("no run is left. " + " ".join(notes), Exit.EMPTY)
-    return locations, notes
+    try:
+        joined = continued([run for run, _ in found])
+    except ArchiveError as error:
+        raise Failure(f"{error} --skip leaves damaged runs out.", Exit.DAMAGED) from None
+    locations = [location for k, (_, location) in enumerate(found) if k not in joined]
+    return locations, [*joined.values(), *notes]
 
 
 def open_runs(locations: Sequence[RunLocation]) -> list[OpenedRun]:
@@ -170,7 +201,10 @@ def open_runs(locations: Sequence[RunLocation]) -> list[OpenedRun]:
     Raises:
         Failure: where one has been damaged since.
     """
-    return [_open_run(location.path, location.name, location.probe, location.records) for location in locations]
+    runs = [_open_run(location.path, location.name, location.probe, location.records) for location in locations]
+    if sum(run.amplitudes.nbytes for run in runs) > HELD:
+        return runs
+    return [run._replace(amplitudes=run.amplitudes.holding()) for run in runs]
 
 
 def _open_run(path: str, name: str, probe: str | None, records: int | None = None) -> OpenedRun:

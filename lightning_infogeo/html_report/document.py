@@ -12,8 +12,13 @@ from typing import Any
 
 from lightning_infogeo.html_report import html_tables as tables
 from lightning_infogeo.html_report.payload import ReportPayload, plot_data
+from lightning_infogeo.html_report.verdicts import WATCH
 
 _HERE = Path(__file__).parent
+
+_PLOTS = ("map_plot", "curve_plot", "distance_plot", "neuron_plot")
+_SCRIPT = ("values", "choice", "looks", *_PLOTS, "run_list", "controls", "page")
+"""The parts of the page's script, each of which may use those before it; ``page`` puts them to work."""
 
 
 def plotly_script() -> str:
@@ -42,7 +47,7 @@ def page(payload: ReportPayload) -> str:
     Raises:
         ModuleNotFoundError: where plotly is not installed.
     """
-    plotly, script = plotly_script(), (_HERE / "page.js").read_text(encoding="utf-8")
+    plotly, script = plotly_script(), page_script()
     # The parser of HTML ends a script at </script, whatever the script says there.
     scripts = [code.replace("</script", "<\\/script") for code in (plotly, script)]
     hashes = " ".join(f"'sha256-{_hash(code)}'" for code in scripts)
@@ -66,6 +71,7 @@ def page(payload: ReportPayload) -> str:
         style=(_HERE / "page.css").read_text(encoding="utf-8"),
         notes=tables.notes(payload),
         summary=tables.summary(payload),
+        watch=f"{WATCH:.0%}",
         runs=tables.runs(payload),
         dimensions=tables.dimensions(payload),
         events=tables.events(payload),
@@ -74,6 +80,12 @@ def page(payload: ReportPayload) -> str:
         plotly=scripts[0],
         script=scripts[1],
     )
+
+
+def page_script() -> str:
+    """Returns the page's own script, of its parts."""
+    parts = [(_HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPT]
+    return "".join(['"use strict";\n(() => {\n', *parts, "})();\n"])
 
 
 def embedded_json(value: Any) -> str:

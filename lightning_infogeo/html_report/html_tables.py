@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from lightning_infogeo.comparison.compatibility import listed
 from lightning_infogeo.comparison.grouping import flat
+from lightning_infogeo.html_report.dimension_table import dimensions_by_run
 from lightning_infogeo.html_report.payload import HEAT, POINTS, ReportPayload, events_of
+from lightning_infogeo.html_report.run_keys import differing, text_of
+from lightning_infogeo.html_report.verdicts import verdict_on
 from lightning_infogeo.quantities import column_title
-from lightning_infogeo.theory.probe_dimensions import recorded_dimensions
 
 _DIMENSIONS = 3
 _EVENTS = 2000
@@ -40,72 +42,63 @@ def summary(payload: ReportPayload) -> str:
 
 
 def runs(payload: ReportPayload) -> str:
-    """Returns the table of runs."""
+    """Returns the table of runs, with the verdict on each and every hyper-parameter in which they differ."""
     if payload.comparison is not None:
         rows = payload.comparison.run_table()
         head = [column_title(column) for column in rows[0]]
-        return table(head, [[_shown(value) for value in row.values()] for row in rows])
-    steps, member = payload.embedding.steps, payload.embedding.member
-    body = []
-    for k, run in enumerate(payload.runs):
-        own = steps[member == k]
-        body.append([run.name, _shown(len(own)), _shown(int(own[-1]))])
-    return table(["run", "records", "last step"], body)
+        body = [[_shown(value) for value in row.values()] for row in rows]
+    else:
+        head, body = ["run", "records", "last step"], []
+        steps, member = payload.embedding.steps, payload.embedding.member
+        for k, run in enumerate(payload.runs):
+            own = steps[member == k]
+            body.append([run.name, _shown(len(own)), _shown(int(own[-1]))])
+    columns = differing([run.archive.metadata for run in payload.runs])
+    for k, (row, run) in enumerate(zip(body, payload.runs, strict=True)):
+        settings = [_setting(column[k]) for column in columns.values()]
+        row[1:1] = [verdict_on(run.archive, payload.probe).text, *settings]
+    return table([head[0], "verdict", *columns, *head[1:]], body, mark_runs=True)
 
 
 def dimensions(payload: ReportPayload) -> str:
-    """Returns the table of dimensions, or a sentence where nothing can be predicted."""
+    """Returns the table of dimensions, and for runs that are not in it the reason."""
+    found, missing = dimensions_by_run(payload)
     body = []
-    embedding = payload.embedding
-    for k, run in enumerate(payload.runs):
-        own = (embedding.member == k).nonzero()[:, 0]
-        spectrum = recorded_dimensions(run.archive[payload.probe], embedding.distances, embedding.steps, own)
-        if spectrum is not None:
-            slope = spectrum.slope
-            decay = ("–", "–") if slope is None else (_shown(slope.value), _shown(slope.r_squared))
-            body.append([run.name, *decay, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions)])
-    if not body:
-        return "<p>The archives hold no labelled probe of floating inputs to predict from.</p>"
-    return table(["run", "c of the inputs", "R²", "predicted", "measured"], body)
+    for name, spectrum in found:
+        slope = spectrum.slope
+        decay = ("–", "–") if slope is None else (_shown(slope.value), _shown(slope.r_squared))
+        body.append([name, *decay, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions)])
+    parts = [table(["run", "c of the inputs", "R²", "predicted", "measured"], body)] if body else []
+    for reason, names in missing.items():
+        of = "all runs" if len(names) == len(payload.runs) > 1 else listed(names)
+        parts.append(f"<p>No prediction for {escape(of)}: {escape(reason)}.</p>")
+    return "".join(parts)
 
 
 def events(payload: ReportPayload) -> str:
-    """Returns the table of events, or a sentence where there are none."""
-    listed = [(run.name, event) for k, run in enumerate(payload.runs) for event in events_of(k, run)]
-    if not listed:
+    """Returns the events as a list of sentences, or one sentence where there are none."""
+    found = [(k, run.name, event) for k, run in enumerate(payload.runs) for event in events_of(k, run)]
+    if not found:
         return "<p>No marker fired.</p>"
-    body = [
-        [
-            name,
-            event["name"],
-            event["probe"],
-            *(_shown(event[key]) for key in ("step", "detected_at", "strength")),
-            event["message"],
-        ]
-        for name, event in listed[:_EVENTS]
-    ]
-    more = f"<p>The first {_EVENTS} of {len(listed)}.</p>" if len(listed) > _EVENTS else ""
-    return table(["run", "event", "on", "step", "known at", "strength", "what it means"], body) + more
+    several = len(payload.runs) > 1
+    items = "".join(
+        f'<li class="event" data-run="{k}">'
+        + (f"<span>{escape(name)}</span> " if several else "")
+        + f"<b>{escape(event['headline'])}</b>"
+        + (f" (strength {_shown(event['strength'])})" if event["strength"] is not None else "")
+        + f" {escape(event['message'])}</li>"
+        for k, name, event in found[:_EVENTS]
+    )
+    more = f"<p>The first {_EVENTS} of {len(found)}.</p>" if len(found) > _EVENTS else ""
+    return f'<ul class="events">{items}</ul>{more}'
 
 
 def metadata(payload: ReportPayload) -> str:
-    """Returns what differs between runs as a table of runs, and what they share below it."""
+    """Returns what is recorded of the training and is the same in all runs."""
     values = [flat(run.archive.metadata) for run in payload.runs]
-    keys = sorted({key for each in values for key in each})
-    differ = [key for key in keys if len({_text(each.get(key)) for each in values}) > 1]
-    shared = [key for key in keys if key not in differ]
-    parts = []
-    if differ:
-        body = [
-            [run.name, *(_text(each.get(key)) for key in differ)]
-            for run, each in zip(payload.runs, values, strict=True)
-        ]
-        parts.append(table(["run", *differ], body))
-    if shared:
-        title = "The same in all runs" if differ else "Of the run"
-        rows = table(["key", "value"], [[key, _text(values[0].get(key))] for key in shared])
-        parts.append(f"<details{'' if differ else ' open'}><summary>{title}</summary>{rows}</details>")
-    return "".join(parts) or "<p>None recorded.</p>"
+    differ = differing([run.archive.metadata for run in payload.runs])
+    body = [[key, text_of(value)] for key, value in sorted(values[0].items()) if key not in differ]
+    return table(["setting", "value"], body) if body else "<p>Nothing is recorded, or nothing is shared.</p>"
 
 
 def notes(payload: ReportPayload) -> str:
@@ -120,8 +113,13 @@ def notes(payload: ReportPayload) -> str:
     return f'<ul class="notes">{items}</ul>' if items else ""
 
 
-def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], body: Iterable[Sequence[str]], mark_runs: bool = False) -> str:
     """Returns a table of texts; columns that hold numbers alone are set to the right.
+
+    Args:
+        head: titles of the columns.
+        body: rows.
+        mark_runs: whether row k is that of run k, which the page's script can then hide.
 
     Example:
         >>> table([], [])
@@ -135,7 +133,9 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
 
     lines = ["".join(cell("td", i, text) for i, text in enumerate(row)) for row in rows]
     title = "".join(cell("th", i, text) for i, text in enumerate(head))
-    inside = "".join(f"<tr>{line}</tr>" for line in lines)
+    inside = "".join(
+        f'<tr data-run="{k}">{line}</tr>' if mark_runs else f"<tr>{line}</tr>" for k, line in enumerate(lines)
+    )
     return f'<div class="table"><table><thead><tr>{title}</tr></thead><tbody>{inside}</tbody></table></div>'
 
 
@@ -149,10 +149,8 @@ def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+def _setting(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else text_of(value)
 
 
 def _numeric(text: str) -> bool:

@@ -29,11 +29,11 @@ def neurons_of(runs: Sequence[tuple[str, Archive]]) -> list[dict[str, Any]]:
         ArchiveError: where neurons are damaged.
     """
     layers: list[dict[str, Any]] = []
-    for name, archive in runs:
+    for k, (name, archive) in enumerate(runs):
         for layer in archive.layers[: LAYERS - len(layers)]:
             drawn = _layer(archive, layer)
             if drawn is not None:
-                layers.append({"name": layer if len(runs) == 1 else f"{name}: {layer}", **drawn})
+                layers.append({"run": k, "name": layer if len(runs) == 1 else f"{name}: {layer}", **drawn})
     return layers
 
 

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from lightning_infogeo.archive import Archive, ArchivedTrajectory
 from lightning_infogeo.comparison import Comparison, JointEmbedding, leaf_order
-from lightning_infogeo.comparison.grouping import factors, flat, grouping
 from lightning_infogeo.figures import COLOURS
 from lightning_infogeo.html_report.neuron_payload import neurons_of
+from lightning_infogeo.html_report.run_keys import run_keys
+from lightning_infogeo.html_report.typed_arrays import floats, packed
+from lightning_infogeo.html_report.verdicts import event_of, verdict_on
 from lightning_infogeo.json_values import rounded
 from lightning_infogeo.quantities import Quantity, ordered, quantity
 from lightning_infogeo.trajectory.series import kind_of
@@ -23,9 +25,6 @@ POINTS = 60_000
 
 HEAT = 600
 """Runs up to which the table of their distances is drawn."""
-
-_KEYS = 40
-"""The most values that a key may take to be offered for colouring."""
 
 _TREE = 4000
 """Runs up to which the tree is drawn."""
@@ -63,12 +62,13 @@ class ReportPayload(NamedTuple):
 
 
 def plot_data(payload: ReportPayload) -> dict[str, Any]:
-    """Returns everything that the page draws, as plain values."""
+    """Returns everything that the page draws, as plain values and packed arrays."""
     series = _series(payload.runs)
     return {
         "runs": [run.name for run in payload.runs],
+        "verdicts": [verdict_on(run.archive, payload.probe)._asdict() for run in payload.runs],
         "palette": list(COLOURS),
-        "keys": _keys(payload),
+        "keys": run_keys(payload),
         "map": _map(payload),
         "spectrum": _spectrum(payload.embedding),
         "series": series,
@@ -84,15 +84,15 @@ def plot_data(payload: ReportPayload) -> dict[str, Any]:
 
 def events_of(k: int, run: ReportRun) -> list[dict[str, Any]]:
     """Returns the events of run ``k``; what is not there or no number is None."""
-    return [
-        {
-            "run": k,
-            **{key: str(event.get(key, "")) for key in ("name", "probe", "message")},
-            **{key: _number(event.get(key)) for key in ("step", "detected_at", "strength")},
-        }
-        for event in run.archive.events
-        if isinstance(event, dict)
-    ]
+    listed = []
+    for fields in run.archive.events:
+        if isinstance(fields, dict):
+            event = event_of(fields)
+            texts = {key: str(fields.get(key, "")) for key in ("name", "probe", "message")}
+            headline = event.headline if event is not None else f"{texts['name']} on {texts['probe']}"
+            steps = {key: _number(fields.get(key)) for key in ("step", "detected_at", "strength")}
+            listed.append({"run": k, **texts, **steps, "headline": headline})
+    return listed
 
 
 def _map(payload: ReportPayload) -> dict[str, Any]:
@@ -101,13 +101,13 @@ def _map(payload: ReportPayload) -> dict[str, Any]:
     shown = torch.cat(places)
     progress = None
     if payload.comparison is not None:
-        progress = rounded(torch.cat([course.progress for course in payload.comparison.courses])[shown])
+        progress = floats(torch.cat([course.progress for course in payload.comparison.courses])[shown])
     return {
-        "axes": rounded(_three(embedding.coordinates)[shown].mT),
-        "member": embedding.member[shown].tolist(),
-        "steps": embedding.steps[shown].tolist(),
+        "axes": [floats(column) for column in _three(embedding.coordinates)[shown].mT],
+        "starts": torch.tensor([0, *map(len, places)]).cumsum(0).tolist(),
+        "steps": packed(embedding.steps[shown]),
         "progress": progress,
-        "milestones": rounded(_three(embedding.milestones).mT),
+        "milestones": [floats(column) for column in _three(embedding.milestones).mT],
         "time_like": [bool(value < 0) for value in embedding.eigenvalues[:3]],
         "left_out": len(embedding.steps) - len(shown),
     }
@@ -139,9 +139,9 @@ def _curve(k: int, recorded: ArchivedTrajectory, total: int) -> dict[str, Any]:
     columns = recorded.quantities[shown].mT
     return {
         "run": k,
-        "steps": recorded.steps[shown].tolist(),
+        "steps": packed(recorded.steps[shown]),
         "values": {
-            name: rounded(column)
+            name: floats(column)
             for name, column in zip(recorded.attributes["quantities"], columns, strict=True)
             if column.isfinite().any()
         },
@@ -157,23 +157,6 @@ def _axis(known: Quantity) -> dict[str, str]:
     return {"label": known.title, "scale": known.scale}
 
 
-def _keys(payload: ReportPayload) -> list[dict[str, Any]]:
-    """Returns the keys that runs can be coloured by: first those asked for, then the factors by weight."""
-    metadata = [run.archive.metadata for run in payload.runs]
-    count = len(payload.runs)
-    table = torch.zeros(count, count, dtype=torch.float64)
-    groups = {} if payload.comparison is None else dict(payload.comparison.groups)
-    ranked = sorted(groups, key=lambda key: -_weight(groups[key].alone))
-    differing = [key for key in sorted({name for one in metadata for name in flat(one)}) if key not in groups]
-    wanted = [*payload.group_by, *ranked, *factors(metadata), *differing]
-    result = []
-    for key in dict.fromkeys(wanted):
-        colouring = groups[key] if key in groups else grouping(table, key, metadata)
-        if key in payload.group_by or 1 < len(colouring.values) <= min(_KEYS, max(2, count)):
-            result.append({"key": key, "values": list(colouring.values), "member": colouring.member.tolist()})
-    return result
-
-
 def _distances(comparison: Comparison) -> dict[str, Any] | None:
     count = len(comparison.names)
     if not 1 < count <= _TREE:
@@ -185,7 +168,7 @@ def _distances(comparison: Comparison) -> dict[str, Any] | None:
     table = comparison.distances[order][:, order]
     return {
         "order": order,
-        "table": rounded(table) if count <= HEAT else None,
+        "table": floats(table) if count <= HEAT else None,
         # SciPy puts leaves at 5, 15, 25 …
         "tree": [
             [[round((place - 5) / 10, 4) for place in along], rounded(across)]
@@ -212,7 +195,3 @@ def _three(points: Tensor) -> Tensor:
 def _number(value: Any) -> float | None:
     plain = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return value if plain else None
-
-
-def _weight(value: float) -> float:
-    return value if math.isfinite(value) else -1.0

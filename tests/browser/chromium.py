@@ -97,6 +97,10 @@ class Tab:
             " await new Promise((done) => setTimeout(done, 300)); })()"
         )
 
+    async def show(self, selector):
+        """Scrolls to what a selector finds."""
+        await self.value(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")
+
     async def click(self, selector):
         """Clicks with the mouse on the middle of what a selector finds."""
         x, y = await self.value(

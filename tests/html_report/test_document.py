@@ -5,7 +5,9 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +16,10 @@ from lightning_infogeo.cli import main
 from lightning_infogeo.comparison import compare, joint_embedding
 from lightning_infogeo.html_report import ReportPayload, ReportRun, page, payload
 from lightning_infogeo.html_report import html_tables as tables
+from lightning_infogeo.html_report.typed_arrays import packed
+from lightning_infogeo.html_report.verdicts import verdict_on
 from tests.helpers.hostile_archives import IMAGE, LINK, SCRIPT, hostile
+from tests.helpers.packed_numbers import numbers
 from tests.helpers.synthetic_archives import write
 from tests.helpers.synthetic_runs import on_the_geodesic, training
 
@@ -83,9 +88,10 @@ def test_its_policy_allows_its_two_scripts_and_no_connection(parsed):
 
 
 def test_names_metadata_and_events_are_text(text, parsed):
-    cells = parsed.texts["td"]
+    cells = [*parsed.texts["td"], *parsed.texts["li"]]
     for expected in (IMAGE, SCRIPT, LINK.replace("/", "∕"), SCRIPT.replace("/", "∕"), f"['{SCRIPT}']"):
         assert any(expected in cell for cell in cells), expected
+    assert any(f"{SCRIPT} on val since step 4, known at 6" in said for said in parsed.texts["b"])
     assert IMAGE in parsed.texts["th"]  # a key of the metadata
     assert "alert(1)</script>" not in text
     assert "<img" not in text.replace(parsed.texts["script"][1], "")
@@ -100,21 +106,25 @@ def test_its_numbers_are_those_of_the_comparison(parsed):
     found = compare([run._replace(amplitudes=run.amplitudes.float()) for run in runs], n_components=12)
     data = parsed.data
     close = {"rtol": 1e-4, "atol": 1e-6}
-    axes = torch.tensor(data["map"]["axes"]).double()
+    axes = torch.tensor([numbers(column).tolist() for column in data["map"]["axes"]]).double()
     torch.testing.assert_close(axes.mT, found.embedding.coordinates[:, :3], **close)
     torch.testing.assert_close(
         torch.tensor(data["spectrum"]["eigenvalues"]).double(), found.embedding.eigenvalues, **close
     )
     order = data["distances"]["order"]
-    table = torch.tensor(data["distances"]["table"]).double()
-    torch.testing.assert_close(table, found.distances[order][:, order], **close)
+    table = torch.tensor(numbers(data["distances"]["table"]).tolist()).double()
+    torch.testing.assert_close(table.reshape(3, 3), found.distances[order][:, order], **close)
     joins = sorted(max(across) for _, across in data["distances"]["tree"])
     torch.testing.assert_close(torch.tensor(joins).double(), torch.from_numpy(found.tree[:, 2]), **close)
-    assert data["map"]["steps"] == list(range(12)) * 3
+    assert numbers(data["map"]["steps"]).tolist() == list(range(12)) * 3
+    assert data["map"]["starts"] == [0, 12, 24, 36]
     assert [one["name"] for one in data["series"]] == ["val", "train", "parameters/network"]
-    assert data["series"][0]["curves"][2]["values"]["length"] == pytest.approx([0.1 * k for k in range(12)])
+    curve = data["series"][0]["curves"][2]
+    assert numbers(curve["values"]["length"]) == pytest.approx([0.1 * k for k in range(12)])
     keys = {one["key"]: one for one in data["keys"]}
-    assert [keys["width"]["values"][g] for g in keys["width"]["member"]] == ["32", "16", "16"]
+    assert (keys["width"]["texts"], keys["width"]["values"]) == (["32", "16", "16"], ["16", "32"])
+    assert keys["width"]["numbers"] is None  # two values are told apart by colours
+    assert keys["seed"]["numbers"] == [1, 2, 0]
 
 
 def subjects(folder, runs):
@@ -129,14 +139,15 @@ def test_one_run_without_labels_has_a_page(tmp_path):
     assert parsed.data["distances"] is None
     assert parsed.data["map"]["progress"] is None
     assert parsed.texts["h1"] == [run.name]
-    assert len(parsed.data["map"]["milestones"][0]) == 1
+    assert len(numbers(parsed.data["map"]["milestones"][0])) == 1
+    assert parsed.data["verdicts"][0]["kind"] == "clean"
 
 
 def test_one_record_has_a_page(tmp_path):
     run = on_the_geodesic([0.5], "one")
     found = compare([run])
     data = Parsed(page(ReportPayload(subjects(tmp_path, [run]), "val", 10, 3, found.embedding, found))).data
-    assert data["map"]["steps"] == [0]
+    assert numbers(data["map"]["steps"]).tolist() == [0]
     assert data["distances"] is None
 
 
@@ -146,8 +157,8 @@ def test_long_runs_are_thinned_to_their_last_record_and_this_is_said(tmp_path, m
     runs = [on_the_geodesic([(k + 1) / 20 for k in range(20)], name) for name in "ab"]
     found = compare(runs)
     parsed = Parsed(page(ReportPayload(subjects(tmp_path, runs), "val", 10, 3, found.embedding, found)))
-    assert parsed.data["map"]["steps"] == [3, 7, 11, 15, 19] * 2
-    assert parsed.data["series"][0]["curves"][0]["steps"] == [3, 7, 11, 15, 19]
+    assert numbers(parsed.data["map"]["steps"]).tolist() == [3, 7, 11, 15, 19] * 2
+    assert numbers(parsed.data["series"][0]["curves"][0]["steps"]).tolist() == [3, 7, 11, 15, 19]
     assert any("some of the 40 checkpoints" in item for item in parsed.texts["li"])
 
 
@@ -156,4 +167,42 @@ def test_what_is_not_finite_is_left_open(tmp_path):
     found = joint_embedding([run])
     write(tmp_path / "a.zarr", run, bad=(2,))
     data = Parsed(page(ReportPayload([ReportRun("a", Archive(tmp_path / "a.zarr"))], "val", 10, 5, found))).data
-    assert data["series"][0]["curves"][0]["values"]["length"][2] is None
+    length = data["series"][0]["curves"][0]["values"]["length"]
+    assert np.isnan(numbers(length)).tolist() == [False, False, True, False, False, False]
+
+
+def test_the_settings_of_runs_are_columns_of_their_table(parsed):
+    heads = parsed.texts["th"]
+    assert heads.index("verdict") < heads.index("note") < heads.index("width")
+    assert not [cell for cell in parsed.texts["td"] if cell.startswith("{")]
+
+
+def test_large_steps_are_whole_numbers():
+    steps = torch.tensor([1, 2**31 + 5])
+    assert numbers(packed(steps)).tolist() == steps.tolist()
+
+
+@pytest.mark.parametrize(
+    ("distances", "kind", "text"),
+    [
+        ([1.0, 0.5, 0.25], "clean", "clean: at its closest"),
+        ([1.0, 0.5, 0.504], "clean", "clean: up 0.8%"),
+        ([1.0, 0.5, 0.55], "watch", "watch: up 10.0% since step 1"),
+    ],
+)
+def test_a_verdict_without_a_flag_is_about_the_closest_approach(distances, kind, text):
+    quantities = torch.tensor(distances, dtype=torch.float64)[:, None]
+    recorded = SimpleNamespace(
+        attributes={"quantities": ["distance_to_truth"]}, quantities=quantities, steps=torch.arange(3)
+    )
+    made = type("Recorded", (), {"events": [], "__getitem__": lambda *_: recorded})()
+    assert verdict_on(made, "val") == (kind, text)
+
+
+def test_a_flag_counts_until_it_is_withdrawn():
+    flag = {"name": "overfitting", "probe": "val", "step": 4, "detected_at": 6, "strength": 0.5, "message": "up"}
+    recorded = SimpleNamespace(attributes={"quantities": []})
+    made = type("Recorded", (), {"events": [flag], "__getitem__": lambda *_: recorded})()
+    assert verdict_on(made, "val") == ("flagged", "flagged on val since step 4, known at 6")
+    made.events = [flag, {**flag, "name": "recovered"}]
+    assert verdict_on(made, "val").kind == "unknown"

@@ -11,6 +11,8 @@ from lightning_infogeo.html_report.neuron_payload import neurons_of
 from lightning_infogeo.theory import probe_spectrum
 from lightning_infogeo.topology import effective_capacity, learning_graph, neuron_cloud
 from tests.helpers.recorded_neurons import INPUTS, LABELS, STEPS, recorded, vectors
+from tests.helpers.synthetic_archives import write
+from tests.helpers.synthetic_runs import training
 
 
 @pytest.fixture
@@ -50,3 +52,24 @@ def test_the_page_has_both(folder, tmp_path):
     cells = [cell.partition("<")[0] for cell in table.split("<td class=number>")[1:]]
     assert cells[0] == f"{expected.slope.value:.4g}"
     assert cells[2:] == [str(expected.predicted_dimensions), str(expected.measured_dimensions)]
+
+
+def test_dimensions_do_not_need_the_map_to_hold_all_distances(folder, tmp_path, monkeypatch):
+    def told(*options):
+        main(["report", str(folder), "-o", str(tmp_path / "report.html"), *options])
+        text = (tmp_path / "report.html").read_text(encoding="utf-8")
+        table = text.partition("<h2>Dimensions</h2>")[2].partition("</table>")[0]
+        return [cell.partition("<")[0] for cell in table.split("<td class=number>")[1:]]
+
+    assert told("--landmarks", "10") == told()
+    assert len(told()) == 4
+
+
+def test_a_run_without_dimensions_says_why(tmp_path):
+    write(tmp_path / "a.zarr", training(1, records=6, samples=10))
+    write(tmp_path / "b.zarr", training(2, records=6, samples=10))
+    main(["report", str(tmp_path), "-o", str(tmp_path / "report.html")])
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    told = text.partition("<h2>Dimensions</h2>")[2].partition("</section>")[0]
+    assert "No prediction for all runs: the archive does not hold the probe&#x27;s inputs" in told
+    assert "<table>" not in told
