@@ -31,10 +31,10 @@
     return Plotly.react("distances", list, layout({
       shapes,
       xaxis: axis({ domain: [0, heat ? 0.33 : 1], autorange: "reversed", rangemode: "tozero",
-        title: { text: small ? "joined at [nats]" : "distance when joined [nats]" }, nticks: small ? 3 : 6 }),
-      xaxis2: axis({ domain: [few ? 0.5 : 0.36, 1], range: [-0.5, count - 0.5], showticklabels: false, showgrid: false, ticks: "" }),
+        title: { text: small ? "joined at [nats]" : "distance when joined [nats]" }, ...(small ? { nticks: 3, tickangle: 0 } : {}) }),
+      xaxis2: axis({ domain: [!few ? 0.36 : small ? 0.64 : 0.5, 1], range: [-0.5, count - 0.5], showticklabels: false, showgrid: false, ticks: "" }),
       yaxis: axis({ range: [-0.5, count - 0.5], tickvals: few ? places : [],
-        ticktext: found.order.map((k) => short(data.runs[k], small ? 10 : 30)),
+        ticktext: found.order.map((k) => short(data.runs[k], small ? 8 : 30)),
         side: "right", showgrid: false, zeroline: false, anchor: "x" }),
     }), config);
   }
