@@ -14,8 +14,8 @@ def shortened(names: Sequence[str], width: int) -> list[str]:
     """Returns names of at most ``width`` cells of a terminal: of longer ones the middle is left out.
 
     Different names stay different, and of the places where they can be cut for this, the one is taken that leaves out
-    what is alike in most of them, or else is nearest to their middle. Where there is none, what they begin with alike
-    is left out, too; where that does not help, they come back whole.
+    what is alike in most of them, or else is nearest to their middle. Where much of what they begin with is alike, that
+    is left out before. Names that cannot be told apart in this width come back whole.
 
     Args:
         names: text without line breaks.
@@ -24,22 +24,28 @@ def shortened(names: Sequence[str], width: int) -> list[str]:
     Example:
         >>> shortened(["resnet18_cifar10_seed1", "resnet18_cifar10_seed2", "mlp"], 14)
         ['resnet…0_seed1', 'resnet…0_seed2', 'mlp']
-        >>> shortened([f"digits_lr{rate}_batch_size_64_seed0" for rate in (0.1, 0.3)], 22)
-        ['digits_lr0.1…_64_seed0', 'digits_lr0.3…_64_seed0']
+        >>> shortened([f"2026-11-27_digits_{model}_64_seed0" for model in ("mlp", "vit")], 14)
+        ['…_mlp_64_seed0', '…_vit_64_seed0']
     """
     if all(cell_len(name) <= width for name in names):
         return list(names)
     different, room = len(set(names)), width - 1
-    alike = next((k for k, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1), 0)
-    alike = len(names[0][:alike].rstrip(ascii_letters)) or alike  # the word before what differs says what it is
     heads = sorted(range(1, room), key=lambda head: abs(2 * head - room))
-    for texts in (names, [_ELLIPSIS + name[alike:] for name in names]):
+    alike = _alike(names)
+    without = [_ELLIPSIS + name[min(alike, max(map(len, names)) - room) :] for name in names]
+    for texts in (without, names) if alike > width // 3 else (names, without):
         cuts = [[_cut(text, head, room - head, width) for text in texts] for head in heads]
         cuts = [cut for cut in cuts if len({kept for kept, _ in cut}) == different]
         if cuts:
             best = min(cuts, key=lambda cut: len({left_out for _, left_out in cut}))
             return [kept for kept, _ in best]
     return list(names)
+
+
+def _alike(names: Sequence[str]) -> int:
+    """Returns how many letters names begin with alike, the word before what differs not among them."""
+    count = next((k for k, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1), 0)
+    return len(names[0][:count].rstrip(ascii_letters)) or count
 
 
 def _cut(text: str, head: int, tail: int, width: int) -> tuple[str, str]:
