@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo.figures import curves
+from lightning_infogeo.loggers import summary_table
 from lightning_infogeo.markers import Event
 from lightning_infogeo.markers.event import OVERFITTING, standing_flags
 from lightning_infogeo.monitor import InfoGeometryMonitor
@@ -140,8 +141,10 @@ def demo(logdir: str = "infogeo_demo", max_steps: int = 4000, seed: int = 0) -> 
     picture = Path(logger.log_dir) / "curves.png"
     title = "Digits, a quarter of the training labels wrong"
     curves(monitor.trajectories, title, monitor.events).savefig(picture, dpi=110)
-    console.print(monitor.summary())
+    # Without the events, which were told as they came.
+    console.print(summary_table(monitor.trajectories, (), monitor.verdicts, monitor.dimensions()))
     console.print(Text(f"All curves as one picture: {picture}"), soft_wrap=True)  # a path may hold markup
+    console.print(Text("In your own project: Trainer(callbacks=[InfoGeometryMonitor()])"))
     console.print(Text(in_one_sentence(monitor), style="bold"))
 
 

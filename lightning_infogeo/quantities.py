@@ -93,7 +93,8 @@ PROBE_QUANTITIES = (
     Quantity(
         "progress",
         "progress from ignorance to truth",
-        "how much of the way from knowing nothing to the labels lies behind them: 0 to 1",
+        "how much of the way from knowing nothing to the labels lies behind them: 0 to 1; it may rise on while they "
+        "overfit",
         symbol="t",
         needs="labels",
         panel=False,

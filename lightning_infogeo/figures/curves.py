@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lightning_infogeo.figures.names import lettered
-from lightning_infogeo.figures.palette import cycled, event_colour
+from lightning_infogeo.figures.palette import LINES, cycled, event_colour
 from lightning_infogeo.markers import Event
 from lightning_infogeo.quantities import panels
 from lightning_infogeo.trajectory import Trajectory, of_probes
@@ -40,8 +40,13 @@ def curves(trajectories: Mapping[str, Trajectory], title: str = "", events: Sequ
         axes.remove()
     grid = grid[: len(drawn)]
     probes = of_probes(trajectories)
+    # Of the colours of cards: what is held out first, since blue is the validation there.
+    colours = dict(
+        zip(sorted(probes, key=lambda name: name.startswith("train")), cycled(len(probes), LINES), strict=True)
+    )
     for axes, quantity in zip(grid, drawn, strict=True):
-        for colour, (name, trajectory) in zip(cycled(len(probes)), probes.items(), strict=True):
+        for name, trajectory in probes.items():
+            colour = colours[name]
             if quantity.name in trajectory.quantities:
                 steps = trajectory.steps.clamp_min(0) + 1  # a logarithmic axis has no 0
                 axes.plot(steps, getattr(trajectory, quantity.name), color=colour, label=lettered(name), linewidth=1.5)

@@ -222,8 +222,8 @@ class OverfittingOnset(Marker):
         evidence = f"more than the {resolution:.1%} that chance would reach at the level {self.alpha:g}"
         if not event.strength > resolution:
             evidence = (
-                f"where chance could reach {resolution:.1%} at the level {self.alpha:g}, but the samples trained on "
-                "have gone on towards their labels meanwhile"
+                "while the samples trained on went on towards their labels; chance would not do both at the level "
+                f"{self.alpha:g}"
             )
         return (
             f"{event.probe} has moved away from the truth: its distance is up by {event.strength:.1%}, {evidence}. "

@@ -88,7 +88,14 @@ def split(batch: Any, by: Split | None = None, named: Callable[[Mapping[Any, Any
 
 
 def _by_function(batch: Any, by: Split) -> Pair:
-    result = by(batch)
+    try:
+        result = by(batch)
+    except Exception as error:
+        fields = sorted(map(str, fields_of(batch)))
+        raise ConfigurationError(
+            f"`InfoGeometryMonitor(split=...)`: raised {type(error).__name__}: {error} on a batch of type "
+            f"`{type(batch).__name__}`{f' with {fields}' if fields else ''}."
+        ) from error
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise ConfigurationError(
             f"`InfoGeometryMonitor(split=...)`: must return (inputs, labels), with labels None where there are none; "

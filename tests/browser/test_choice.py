@@ -4,7 +4,7 @@ import pytest
 
 from lightning_infogeo.cli import main
 from tests.browser.chromium import BINARY, browse
-from tests.browser.test_page import DRAWN, drawn, runs_of, traces
+from tests.browser.pictures import DRAWN, drawn, runs_of, traces
 from tests.helpers.synthetic_archives import write
 from tests.helpers.synthetic_runs import training
 

@@ -6,20 +6,13 @@ import pytest
 
 from lightning_infogeo.cli import main
 from tests.browser.chromium import BINARY, browse
+from tests.browser.pictures import DRAWN, drawn, runs_of, traces
 from tests.helpers.hostile_archives import IMAGE, SCRIPT, hostile
 
 pytest.importorskip("aiohttp", reason="needs aiohttp: pip install aiohttp")
 pytestmark = pytest.mark.skipif(BINARY is None, reason="needs chromium: apt-get install --yes chromium")
 
-DRAWN = "document.body !== null && document.body.dataset.drawn === '1'"
 SHOWN = IMAGE.replace("<", "&lt;").replace(">", "&gt;")  # as plotly wants it; it draws the text as it is
-
-
-def traces(element, fields):
-    """Reads from the page what a picture draws."""
-    parts = ", ".join(f"{field}: plainly(t.{field}) ?? null" for field in fields)
-    plainly = "const plainly = (v) => (ArrayBuffer.isView(v) ? [...v] : v)"
-    return f"(() => {{ {plainly}; return document.getElementById({element!r}).data.map((t) => ({{{parts}}})); }})()"
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +67,6 @@ def seen(path):
         return read
 
     return browse(visit)
-
-
-async def drawn(tab, element):
-    """Scrolls to a picture and returns when it is drawn as it was chosen last."""
-    await tab.show(f"#{element}")
-    await tab.until(f"{DRAWN} && document.getElementById({element!r}).data !== undefined")
-    await asyncio.sleep(0.2)  # what has come into view is noted in the next frame
-    await tab.until(DRAWN)
-
-
-def runs_of(listed):
-    return [trace for trace in listed if trace["meta"] == "runs"]
 
 
 def test_it_asks_for_nothing_and_nothing_recorded_runs(seen, path):
@@ -201,7 +182,7 @@ def test_dark_pages_are_dark_and_one_run_without_labels_is_drawn(tmp_path):
 
     async def visit(tab):
         await tab.open(tmp_path / "report.html", dark=True)
-        await tab.until(DRAWN)
+        await drawn(tab, "map")
         names = await tab.value(traces("map", ("name", "uid")))
         await drawn(tab, "curves")
         paper = await tab.value("document.getElementById('curves').layout.paper_bgcolor")
