@@ -90,8 +90,8 @@ def _notes(probes: Mapping[str, Trajectory]) -> str:
         same = min(last) == max(last)
         sentences = [f"Last record: step {last[0]}." if same else f"Last records: steps {min(last)} to {max(last)}."]
     sentences.append(
-        f"Length: {length.label} in {length.unit}. Closest to truth, at its step, and now: {distance.label} in "
-        f"{distance.unit}."
+        f"Length: {length.label} in {length.unit}. Closest to truth, at its record, and now: {distance.label} in "
+        f"{distance.unit}; the step of a flag is estimated between records."
     )
     skipped = {name: trajectory.skipped for name, trajectory in probes.items() if trajectory.skipped}
     if skipped:
