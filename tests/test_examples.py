@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.helpers.packed_numbers import numbers
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -107,12 +109,13 @@ def test_recorded_runs_are_compared_and_reported_from_the_command_line(example, 
     main(["compare", "runs", "--group-by", "model", "--out", "out"])
     shown = capsys.readouterr().out
     assert all(path.stem in shown for path in paths)
-    assert "model: distance between groups" in shown
+    assert "What sets them apart" in shown
+    assert "│ model " in shown
     main(["report", "runs"])
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
     assert data["runs"] == ["linear_sgd_0", "linear_sgd_1", "narrow_sgd_0", "narrow_sgd_1"]
     lengths = next(one for one in data["series"] if one["name"] == "train")["curves"][0]["values"]["length"]
     opened = Trajectory.open(paths[0], "train")
-    assert lengths == [float(f"{value:.6g}") for value in opened.length.tolist()]
+    assert numbers(lengths).tolist() == opened.length.float().tolist()
     assert {one["name"] for one in data["series"]} > {"val", "train", "parameters/network"}

@@ -14,6 +14,7 @@ def traces(element, fields):
 
 async def drawn(tab, element):
     """Scrolls to a picture and returns when it is drawn as it was chosen last."""
+    await tab.until(DRAWN)  # the page may not have been read yet
     await tab.show(f"#{element}")
     await tab.until(f"{DRAWN} && document.getElementById({element!r}).data !== undefined")
     await asyncio.sleep(0.2)  # what has come into view is noted in the next frame
