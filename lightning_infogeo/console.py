@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 
+import rich
 from lightning_utilities.core import rank_zero
+from rich.text import Text
 
 
 @rank_zero.rank_zero_only
@@ -15,5 +17,10 @@ def say(message: str) -> None:
     Lightning's logger itself is not used: its handler keeps the stream of the time of its import, so the line would be
     lost in notebooks and where the stream is redirected.
     """
-    if rank_zero.log.isEnabledFor(logging.INFO):
-        print(f"[infogeo] {message}", file=sys.stderr, flush=True)
+    if not rank_zero.log.isEnabledFor(logging.INFO):
+        return
+    line = f"[infogeo] {message}"
+    if hasattr(sys.stderr, "rich_proxied_file"):  # a live display, which would break a long line, and with it a link
+        rich.get_console().print(Text(line), soft_wrap=True)
+    else:
+        print(line, file=sys.stderr, flush=True)
