@@ -15,9 +15,9 @@ Objective = Literal["arc", "bhattacharyya"]
 
 _SECTIONS = 16
 _ROUNDS = 6
-_MANY = 2**14
-"""Samples of all predictions from which evaluations cost more than calls."""
 """Each round narrows the interval 16-fold: 16⁻⁶ = 6e-8 in the end, float32's resolution of [0, 1]."""
+_MANY = 2**14
+"""Samples of all predictions from which, on the CPU, evaluations cost more than calls."""
 
 
 def ignorance(like: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 import gc
 import logging
 import multiprocessing
+from importlib import import_module
 
 import pytest
 import torch
@@ -38,6 +39,7 @@ def _no_process_is_left_running():
 @pytest.fixture
 def lines_are_written():
     """Other tests may have silenced Lightning's log, and with it the lines that say what is followed."""
+    import_module("lightning.pytorch")  # which says what the rank of this process is
     log = logging.getLogger("lightning.pytorch")
     before = log.level
     log.setLevel(logging.INFO)

@@ -3,7 +3,6 @@
 import io
 import sys
 
-import lightning.pytorch  # noqa: F401  # which says what the rank is
 import pytest
 import rich
 from rich.live import Live

@@ -14,6 +14,7 @@ from lightning_infogeo.figures.card import (
     card,
     end_labels,
     log_steps,
+    settled,
     text_width,
 )
 from lightning_infogeo.figures.names import lettered
@@ -52,28 +53,34 @@ def approach(trajectories: Mapping[str, Trajectory], probe: str, events: Sequenc
     lines = {name: lines[name] for name in sorted(lines, key=lambda name: name != probe) if lines[name]}
     if not lines:
         axes.axis("off")
-        return figure
+        return settled(figure)
     first = min(points[0][0] for points in lines.values())
     last = max(max(points[-1][0] for points in lines.values()), first + 1)
     ends = {}
     words = shortened(list(lines), 9)
     for word, points, colour in zip(words, lines.values(), cycled(len(lines), LINES), strict=True):
         steps, values = zip(*points, strict=True)
-        axes.plot(steps, values, color=colour, linewidth=2.6)
+        axes.plot(steps, values, "-", color=colour, linewidth=2.6)
         ends[lettered(word)] = values[-1], colour
     axes.set_xlim(first, last)
     if what.scale == "log" and any(value > 0 for points in lines.values() for _, value in points):
+        from matplotlib.ticker import NullLocator
+
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")  # a power of ten as a formula is parsed, which one thread can do
+        axes.yaxis.set_major_formatter("{x:.0e}")  # a power of ten as a formula is parsed, which one thread can do
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.tick_params("y", labelsize=SMALL)
     else:
         axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.locator_params(axis="y", nbins=4)
     log_steps(axes, first, last)
     axes.set_xlabel("optimizer step", color=INK, fontsize=LETTERS, labelpad=2)
     axes.set_ylabel(what.label, color=INK, fontsize=LETTERS)
+    axes.yaxis.set_label_coords(-(_BOX[0] - 28) / _BOX[2], 0.5)
     end_labels(axes, ends)
     _mark(axes, probe, events)
-    return figure
+    return settled(figure)
 
 
 def _points(trajectory: Trajectory, name: str) -> list[tuple[int, float]]:
@@ -109,7 +116,7 @@ def _mark_flag(axes: Axes, flag: Event) -> None:
         (flag.detected_at, f" known at {flag.detected_at}", "-", "left"),
     ):
         at = max(step, 1)
-        axes.axvline(at, color=colour, linestyle=style, linewidth=1.6)
+        axes.axvline(at, color=colour, linestyle=style, linewidth=1.6, marker="")
         x = float(axes.transData.transform((at, 1))[0]) - _BOX[0]
         wide = text_width(word, SMALL + 1.5)
         if side == "right" and x > wide:

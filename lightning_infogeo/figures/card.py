@@ -44,14 +44,31 @@ def card(title: str, box: Box, colour: str = INK) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI, facecolor="none")
+    figure.set_layout_engine("none")
     left, bottom, width, height = box
     axes = figure.add_axes((left / WIDTH, bottom / HEIGHT, width / WIDTH, height / HEIGHT), facecolor="none")
+    axes.grid(False)
     axes.tick_params(colors=INK, labelsize=LETTERS)
     for side, spine in axes.spines.items():
         spine.set(color=INK, visible=side in ("left", "bottom"))
     size = min(_TITLE, (WIDTH - 24) / (text_width(title, 1) * 1.1))
     figure.text(12 / WIDTH, 1 - 28 / HEIGHT, title, color=colour, fontsize=size, fontweight="bold", va="center")
     return figure, axes
+
+
+def settled(figure: Figure) -> Figure:
+    """Returns a figure whose letters are those of a card, whatever ``rcParams`` a user has set for figures of his own.
+
+    A context of other settings would change them for the thread that trains, too.
+    """
+    from matplotlib.text import Text
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_ticklabels()  # makes them
+    for text in figure.findobj(Text):
+        text.set(usetex=False, fontfamily="DejaVu Sans")
+    return figure
 
 
 def text_width(text: str, size: float) -> float:

@@ -178,7 +178,7 @@ def _coloured(comparison: Comparison, key: str | None) -> tuple[Grouping, list[C
     import matplotlib
 
     if count <= _QUALITATIVE:
-        return groups, list(matplotlib.colormaps["tab10"].colors[:count])  # type: ignore[attr-defined]
+        return groups, matplotlib.color_sequences["tab10"][:count]
     return groups, list(matplotlib.colormaps["turbo"](np.linspace(0.05, 0.95, count)))
 
 

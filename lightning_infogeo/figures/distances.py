@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath
-from lightning_infogeo.figures.card import HEIGHT, LETTERS, SMALL, WIDTH, card, log_steps, step_name
+from lightning_infogeo.figures.card import HEIGHT, LETTERS, SMALL, WIDTH, card, log_steps, settled, step_name
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.figures.palette import INK, event_colour
 from lightning_infogeo.markers import Event
@@ -41,7 +41,7 @@ def distances(path: EmbeddedPath, title: str, events: Sequence[Event] = (), colo
     steps, table = path.steps[own].double(), path.embedding.distances[own][:, own]
     if len(steps) < 2:
         axes.axis("off")
-        return figure
+        return settled(figure)
     middles = (steps[1:] * steps[:-1]).sqrt()
     edges = torch.cat([steps[:1], middles, steps[-1:]]).numpy()
     # Roots of distances add up along a straight path, so that equal steps of colour are equal ways.
@@ -54,10 +54,12 @@ def distances(path: EmbeddedPath, title: str, events: Sequence[Event] = (), colo
     phases = _phases(path.probes[0], events, int(steps[-1]))
     for _, start, _, shade in phases[1:]:
         for line in (axes.axvline, axes.axhline):
-            line(start, color=shade, linestyle="--", linewidth=1.6)
+            line(start, color=shade, linestyle="--", linewidth=1.6, marker="")
     bar = figure.add_axes((392 / WIDTH, _BOX[1] / HEIGHT, 14 / WIDTH, _BOX[3] / HEIGHT))
     figure.colorbar(image, cax=bar)
+    bar.grid(False)
     bar.locator_params(axis="y", nbins=4)
+    bar.yaxis.set_major_formatter("{x:g}")
     bar.tick_params(colors=INK, labelsize=SMALL)
     bar.set_title("nats", color=INK, fontsize=SMALL, loc="left", pad=4)
     row = (_BOX[1] + _BOX[3] - 18) / HEIGHT
@@ -66,7 +68,7 @@ def distances(path: EmbeddedPath, title: str, events: Sequence[Event] = (), colo
         said = f"steps {step_name(start)} to {step_name(end)}"
         figure.text(486 / WIDTH, row - 20 / HEIGHT, said, color=INK, fontsize=SMALL + 1, va="center")
         row -= 54 / HEIGHT
-    return figure
+    return settled(figure)
 
 
 def _phases(probe: str, events: Sequence[Event], last: int) -> list[tuple[str, int, int, str]]:

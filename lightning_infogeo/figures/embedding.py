@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath
-from lightning_infogeo.figures.card import HEIGHT, LETTERS, SMALL, WIDTH, Words, card, note, step_name
+from lightning_infogeo.figures.card import HEIGHT, LETTERS, SMALL, WIDTH, Words, card, note, settled, step_name
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.figures.palette import INK, LINES, event_colour
 from lightning_infogeo.markers import Event
@@ -67,7 +67,7 @@ def embedding(path: EmbeddedPath, title: str, events: Sequence[Event] = (), colo
     note(figure, _eigenvalues(path), row=1)
     if len(way) > 1:
         note(figure, _GEODESIC)
-    return figure
+    return settled(figure)
 
 
 def nearest(path: EmbeddedPath, events: Sequence[Event]) -> list[tuple[Event, int]]:
@@ -87,7 +87,7 @@ def _draw_paths(axes: Axes, path: EmbeddedPath, points: np.ndarray[Any, Any], wo
         own, colour = points[member], LINES[k % len(LINES)]
         if not len(own):
             continue
-        axes.plot(own[:, 0], own[:, 1], color=colour, linewidth=2.2, solid_joinstyle="round")
+        axes.plot(own[:, 0], own[:, 1], "-", color=colour, linewidth=2.2, solid_joinstyle="round")
         axes.plot(*own[-1:].T, "o", color=colour, markersize=11, markerfacecolor="none", markeredgewidth=2.2)
         now = f"now, step {int(path.steps[torch.from_numpy(member)][-1])}"
         said = now if len(path.probes) == 1 else f"{name} {now}"

@@ -1,6 +1,5 @@
 """How records reach the user: copied to the host, written to every logger, and summarised as a table at the end."""
 
-from lightning_infogeo.loggers.adapters import takes_figures as takes_figures
 from lightning_infogeo.loggers.fitted_table import FittedTable as FittedTable
 from lightning_infogeo.loggers.host_copy import HostCopies as HostCopies
 from lightning_infogeo.loggers.summary import event_list as event_list

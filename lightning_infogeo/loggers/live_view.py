@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
-from weakref import WeakKeyDictionary
 
 from typing_extensions import Self
 
@@ -63,21 +62,21 @@ class LiveView(NamedTuple):
         }
         charts = {title: keys for title, keys in charts.items() if keys}
         first, *others = charts.values() or [[]]
-        shown = [*first[:2], *(keys[0] for keys in others[:1])]
+        held_out = sum(not one.trained for one in probes)
+        shown = [*first[:1], *first[max(held_out, 1) :][:1], *(keys[0] for keys in others[:1])]
         return cls(shown, ["/".join((prefix, name)) for name in pictures], charts)
 
     def lines(self, logger: Any) -> list[str]:
         """Returns what to type and where to look, for a logger of TensorBoard's."""
-        logs = str(logger.root_dir)
         return [
-            f"watch it live: {_shown(_tensorboard())} --logdir {_shown(logs)}",
+            f"watch it live: {_shown(_tensorboard())} --logdir {_shown(_root(logger))}",
             f"its page with the right cards: {self.link(logger)}",
             "(tick Settings ▸ Reload data there, or it stands still)",
         ]
 
     def link(self, logger: Any) -> str:
         """Returns the address of TensorBoard's page with these curves and pictures pinned, without smoothing."""
-        run = os.path.relpath(str(logger.log_dir), str(logger.root_dir)).replace(os.sep, "/")
+        run = os.path.relpath(str(logger.log_dir), _root(logger)).replace(os.sep, "/")
         pinned: list[dict[str, Any]] = [
             {"plugin": "images", "tag": key, "runId": f"{_EXPERIMENT}/{run}", "sample": 0} for key in self.pictures
         ]
@@ -85,43 +84,9 @@ class LiveView(NamedTuple):
         return f"{_PAGE}?smoothing=0&pinnedCards={quote(json.dumps(pinned, separators=(',', ':')), safe='')}#timeseries"
 
 
-def write_layout(logger: Any, category: str, charts: Charts) -> None:
-    """Writes which curves the Custom Scalars page shows together, unless the run has a layout of the user's own.
-
-    A run has one layout, of which TensorBoard takes the last: those of several monitors are written together.
-
-    Args:
-        logger: of TensorBoard's.
-        category: heading of the charts, another for each monitor.
-        charts: the keys of each.
-    """
-    written = _WRITTEN.setdefault(logger, {})
-    if not written and _has_layout(logger):
-        return
-    curves = {title: [f"^{re.escape(key)}$" for key in keys] for title, keys in charts.items()}
-    for title, tags in list(curves.items())[:1]:
-        curves = {title: tags, f"{title}, beside losses": [*tags, ".*loss.*"], **curves}
-    written[category] = {title: ["Multiline", tags] for title, tags in curves.items()}
-    logger.experiment.add_custom_scalars(dict(written))
-
-
-_WRITTEN: WeakKeyDictionary[Any, dict[str, Mapping[str, Any]]] = WeakKeyDictionary()
-"""The charts of each logger, by category."""
-
-_LAYOUT_TAG = b"custom_scalars__config__"
-
-
-def _has_layout(logger: Any) -> bool:
-    """Whether there is a layout among the files of a run, as far as they are in a folder here."""
-    logger.experiment.flush()
-    for path in Path(str(logger.log_dir)).glob("*tfevents*"):
-        with open(path, "rb") as file:
-            before = b""
-            while block := file.read(2**24):
-                if _LAYOUT_TAG in before + block:
-                    return True
-                before = block[-len(_LAYOUT_TAG) :]
-    return False
+def _root(logger: Any) -> str:
+    """Returns the folder of all versions, with ~ and variables replaced as Lightning does it in that of one version."""
+    return os.path.expandvars(os.path.expanduser(str(logger.root_dir)))
 
 
 def _tensorboard() -> str:
@@ -135,4 +100,4 @@ def _shown(path: str) -> str:
     if "://" not in path and os.sep in path:
         absolute = Path(path).absolute()
         path = str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
-    return path if re.fullmatch(r"[\w@%+=:,./\\-]+", path) else f'"{path}"'
+    return shlex.quote(path)

@@ -30,7 +30,8 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
 
     Args:
         prefix: what the keys begin with.
-        strict: whether a logger that raises stops training; otherwise one warning is given and the logger left out.
+        strict: whether a logger that raises stops training; otherwise one warning is given, and the logger gets no more
+            of what it raised on: scalars, texts, figures, points or alerts.
         unlogged: keys of what goes into ``callback_metrics`` alone.
     """
 
@@ -38,7 +39,7 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
         self.prefix = prefix
         self.strict = strict
         self._unlogged = frozenset(unlogged)
-        self._failed: set[int] = set()
+        self._failed: set[tuple[int, str]] = set()
         self._finite = torch.empty(0)
 
     def restore(self, trainer: pl.Trainer, last: Mapping[tuple[str, ...], float], like: Tensor) -> None:
@@ -80,8 +81,8 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
         )
         if x is None or not trainer.is_global_zero:
             return
-        for adapter in self._working(trainer):
-            with self._guarding(adapter.logger):
+        for adapter in self._working(trainer, "scalars"):
+            with self._guarding(adapter, "scalars"):
                 logged = {key: value for key, value in finite.items() if key not in self._unlogged}
                 values = {adapter.key(self.prefix, *"/".join(key).split("/")): value for key, value in logged.items()}
                 if values:
@@ -93,7 +94,7 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
         A logger on which that fails still gets everything else.
         """
         lines = []
-        for adapter in self._working(trainer) if trainer.is_global_zero else ():
+        for adapter in self._working(trainer, "scalars") if trainer.is_global_zero else ():
             try:
                 lines += adapter.begin(self.prefix, view)
             except Exception as error:
@@ -109,7 +110,7 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
         """Shows a word in the progress bar; an empty one is not shown."""
         bar: dict[str, Any] = trainer._logger_connector._progress_bar_metrics
         if verdict:
-            bar[self.prefix] = verdict
+            bar[self.prefix] = Word(verdict)
         else:
             bar.pop(self.prefix, None)
 
@@ -118,7 +119,7 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
         if x is None or not trainer.is_global_zero:
             return
         for adapter in self._working(trainer, "text"):
-            with self._guarding(adapter.logger):
+            with self._guarding(adapter, "text"):
                 adapter.write_text(f"{self.prefix}/{key}", markdown, x)
 
     def write_events(self, trainer: pl.Trainer, events: Sequence[Event], new: Sequence[Event], x: int | None) -> None:
@@ -133,13 +134,13 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
         if x is None or not new or not trainer.is_global_zero:
             return
         for adapter in self._working(trainer, "text"):
-            with self._guarding(adapter.logger):
+            with self._guarding(adapter, "text"):
                 adapter.write_events(f"{self.prefix}/events", events, x)
         standing = "; ".join(flag.headline for flag in standing_flags(events))
         for event in new:
             if event.name in (OVERFITTING, RECOVERED):
                 for adapter in self._working(trainer, "alerts"):
-                    with self._guarding(adapter.logger):
+                    with self._guarding(adapter, "alerts"):
                         adapter.write_alert(f"{self.prefix}/{OVERFITTING}", event, standing or event.headline)
 
     def write_figure(self, trainer: pl.Trainer, key: str, figure: Figure | Picture, x: int) -> None:
@@ -149,7 +150,7 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
             return
         picture = figure if isinstance(figure, Picture) else Picture.of(figure)
         for adapter in adapters:
-            with self._guarding(adapter.logger):
+            with self._guarding(adapter, "figures"):
                 adapter.write_figure(adapter.key(self.prefix, *key.split("/")), picture, x)
 
     def write_points(
@@ -158,17 +159,24 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
         """Writes trajectories as points in three dimensions to the loggers that take them."""
         for adapter in self._working(trainer, "points"):
             for name, path in paths.items():
-                with self._guarding(adapter.logger):
+                with self._guarding(adapter, "points"):
                     key = f"{self.prefix}/{name.replace(', ', '+')}/points"
                     adapter.write_points(key, path, x, mesh, projector)
 
-    def _working(self, trainer: pl.Trainer, content: str = "") -> Iterator[LoggerAdapter]:
-        adapters = [adapter_of(logger) for logger in trainer.loggers if id(logger) not in self._failed]
-        yield from (adapter for adapter in adapters if not content or content in adapter.takes)
+    def takes_figures(self, trainer: pl.Trainer) -> bool:
+        """Returns whether this process writes to a logger that takes figures, and has not failed to."""
+        return trainer.is_global_zero and any(self._working(trainer, "figures"))
+
+    def _working(self, trainer: pl.Trainer, content: str) -> Iterator[LoggerAdapter]:
+        """Yields the loggers that take something and have not failed to; all take scalars."""
+        for adapter in map(adapter_of, trainer.loggers):
+            if content in adapter.takes | {"scalars"} and (id(adapter.logger), content) not in self._failed:
+                yield adapter
 
     @contextmanager
-    def _guarding(self, logger: Any) -> Iterator[None]:
-        """Saves what the block has written; where the logger raises, only this one is left out from then on."""
+    def _guarding(self, adapter: LoggerAdapter, content: str) -> Iterator[None]:
+        """Saves what the block has written; where the logger raises, it gets no more of the like from then on."""
+        logger = adapter.logger
         try:
             yield
             if hasattr(logger, "save"):
@@ -176,11 +184,24 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
         except Exception as error:
             if self.strict:
                 raise
-            self._failed.add(id(logger))
+            self._failed.add((id(logger), content))
             rank_zero_warn(
-                f"`InfoGeometryMonitor`: `{type(logger).__name__}` raised {type(error).__name__}: {error}. Nothing "
-                "more is written to it; other loggers and `monitor.trajectories` still get all curves."
+                f"`InfoGeometryMonitor`: `{type(logger).__name__}` raised {type(error).__name__}: {error}. It gets no "
+                f"more {content}; other loggers and `monitor.trajectories` still get all curves."
             )
+
+
+class Word(str):
+    """A word in the progress bar, which others may take for a number: 1 where a flag stands, else 0."""
+
+    def __float__(self) -> float:
+        return float("flag" in self)
+
+    def __format__(self, spec: str) -> str:
+        try:
+            return super().__format__(spec)
+        except ValueError:  # made for numbers
+            return str(self)
 
 
 def _callback_metrics(trainer: pl.Trainer) -> dict[str, Tensor]:

@@ -284,13 +284,15 @@ class InfoGeometryMonitor(pl.Callback):
         try:
             if self._session is not None:
                 self._session.deliver(trainer)
+                self._session.draw_last(trainer)
         except Exception as error:
             rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
-        self._send_home(trainer)
-        try:
-            self._close()  # Lightning calls no `teardown` after an exception
-        except Exception as error:  # a device that has failed may give nothing back
-            rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while leaving the device: {error}")
+        finally:  # also where somebody interrupts once more
+            self._send_home(trainer)
+            try:
+                self._close()  # Lightning calls no `teardown` after an exception
+            except Exception as error:  # a device that has failed may give nothing back
+                rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while leaving the device: {error}")
 
     @override
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

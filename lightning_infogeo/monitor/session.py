@@ -15,7 +15,7 @@ from lightning_infogeo.console import say
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import HostCopies, LoggerWriter, takes_figures
+from lightning_infogeo.loggers import HostCopies, LoggerWriter
 from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.markers.runner import announce
 from lightning_infogeo.monitor.arguments import Arguments
@@ -175,8 +175,15 @@ class Session(Portable, left_behind={"_closed": True}):
         if self.neurons.recorder is not None:
             self.receive()
             self.neuron_plots.finish(trainer, x, lambda: self.neurons.trajectories)
-        if self.recorder is not None and self.plots is not None and takes_figures(trainer) and not self._failed_here:
-            self.plots.finish(trainer, self.planner.recorded, x, self._snapshots, self.log)
+        self.draw_last(trainer)
+
+    def draw_last(self, trainer: pl.Trainer) -> None:
+        """Draws the last record that there is, once, and waits until all pictures are with the loggers."""
+        x = logging_step(trainer) - 1
+        if x < 0 or self.recorder is None or self.plots is None or not self.writer.takes_figures(trainer):
+            return
+        take = None if self._failed_here else self._snapshots
+        self.plots.finish(trainer, self.planner.recorded, x, take, self.log)
 
     def deliver(self, trainer: pl.Trainer) -> None:
         """Writes what has reached the host to the loggers, and tells of the events in it.

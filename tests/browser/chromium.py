@@ -7,9 +7,18 @@ import shutil
 import subprocess
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 BINARY = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needed = [
+    pytest.mark.skipif(BINARY is None, reason="needs chromium: apt-get install --yes chromium"),
+    pytest.mark.skipif(find_spec("aiohttp") is None, reason="needs aiohttp: pip install aiohttp"),
+]
+"""Marks of every test in a browser."""
+
 _OPTIONS = (
     "--headless=new",
     "--no-sandbox",  # root in a container

@@ -3,13 +3,12 @@
 import pytest
 
 from lightning_infogeo.cli import main
-from tests.browser.chromium import BINARY, browse
+from tests.browser.chromium import browse, needed
 from tests.browser.pictures import DRAWN, drawn, runs_of, traces
 from tests.helpers.synthetic_archives import write
 from tests.helpers.synthetic_runs import training
 
-pytest.importorskip("aiohttp", reason="needs aiohttp: pip install aiohttp")
-pytestmark = pytest.mark.skipif(BINARY is None, reason="needs chromium: apt-get install --yes chromium")
+pytestmark = needed
 
 LEAVES = "(() => { const t = document.getElementById('distances').data.find((one) => one.meta === 'leaves');"
 FLAG = {"name": "overfitting", "probe": "val", "step": 6, "detected_at": 9, "strength": 0.2, "message": "word " * 60}

@@ -5,12 +5,11 @@ import asyncio
 import pytest
 
 from lightning_infogeo.cli import main
-from tests.browser.chromium import BINARY, browse
+from tests.browser.chromium import browse, needed
 from tests.browser.pictures import DRAWN, drawn, runs_of, traces
 from tests.helpers.hostile_archives import IMAGE, SCRIPT, hostile
 
-pytest.importorskip("aiohttp", reason="needs aiohttp: pip install aiohttp")
-pytestmark = pytest.mark.skipif(BINARY is None, reason="needs chromium: apt-get install --yes chromium")
+pytestmark = needed
 
 SHOWN = IMAGE.replace("<", "&lt;").replace(">", "&gt;")  # as plotly wants it; it draws the text as it is
 

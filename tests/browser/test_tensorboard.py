@@ -12,7 +12,7 @@ from tests.browser import chromium
 from tests.helpers.classifiers import fit, val_loader
 from tests.helpers.markers import mislabelled
 
-pytestmark = pytest.mark.skipif(chromium.BINARY is None, reason="no chromium here; .ci/browser installs it")
+pytestmark = chromium.needed
 
 SHADOWS = """(() => {
     const seen = [];

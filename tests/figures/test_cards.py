@@ -1,7 +1,10 @@
 """Pictures for cards: the size, the letters, the ground, the answer, and the data in them."""
 
 import itertools
+import math
+from array import array
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -48,6 +51,12 @@ def test_the_contrast_of_black_and_white_is_21():
     assert contrast("#0072B2", "#303030") < 3  # Okabe and Ito's blue would not do
 
 
+def slow_and_fast():
+    made = trajectory([1.0] * 6, labelled=False)
+    made._values[:: len(made.quantities)] = array("d", [math.nan, 1e-1, 1e-3, 1e-5, 1e-2, 1e-4])  # the velocity
+    return made
+
+
 def cards():
     val, train = TURNING, FALLING
     title, colour = answer("val", val, EVENTS)
@@ -61,6 +70,7 @@ def cards():
     long_title, _ = answer(LONG, val, events)
     yield "embedding of long names", embedding(path(STEPS, (LONG, "$x^$")), long_title, events)
     yield "distances of long names", distances(path(STEPS, (LONG,)), long_title, events)
+    yield "velocity", approach({"val": slow_and_fast()}, "val")
     few = [0, 1, 2]
     yield "curves of two records", approach({"val": trajectory([1, 2, 3], steps=few)}, "val")
     yield "embedding of three records", embedding(path(few), "val")
@@ -90,6 +100,30 @@ def test_no_word_covers_another_and_all_are_large(name):
     assert overlapping(boxes(figure)) == []
     sizes = [text.get_fontsize() for text in figure.findobj(lambda each: hasattr(each, "get_text")) if text.get_text()]
     assert min(sizes, default=99) >= 11
+
+
+OF_ONE = {
+    "curves": lambda: approach({"val": TURNING}, "val", EVENTS),
+    "velocity": lambda: approach({"val": slow_and_fast()}, "val"),
+    "embedding": lambda: embedding(path(STEPS), "title", EVENTS),
+    "distances": lambda: distances(path(STEPS), "title", EVENTS),
+}
+
+
+@pytest.mark.parametrize("name", OF_ONE)
+def test_a_card_is_the_same_whatever_the_user_has_set_for_figures_of_his_own(name):
+    draw = OF_ONE[name]
+    plain = Picture.of(draw()).pixels
+    settings = {
+        "text.usetex": True,
+        "font.family": "no such font",
+        "axes.grid": True,
+        "lines.marker": "o",
+        "figure.autolayout": True,
+        "font.size": 4,
+    }
+    with matplotlib.rc_context(settings):
+        np.testing.assert_array_equal(Picture.of(draw()).pixels, plain)
 
 
 def test_an_overlap_would_be_seen():

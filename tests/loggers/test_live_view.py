@@ -1,6 +1,7 @@
 """What TensorBoard shows first, read back from the link and from real event files."""
 
 import json
+import shlex
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -75,11 +76,40 @@ def test_two_monitors_have_their_charts_in_one_layout(tmp_path):
     assert charts["other"]["information velocity"][0] == "^other/val/velocity$"
 
 
-def test_a_layout_of_the_users_own_stays(tmp_path):
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_layout_of_the_users_own_is_kept_beside_ours(when, tmp_path):
+    mine = {"mine": {"loss": ["Multiline", ["train_loss"]], "band": ["Margin", ["a", "b", "c"]]}}
     logger = TensorBoardLogger(tmp_path)
-    logger.experiment.add_custom_scalars({"mine": {"loss": ["Multiline", ["train_loss"]]}})
+    if when == "between":
+        fit(InfoGeometryMonitor(), tmp_path, logger=logger, max_steps=3)
+    logger.experiment.add_custom_scalars(mine)
     fit(InfoGeometryMonitor(), tmp_path, logger=logger, max_steps=3)
-    assert layout(logger.log_dir) == {"mine": {"loss": ["train_loss"]}}
+    charts = layout(logger.log_dir)
+    assert list(charts) == ["mine", "infogeo"]
+    assert charts["mine"] == {"loss": ["train_loss"], "band": []}
+
+
+def test_another_monitor_in_the_same_folder_adds_its_charts(tmp_path):
+    for prefix in ("infogeo", "later"):
+        logger = TensorBoardLogger(tmp_path, version=0)
+        fit(InfoGeometryMonitor(prefix=prefix), tmp_path, logger=logger, max_steps=3)
+    assert list(layout(logger.log_dir)) == ["infogeo", "later"]
+
+
+def test_a_folder_is_found_through_home_and_variables(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("RUNS", str(tmp_path / "$x's"))
+    view = LiveView.of("infogeo", SERIES, ["velocity"], ["curves"])
+    for folder, typed in (("~/runs", f"{tmp_path}/runs"), ("$RUNS", shlex.quote(f"{tmp_path}/$x's"))):
+        command, link, _ = view.lines(TensorBoardLogger(folder, name="", version="v"))
+        assert command.endswith(f"--logdir {typed}")
+        assert pinned(link)[0]["runId"] == "defaultExperimentId/v"
+
+
+def test_of_several_held_out_probes_the_first_is_pinned_beside_the_trained_one():
+    series = [*SERIES, Series("val_1", "probe", LABELLED, False)]
+    shown = LiveView.of("infogeo", series, logged_by_default(), []).scalars
+    assert shown == ["infogeo/val/distance_to_truth", "infogeo/train/distance_to_truth", "infogeo/val/velocity"]
 
 
 def test_a_resumed_run_keeps_the_layout_it_has(tmp_path):
@@ -97,7 +127,7 @@ def test_the_command_and_the_link_are_said_once_before_training(tmp_path, capsys
     fit(InfoGeometryMonitor(), tmp_path, logger=logger, max_steps=3)
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("[infogeo]")]
     (command,) = (line for line in lines if "watch it live" in line)
-    assert command.endswith('--logdir "my runs/digits"')
+    assert command.endswith("--logdir 'my runs/digits'")
     (link,) = (line for line in lines if "localhost" in line)
     image = {"plugin": "images", "runId": "defaultExperimentId/first", "sample": 0}
     assert pinned(link) == [
@@ -121,7 +151,7 @@ def test_a_logger_in_which_nothing_can_be_laid_out_gets_everything_else(tmp_path
     def broken(*args):
         raise OSError("no room for a layout")
 
-    monkeypatch.setattr("lightning_infogeo.loggers.live_view._has_layout", broken)
+    monkeypatch.setattr("lightning_infogeo.loggers.layout._last_layout", broken)
     logger = TensorBoardLogger(tmp_path)
     with pytest.warns(
         UserWarning, match="no charts are laid out in `TensorBoardLogger`, which raised OSError: no room"

@@ -1,5 +1,6 @@
 """What a user sees while a training runs, read back from real event files and from the progress bar."""
 
+import csv
 import itertools
 import math
 
@@ -200,3 +201,62 @@ def test_keys_of_a_logger_are_the_same_at_every_record_but_where_a_quantity_is_n
     _, keys = records(logger)
     assert len({frozenset(key for key in found if not key.endswith("/roughness")) for found in keys}) == 1
     assert len({frozenset(found) for found in keys}) == 2
+
+
+class Interrupts(pl.Callback):
+    def on_train_batch_end(self, trainer, *args):
+        if trainer.global_step == 37:
+            raise ValueError("as if somebody pressed Ctrl-C")
+
+
+def test_an_interrupted_training_keeps_its_pictures_and_has_the_last_one(tmp_path):
+    logger, monitor = TensorBoardLogger(tmp_path), InfoGeometryMonitor(schedule=5, embedding=UNBOUNDED)
+    with pytest.raises(ValueError, match="as if"):
+        fit([monitor, Interrupts()], tmp_path, logger=logger, max_steps=60)
+    assert monitor.trajectories["val"].steps[-1] == 35
+    drawn = [image.step for image in images(logger.log_dir, "infogeo/curves")]
+    assert drawn[:-1] == [4, 9, 14, 19, 24, 34]
+    assert drawn[-1] == images(logger.log_dir, "infogeo/distances")[-1].step == 35
+
+
+class Numbers(pl.Callback):
+    """Takes all that a progress bar shows for numbers, as progress bars of users' own do."""
+
+    def __init__(self):
+        self.read = set()
+
+    def on_train_batch_end(self, trainer, *args):
+        for value in trainer.progress_bar_metrics.values():
+            assert f"{value:.3f}"
+            self.read.add(float(value))
+
+
+def test_who_takes_the_verdict_for_a_number_gets_whether_a_flag_stands(tmp_path):
+    numbers, monitor = Numbers(), InfoGeometryMonitor()
+    fit([monitor, numbers], tmp_path, train=mislabelled(), val=val_loader(400), max_steps=150, max_epochs=-1)
+    assert [event for event in monitor.events if event.name == "overfitting"]
+    assert {0.0, 1.0} <= numbers.read
+
+
+def test_a_fast_run_and_a_logger_without_pictures_have_nothing_drawn(tmp_path, monkeypatch):
+    def never(*args):
+        raise AssertionError("nobody sees it")
+
+    monkeypatch.setattr("lightning_infogeo.monitor.host.drawing.Drawing.pictures", never)
+    for options in ({"fast_dev_run": 12}, {"logger": CSVLogger(tmp_path), "max_steps": 12}):
+        monitor = InfoGeometryMonitor(embedding=UNBOUNDED, strict=True)
+        fit(monitor, tmp_path, **options)
+        assert monitor.trajectories["val"].steps[-1] >= 6
+
+
+class OtherFigures(CSVLogger):
+    def log_figure(self, figure, title):
+        """Of another signature."""
+
+
+def test_a_logger_that_takes_figures_in_another_way_keeps_its_curves(tmp_path):
+    logger = OtherFigures(tmp_path)
+    with pytest.warns(UserWarning, match="raised TypeError.*It gets no more figures"):
+        fit(InfoGeometryMonitor(schedule=1, embedding=UNBOUNDED), tmp_path, logger=logger, max_steps=20)
+    with open(f"{logger.log_dir}/metrics.csv") as file:
+        assert len([row for row in csv.DictReader(file) if row["infogeo/val/length"]]) == 20

@@ -4,7 +4,8 @@
   })();
   const FLAT = [["0,1", "PC1 and PC2"], ["0,2", "PC1 and PC3"], ["1,2", "PC2 and PC3"]];
   const SPACE = ["0,1,2", "3-D"];
-  const VIEWS = !hasWebGL ? FLAT : RUNS.length > 40 ? [...FLAT, SPACE] : [SPACE, ...FLAT];
+  const flatFirst = RUNS.length > 40 || innerWidth < 600;  // slow to draw, or cut off
+  const VIEWS = !hasWebGL ? FLAT : flatFirst ? [...FLAT, SPACE] : [SPACE, ...FLAT];
   const axisName = (i) => `PC${i + 1}${data.map.time_like[i] ? " (time-like)" : ""}`;
 
   function traces(which, points, more) {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning_infogeo.lightnings as pl
 from lightning_infogeo.loggers.adapters.adapter import LoggerAdapter as LoggerAdapter
 from lightning_infogeo.loggers.adapters.aim import AimAdapter
 from lightning_infogeo.loggers.adapters.by_method import FigureMethodAdapter, ImageMethodAdapter
@@ -31,8 +30,3 @@ ADAPTERS: tuple[type[LoggerAdapter], ...] = (
 def adapter_of(logger: Any) -> LoggerAdapter:
     """Returns the first of ``ADAPTERS`` that fits a logger."""
     return next(adapter for adapter in ADAPTERS if adapter.fits(logger))(logger)
-
-
-def takes_figures(trainer: pl.Trainer) -> bool:
-    """Returns whether this process writes to a logger that takes figures."""
-    return trainer.is_global_zero and any("figures" in adapter_of(logger).takes for logger in trainer.loggers)

@@ -16,7 +16,7 @@ class FigureMethodAdapter(LoggerAdapter):
     @staticmethod
     def fits(logger: Any) -> bool:
         """Returns whether it has the method."""
-        return hasattr(logger, "log_figure")
+        return hasattr(type(logger), "log_figure")  # DummyLogger has any attribute, but its class has not
 
     def write_figure(self, key: str, picture: Picture, x: int) -> None:
         """Gives it the figure itself."""
@@ -31,7 +31,7 @@ class ImageMethodAdapter(LoggerAdapter):
     @staticmethod
     def fits(logger: Any) -> bool:
         """Returns whether it has the method."""
-        return hasattr(logger, "log_image")
+        return hasattr(type(logger), "log_image")
 
     def write_figure(self, key: str, picture: Picture, x: int) -> None:
         """Gives it the figure as pixels."""

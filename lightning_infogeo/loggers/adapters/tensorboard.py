@@ -9,7 +9,8 @@ import torch
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.loggers.adapters.adapter import LoggerAdapter
-from lightning_infogeo.loggers.live_view import LiveView, write_layout
+from lightning_infogeo.loggers.layout import write_layout
+from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.loggers.picture import Picture
 
 
@@ -33,7 +34,7 @@ class TensorBoardAdapter(LoggerAdapter):
         if not type(writer).__module__.startswith("torch."):  # tensorboardX, with messages of its own
             writer.add_image(key, picture.pixels, x, dataformats="HWC")
             return
-        from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
         image = Summary.Image(height=height, width=width, colorspace=colours, encoded_image_string=picture.png)
         writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=key, image=image)]), x)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from lightning_infogeo.loggers.picture import Picture
 from lightning_infogeo.monitor.host.drawing import Drawing
@@ -52,10 +54,19 @@ class DrawingThread:
         """
         while self._drawings and (wait or self._drawings[0][1].done()):
             drawing, future = self._drawings.popleft()
+            if future.cancelled():
+                continue
             pictures, seconds = future.result()
             self.spent += seconds if self._drawn else 0.0
             self._drawn += 1
             yield drawing, pictures
+
+    def hurry(self, patience: float) -> None:
+        """Gives up what is not begun after so many seconds, but for the last drawing."""
+        futures = [future for _, future in self._drawings]
+        wait(futures, timeout=patience)
+        for future in futures[:-1]:
+            future.cancel()
 
     def close(self) -> None:
         """Ends the thread; what it has not begun is not drawn."""
@@ -69,7 +80,16 @@ _ABOUT = 0.1
 """Seconds of a drawing, before one has been timed."""
 
 
+_AT_WORK = threading.RLock()
+"""Held while a picture is drawn, and while a process is forked: a DataLoader's worker that was forked in between would
+have matplotlib's locks, and those of its import, as they were held, and nobody there to release them."""
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(before=_AT_WORK.acquire, after_in_parent=_AT_WORK.release, after_in_child=_AT_WORK.release)
+
+
 def _timed(drawing: Drawing) -> tuple[Drawn, float]:
-    began = time.thread_time()
-    pictures = drawing.pictures()
-    return pictures, time.thread_time() - began
+    with _AT_WORK:
+        began = time.thread_time()
+        pictures = drawing.pictures()
+        return pictures, time.thread_time() - began

@@ -14,7 +14,7 @@ from lightning_infogeo.embedding.live_axes import LiveAxes
 from lightning_infogeo.embedding.settings import EmbeddingSettings
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import HostCopies, LoggerWriter, takes_figures
+from lightning_infogeo.loggers import HostCopies, LoggerWriter
 from lightning_infogeo.monitor.host.drawing import Drawing
 from lightning_infogeo.monitor.host.drawing_budget import AHEAD, DrawingBudget
 from lightning_infogeo.monitor.host.drawing_thread import DrawingThread
@@ -59,6 +59,7 @@ class EmbeddingPlots(Portable, left_behind={"_thread": DrawingThread()}):
         self._undrawn: list[tuple[int, int, list[EmbeddedPath]]] = []
         self._drawn: int = state.get("drawn", 0)
         self._failed = False
+        self._finished = False
         self._thread = DrawingThread()
         if replaced is not None:
             replaced._receive()
@@ -81,7 +82,7 @@ class EmbeddingPlots(Portable, left_behind={"_thread": DrawingThread()}):
         """
         if self._failed or step < self._settings.next_picture(self._drawn, final):
             return False
-        return self.budget.affords(self._thread.spent + self._thread.foreseen) and takes_figures(trainer)
+        return self.budget.affords(self._thread.spent + self._thread.foreseen) and self._writer.takes_figures(trainer)
 
     def post(self, step: int, x: int, snapshots: Sequence[Snapshot]) -> None:
         """Starts the copy of what the picture needs."""
@@ -96,16 +97,27 @@ class EmbeddingPlots(Portable, left_behind={"_thread": DrawingThread()}):
         Args:
             trainer: of the fit.
             log: what was recorded.
-            last: whether training has ended; then everything is waited for.
+            last: whether training has ended; then everything is waited for, as long as that is bearable.
         """
         self._attempt(lambda: self._deliver(trainer, log, last))
 
     def finish(
-        self, trainer: pl.Trainer, step: int, x: int, take: Callable[[], Sequence[Snapshot]], log: RecordLog
+        self, trainer: pl.Trainer, step: int, x: int, take: Callable[[], Sequence[Snapshot]] | None, log: RecordLog
     ) -> None:
-        """Draws the last record, unless it waits to be drawn anyway, and delivers."""
+        """Draws the last record, unless it waits to be drawn anyway, and delivers; once.
+
+        Args:
+            trainer: of the fit.
+            step: of the last record.
+            x: at which the loggers get its pictures.
+            take: gives what the pictures need; None where nothing can be taken any more.
+            log: what was recorded.
+        """
+        if self._finished:
+            return
+        self._finished = True
         begun = bool(self._copies) or any(undrawn[0] == step for undrawn in self._undrawn)
-        if not (begun and self._drawn == step):
+        if take is not None and not (begun and self._drawn == step):
             self._attempt(lambda: self.post(step, x, take()))
         self.deliver(trainer, log, last=True)
 
@@ -162,6 +174,8 @@ class EmbeddingPlots(Portable, left_behind={"_thread": DrawingThread()}):
                 for k, (step, x, paths) in enumerate(undrawn, start=1):
                     final = last and k == len(undrawn)
                     self._thread.draw(Drawing(step, x, paths, known, tuple(log.events), final))
+        if last:
+            self._thread.hurry(AHEAD)
         for drawing, pictures in self._thread.finished(wait=last):
             with self.budget.spending():
                 for key, picture in pictures:

@@ -9,7 +9,7 @@ from typing import Any
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo import figures
 from lightning_infogeo.lightnings import rank_zero_warn
-from lightning_infogeo.loggers import LoggerWriter, takes_figures
+from lightning_infogeo.loggers import LoggerWriter
 from lightning_infogeo.monitor.host.drawing_budget import DrawingBudget
 from lightning_infogeo.monitor.host.neuron_log import NeuronTrajectory
 from lightning_infogeo.schedules import Clock, LogSpaced, is_int
@@ -60,7 +60,7 @@ class NeuronPlots:
     def finish(self, trainer: pl.Trainer, x: int, trajectories: Trajectories) -> None:
         """Draws graphs, paths, norms, capacities and sheets of the first layers, at the end of training."""
         with _only_warned(self._writer.strict):
-            if takes_figures(trainer) and any(len(steps) >= 3 for steps, _ in trajectories().values()):
+            if self._writer.takes_figures(trainer) and any(len(steps) >= 3 for steps, _ in trajectories().values()):
                 for name, figure in figures.neurons(trajectories()):
                     self._writer.write_figure(trainer, f"neurons/{name}", figure, x)
 

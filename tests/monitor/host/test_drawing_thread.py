@@ -1,10 +1,14 @@
 """Drawing beside the training: in order, each once, raised where it is asked for, ended with the fit."""
 
+import multiprocessing
+import os
 import threading
 import time
 
 import pytest
+from matplotlib.figure import Figure
 
+from lightning_infogeo.loggers.picture import Picture
 from lightning_infogeo.monitor.host.drawing_budget import DrawingBudget
 from lightning_infogeo.monitor.host.drawing_thread import DrawingThread
 
@@ -68,6 +72,49 @@ def test_closing_waits_for_no_drawing_that_has_not_begun():
     assert not thread.begun
     thread.draw(Drawing("after"))  # in a fit that goes on
     assert [pictures for _, pictures in thread.finished(wait=True)] == [[("after", "pixels")]]
+    thread.close()
+
+
+def test_in_a_hurry_only_what_is_begun_and_the_last_one_are_drawn():
+    thread, go = DrawingThread(), threading.Event()
+    for name in ("begun", "second", "third"):
+        thread.draw(Drawing(name, go))
+    thread.draw(Drawing("last"))
+    thread.hurry(0.0)
+    go.set()
+    assert [drawing.name for drawing, _ in thread.finished(wait=True)] == ["begun", "last"]
+    thread.close()
+
+
+class Figures(Drawing):
+    def pictures(self):
+        for _ in range(40):
+            Picture.of(Figure((1, 1)))
+        return []
+
+
+def draw_one():
+    Picture.of(Figure((1, 1)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+def test_a_process_that_is_forked_meanwhile_can_draw_too():
+    """As a DataLoader's worker does whose data set makes pictures; matplotlib's locks must be free in it."""
+    thread = DrawingThread()
+    for _ in range(3):
+        thread.draw(Figures("many"))
+    forked = multiprocessing.get_context("fork")
+    children = []
+    while thread.begun:
+        children.append(forked.Process(target=draw_one))
+        children[-1].start()
+        list(thread.finished())
+    for child in children:
+        child.join(30)
+        hangs = child.is_alive()
+        child.kill()
+        assert not hangs
+        assert child.exitcode == 0
     thread.close()
 
 
