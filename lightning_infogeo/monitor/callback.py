@@ -67,8 +67,8 @@ class InfoGeometryMonitor(pl.Callback):
         markers: what watches for events: "default" for one of each kind, a list of markers, or () for none.
         embedding: whether to keep a bounded history and draw it for loggers; or an :class:`EmbeddingSettings`.
         parameters: whether to follow the weights' distribution too; or a :class:`ParameterDensity`.
-        archive: "auto" to write all to a Zarr store beside the logs, which :meth:`Trajectory.open` reads; or a path, URL
-            or :class:`ArchiveSettings`.
+        archive: "auto" to write all to a Zarr store beside the logs, which :meth:`Trajectory.open` reads; or a path,
+            URL or :class:`ArchiveSettings`.
         neurons: whether to follow neurons' incoming weights: True, names of layers, or :class:`NeuronSettings`.
         reference: archives of finished runs, by which this one is measured at equal progress on their probes, as
             ``distance_to_reference`` and ``lead``, and drawn on their axes, which never move.

@@ -24,6 +24,9 @@ from lightning_infogeo.trainer.run_metadata import metadata_of
 _PICTURES = 4
 """One part in so many of the budget is for pictures."""
 
+_WAY, _WAY_POINTS = 16, (3, 11)
+"""One part in so many of the budget is for the way from ignorance to truth, and how many points it has."""
+
 _MANY = 4096
 """Records are counted in advance up to this."""
 
@@ -72,7 +75,12 @@ def open_tab(
         about = _about(recorder, series.name, layouts[series.name])
         about |= {"format": FORMAT, "monitor": arguments.prefix, "trained": series.trained, "class_names": class_names}
         about |= {"quantities": quantities, "schedule": repr(arguments.schedule), "run": of_run}
-        once = _once(recorder, rows, series.name, about, room // len(layouts))
+        fewest, most = _WAY_POINTS
+        fitting = settings.nbytes // _WAY // len(layouts) // (about["samples"] * about["width"])
+        geodesic = rows.geodesic(series.name, max(fewest, min(fitting, most)))
+        once = _pictures(recorder, series.name, about, room // len(layouts))
+        if geodesic is not None:
+            once["geodesic"] = (geodesic.cpu().numpy(), {})
         probes[series.name] = TabProbe(layouts[series.name], quantities, about, once)
     foreseen = records_foreseen(arguments.schedule, clock)
     return TabLog(arguments.prefix, probes, settings.nbytes, clock.final, foreseen, state), rows
@@ -117,23 +125,19 @@ def _about(recorder: Recorder, name: str, layout: SampleLayout) -> dict[str, Any
     }
 
 
-def _once(
-    recorder: Recorder, rows: SampleRows, name: str, about: Mapping[str, Any], room: int
+def _pictures(
+    recorder: Recorder, name: str, about: Mapping[str, Any], room: int
 ) -> dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]]:
-    """Returns what is written of a probe once: the way to the truth of sketches, and pictures of its samples."""
-    once: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]] = {}
-    geodesic = rows.geodesic(name)
-    if geodesic is not None:
-        once["geodesic"] = (geodesic.cpu().numpy(), {})
-    if about["inputs"] is None and room:
-        among = None if about["indices"] is None else torch.tensor(about["indices"])
-        pictures = pictures_of(recorder.outputs.chosen[name].probe.inputs, room, among)
-        if pictures is not None:
-            indices, images = pictures
-            place = {} if among is None else {index: k for k, index in enumerate(among.tolist())}
-            samples = [place.get(index, index) for index in indices.tolist()]
-            once["pictures"] = (images.numpy(), {"samples": samples})
-    return once
+    """Returns pictures of the samples of a probe, where each is an image of its own."""
+    if about["inputs"] is not None or not room:
+        return {}
+    among = None if about["indices"] is None else torch.tensor(about["indices"])
+    pictures = pictures_of(recorder.outputs.chosen[name].probe.inputs, room, among)
+    if pictures is None:
+        return {}
+    indices, images = pictures
+    place = {} if among is None else {index: k for k, index in enumerate(among.tolist())}
+    return {"pictures": (images.numpy(), {"samples": [place.get(index, index) for index in indices.tolist()]})}
 
 
 def _class_names(trainer: pl.Trainer, classes: int) -> list[str] | None:

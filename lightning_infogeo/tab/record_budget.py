@@ -12,8 +12,8 @@ class RecordBudget:
     """Spends bytes on records so that they last for the whole training, however long it turns out to be.
 
     All are taken where those foreseen fit; else every second, every fourth, and so on. Where nothing is foreseen, as
-    many are always expected as there have been, so that what is left is spent ever more slowly and does not run out.
-    It depends on counts alone, so a resumed training takes the same.
+    many are always expected as there have been, so that what is left is spent ever more slowly. It depends on counts
+    alone, so a resumed training takes the same.
 
     Args:
         size: bytes to spend.

@@ -17,9 +17,6 @@ from lightning_infogeo.trajectory.observation import Observation
 _SMALLEST = -6e4
 """Logarithms below it are no numbers of float16."""
 
-GEODESIC = 11
-"""Points on the way from ignorance to truth."""
-
 
 class SampleRows(Portable):
     """Packs a record into bytes on the device, so that one copy takes it to the host.
@@ -56,27 +53,27 @@ class SampleRows(Portable):
             parts += [self._coded(name, self._points(name, kept[name])), self._answers(name, observed[name])]
         return torch.cat(parts)
 
-    def geodesic(self, name: str) -> Tensor | None:
-        """Returns points from ignorance to truth as a probe's sketches are coded, shape (K, n, m), uint8.
+    def geodesic(self, name: str, points: int) -> Tensor | None:
+        """Returns so many points from ignorance to truth as a probe's sketches are coded, shape (points, n, m), uint8.
 
-        None where amplitudes are written as they are: then anyone can make these points.
+        Without labels ignorance alone; None where amplitudes are written as they are: anyone can make these points.
         """
         layout, whole = self._layouts[name], self._outputs.sketch(name)
         if not layout.sketched:
             return None
         labels, indices, own = self._outputs.labels(name), self._indices.get(name), self._sketches.get(name)
         device = torch.device("cpu") if labels is None else labels.device
-        positions = torch.linspace(0, 1, GEODESIC, device=device)
+        positions = torch.linspace(0, 1, points, device=device)
         if self._outputs.budget.exact:  # the monitor keeps all classes, and what is written is the first sketch
             assert own is not None
             chosen = labels if labels is None or indices is None else labels[indices]
-            points = own.geodesic(chosen, positions)
+            way = own.geodesic(chosen, positions)
         else:
             assert whole is not None
-            points = whole.geodesic(self._outputs.selections[name].labels, positions)[:, self._outputs.rows(name)]
-            points = points if indices is None else points[:, indices]
-            points = points if own is None else torch.stack([own(point) for point in points])
-        return torch.stack([self._coded(name, point).reshape(point.shape) for point in points])
+            way = whole.geodesic(self._outputs.selections[name].labels, positions)[:, self._outputs.rows(name)]
+            way = way if indices is None else way[:, indices]
+            way = way if own is None else torch.stack([own(point) for point in way])
+        return torch.stack([self._coded(name, point).reshape(point.shape) for point in way])
 
     def _points(self, name: str, kept: Tensor) -> Tensor:
         """Returns amplitudes or sketches of the samples to be written."""
