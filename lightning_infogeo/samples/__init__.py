@@ -10,4 +10,5 @@ from lightning_infogeo.samples.forgetting import forgetting_events as forgetting
 from lightning_infogeo.samples.margins import area_under_margin as area_under_margin
 from lightning_infogeo.samples.movement import Movement as Movement
 from lightning_infogeo.samples.movement import moved as moved
+from lightning_infogeo.samples.reading import FiniteRecords as FiniteRecords
 from lightning_infogeo.samples.reading import read_answers as read_answers

@@ -41,7 +41,7 @@ def moved(trajectory: Trajectory, step: int | None = None) -> Movement:
         RuntimeError: where the trajectory was not opened from an archive.
         ValueError: where that is the first record, before which there is none.
     """
-    amplitudes = FiniteRecords(trajectory)
+    amplitudes = FiniteRecords.of(trajectory)
     steps = trajectory.steps[amplitudes.which]
     record = len(steps) - 1 if step is None else int((steps - step).abs().argmin())
     if record == 0:

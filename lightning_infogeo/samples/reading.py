@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from infogeo_tensorboard.answers import Answers, answers_of
+from lightning_infogeo.archive import ArchivedTrajectory
 from lightning_infogeo.trajectory import Trajectory
 
 PART = 2**26
@@ -33,18 +34,21 @@ class AmplitudeArray(Protocol):
         """Returns a part."""
 
 
-def read_answers(amplitudes: AmplitudeArray, labels: Tensor | None, samples: slice = slice(None)) -> Answers:
-    """Returns the answers at all records, which take 24 bytes a sample and record; amplitudes are read in parts.
+def read_answers(
+    amplitudes: AmplitudeArray, labels: Tensor | None, samples: slice = slice(None), records: int | None = None
+) -> Answers:
+    """Returns the answers at the records, which take 24 bytes a sample and record; amplitudes are read in parts.
 
     Args:
         amplitudes: shape (T, N, C).
         labels: shape (N,), or None.
         samples: which of them to read.
+        records: how many of the first ones to read; None for all.
 
     Raises:
         ValueError: where a record holds NaN, or the labels do not fit.
     """
-    records, _, classes = amplitudes.shape
+    records, classes = len(range(amplitudes.shape[0])[:records]), amplitudes.shape[2]
     rows = range(amplitudes.shape[1])[samples]
     own = None if labels is None else labels[samples].numpy()
     values = np.empty((records, len(rows), 3))
@@ -54,8 +58,9 @@ def read_answers(amplitudes: AmplitudeArray, labels: Tensor | None, samples: sli
         part = slice(rows.start + first, min(rows.start + first + wide, rows.stop))
         inside = slice(first, first + wide)
         for start in range(0, records, count):
-            read = amplitudes[start : start + count, part].numpy()
-            values[start : start + count, inside] = answers_of(read, None if own is None else own[inside])
+            some = slice(start, min(start + count, records))
+            read = amplitudes[some, part].numpy()
+            values[some, inside] = answers_of(read, None if own is None else own[inside])
     answers = Answers(values, own)
     if len(answers) < records:
         raise ValueError("`amplitudes`: a record holds NaN among its predictions, so the archive is damaged.")
@@ -63,26 +68,40 @@ def read_answers(amplitudes: AmplitudeArray, labels: Tensor | None, samples: sli
 
 
 class FiniteRecords:
-    """The amplitudes of a trajectory without the records whose logits were not finite.
+    """The amplitudes of an archived trajectory without the records whose logits were not finite.
 
     Args:
-        trajectory: opened from an archive.
+        recorded: of a probe.
 
     Attributes:
         which: indices of its records, increasing, shape (t,).
         shape: (t, N, C).
 
     Raises:
-        RuntimeError: where the trajectory was not opened from an archive.
-        ValueError: where no record is left.
+        ArchiveError: where it has no amplitudes.
     """
 
-    def __init__(self, trajectory: Trajectory) -> None:
-        self._amplitudes = trajectory.amplitudes
-        self.which = trajectory.length.isfinite().nonzero().flatten()
+    def __init__(self, recorded: ArchivedTrajectory) -> None:
+        self._amplitudes = recorded.amplitudes
+        length = recorded.quantities[:, recorded.attributes["quantities"].index("length")]
+        self.which = length.isfinite().nonzero().flatten()
         self.shape = (len(self.which), *self._amplitudes.shape[1:])
-        if not len(self.which):
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> FiniteRecords:
+        """Returns those of a trajectory.
+
+        Raises:
+            RuntimeError: where it was not opened from an archive.
+            ValueError: where no record is left.
+        """
+        if trajectory.recorded is None:
+            _ = trajectory.amplitudes  # says how to open one that has them
+        assert trajectory.recorded is not None
+        records = cls(trajectory.recorded)
+        if not len(records.which):
             raise ValueError("`trajectory`: holds no record with finite logits.")
+        return records
 
     def __getitem__(self, key: Any) -> Tensor:
         """Returns a part, by a slice of records and one of samples."""
@@ -105,7 +124,7 @@ def of_every_sample(trajectory: Trajectory, function: str, measure: Callable[[An
         RuntimeError: where the trajectory was not opened from an archive.
         ValueError: where the probe has no labels, or there is no record with finite logits.
     """
-    amplitudes = FiniteRecords(trajectory)
+    amplitudes = FiniteRecords.of(trajectory)
     if trajectory.labels is None:
         raise ValueError(
             f"`{function}(trajectory)`: its probe has no labels, so no answer is right; record one that has, with "
