@@ -36,13 +36,8 @@ def built(tmp_path_factory):
 def modules():
     """All that belongs into the packages: what is tracked or could be, without caches."""
     packages = ROOT / "lightning_infogeo", ROOT / "infogeo_tensorboard"
-    paths = (
-        path
-        for package in packages
-        for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    )
-    return {path.relative_to(ROOT).as_posix() for path in paths}
+    files = (path for package in packages for path in package.rglob("*") if path.is_file())
+    return {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
 
 
 def test_the_wheel_holds_the_packages_alone(built):

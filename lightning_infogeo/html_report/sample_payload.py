@@ -21,7 +21,7 @@ SAMPLES = 2000
 """The most samples of a run and probe that are drawn."""
 
 POINTS = RUNS * SAMPLES
-"""The most samples of all runs and probes: about 4 MB."""
+"""The most samples of all runs and probes: about 5 MB."""
 
 RANKED = 100
 """Samples likeliest to be label errors that are drawn whatever is left out."""
@@ -36,19 +36,23 @@ def samples_of(runs: Sequence[tuple[str, Archive]]) -> dict[str, Any]:
     Args:
         runs: names and archives.
     """
-    found, left_out = [], []
-    for k, (name, archive) in enumerate(runs[:RUNS]):
-        for probe in archive.probes:
-            try:
-                labels, records = archive[probe].labels, FiniteRecords(archive[probe])
-                if labels is not None and len(records.which):
-                    found.append((probe, k, read_answers(records, labels)))
-            except (ArchiveError, ValueError):
-                left_out.append(f"{probe} of {name}")
-    most = min(SAMPLES, POINTS // max(1, len(found)))
-    found.sort(key=lambda one: (held_out(one[0]), one[0] != "val", one[0], one[1]))
-    drawn = [{"probe": probe, "run": k, **_drawn(answers, most)} for probe, k, answers in found]
-    return {"shown": drawn, "left_out": left_out, "beyond": max(0, len(runs) - RUNS)}
+    labelled = [
+        (held_out(probe), probe != "val", probe, k)
+        for k, (_, archive) in enumerate(runs[:RUNS])
+        for probe in archive.probes
+        if archive.shape(f"{probe}/labels") is not None
+    ]
+    most = min(SAMPLES, POINTS // max(1, len(labelled)))
+    shown, left_out = [], []
+    for *_, probe, k in sorted(labelled):
+        name, archive = runs[k]
+        try:
+            records = FiniteRecords(archive[probe])
+            if len(records.which):
+                shown.append({"probe": probe, "run": k, **_drawn(read_answers(records, archive[probe].labels), most)})
+        except (ArchiveError, ValueError):
+            left_out.append(f"{probe} of {name}")
+    return {"shown": shown, "left_out": left_out, "beyond": max(0, len(runs) - RUNS)}
 
 
 def _drawn(answers: Answers, most: int) -> dict[str, Any]:

@@ -83,8 +83,7 @@ class FiniteRecords:
 
     def __init__(self, recorded: ArchivedTrajectory) -> None:
         self._amplitudes = recorded.amplitudes
-        length = recorded.quantities[:, recorded.attributes["quantities"].index("length")]
-        self.which = length.isfinite().nonzero().flatten()
+        self.which = recorded.quantities.isfinite().any(1).nonzero().flatten()  # the row of another is all NaN
         self.shape = (len(self.which), *self._amplitudes.shape[1:])
 
     @classmethod
