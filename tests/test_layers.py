@@ -14,7 +14,7 @@ ORDER = [
     ["distances", "geodesics", "parameters", "scaling"],
     ["probe", "metrics"],
     ["trainer", "trajectory"],
-    ["embedding", "markers", "tab", "theory"],
+    ["embedding", "markers", "samples", "tab", "theory"],
     ["comparison", "loggers", "reference", "topology"],
     ["figures"],
     ["html_report", "monitor"],

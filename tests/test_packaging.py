@@ -34,13 +34,13 @@ def built(tmp_path_factory):
 
 
 def modules():
-    """All that belongs into the package: what is tracked or could be, without caches."""
-    package = ROOT / "lightning_infogeo"
-    paths = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(ROOT).as_posix() for path in paths}
+    """All that belongs into the packages: what is tracked or could be, without caches."""
+    packages = ROOT / "lightning_infogeo", ROOT / "infogeo_tensorboard"
+    files = (path for package in packages for path in package.rglob("*") if path.is_file())
+    return {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
 
 
-def test_the_wheel_holds_the_package_alone(built):
+def test_the_wheel_holds_the_packages_alone(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = set(wheel.namelist())
         (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))

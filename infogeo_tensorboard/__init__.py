@@ -1,0 +1,1 @@
+"""The tab "Information geometry" of TensorBoard; imports neither torch nor lightning."""
