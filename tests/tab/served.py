@@ -73,10 +73,26 @@ def entry_point():
 @contextmanager
 def tensorboard(logdir, path, *flags):
     """Runs TensorBoard on a log directory; yields it when it answers, or raises with what it said."""
-    options = ["--logdir", str(Path(logdir).resolve()), "--port", "0", "--host", "127.0.0.1", "--reload_interval", "1", *flags]
+    options = [
+        "--logdir",
+        str(Path(logdir).resolve()),
+        "--port",
+        "0",
+        "--host",
+        "127.0.0.1",
+        "--reload_interval",
+        "1",
+        *flags,
+    ]
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     elsewhere = path.split(os.pathsep)[0]  # Python looks for modules where it is started, too
-    pipes = {"cwd": elsewhere, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    pipes = {
+        "cwd": elsewhere,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "env": environment,
+    }
     running = subprocess.Popen([sys.executable, "-m", "tensorboard.main", *options], **pipes)
     try:
         said = []
