@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 AXES = 3
 
 _NOTHING = 1e-7
-"""Of the largest eigenvalue: distances in float32 say nothing about an axis of a smaller one, which then has no length."""
+"""Of the largest eigenvalue: an axis of a smaller one would be rounding of float32, so it has no length."""
 
 
 @dataclass(frozen=True)
