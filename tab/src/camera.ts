@@ -40,14 +40,17 @@ export function projection(camera: Camera, frame: Frame, flat: boolean, width: n
   const [mx, my, mz] = frame.middle;
   const across = width / 2 + camera.x * width;
   const down = height / 2 + camera.y * height;
-  const margin = 0.8; // letters of the axes' ends stand outside the box
   if (flat) {
+    const margin = 0.8; // letters of the axes' ends stand outside the box
     const room = Math.min(width / (frame.sides[0] || frame.span), height / (frame.sides[1] || frame.span));
     const scale = camera.zoom * margin * room;
     return (x, y) => [across + scale * (x - mx), down - scale * (y - my)];
   }
-  const scale = (camera.zoom * margin * Math.min(width, 1.7 * height)) / frame.span;
   const [cy, sy, cp, sp] = [Math.cos(camera.yaw), Math.sin(camera.yaw), Math.cos(camera.pitch), Math.sin(camera.pitch)];
+  // What the box can take up at this pitch, whatever the yaw: so nothing leaves the map, and nothing swells as it turns.
+  const wide = Math.hypot(frame.sides[0], frame.sides[1]) || frame.span;
+  const high = frame.sides[2] * cp + wide * Math.abs(sp) || frame.span;
+  const scale = camera.zoom * Math.min((0.84 * width) / wide, (0.86 * height) / high);
   return (x, y, z) => {
     const [dx, dy, dz] = [x - mx, y - my, z - mz];
     return [across + scale * (dx * cy - dy * sy), down - scale * (dz * cp - (dx * sy + dy * cy) * sp)];

@@ -88,7 +88,7 @@ export class CurveView {
     this.paintNow(pen, plot);
     for (const name of [...order].reverse()) {
       const end = points(store.past(name)).at(-1);
-      if (end && store.isMarked(name)) lettering.beside(short(name, 32), ...end, inks.ink);
+      if (end && store.isMarked(name)) lettering.beside(short(name, 32), end[0], Math.max(end[1] - 13, plot.top), inks.ink);
     }
   }
 

@@ -79,7 +79,7 @@ export class PairPanel {
       element("h4", {}, "On which classes", element("small", { textContent: " at the end of the range both reach" })),
       ...(bars.length ? bars : [element("p", { className: "soft", textContent: "no labels" })]),
       element("h4", {}, "On which samples", element("small", { textContent: ` ${short(answer.a, 24)} against ${short(answer.b, 24)}` })),
-      ...answer.samples.map((item) => sampleRow(store, answer.a, item, null, (sample) => this.open(answer.a, sample, item.picture))),
+      ...answer.samples.map((item) => sampleRow(store, answer.a, item, null, false, (sample) => this.open(answer.a, sample, item.picture))),
     );
     this.paint();
   }

@@ -51,7 +51,7 @@ export function paintAxes(
   pen.textAlign = "center";
   pen.textBaseline = "top";
   let taken = -Infinity;
-  for (const value of marksAcross(across, (right - left) / 70)) {
+  for (const value of marksAcross(across, (right - left) / 55)) {
     const text = number(value);
     const half = pen.measureText(text).width / 2;
     const at = Math.min(x(value), width - half - 1);

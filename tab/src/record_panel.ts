@@ -1,5 +1,5 @@
 // What happens to samples at a record; before one is chosen, what happened in the runs.
-import type { Item, SamplesAnswer } from "./answers";
+import type { Item, RunEvent, SamplesAnswer } from "./answers";
 import { element } from "./element";
 import { Loader } from "./loader";
 import { eventColour } from "./palette";
@@ -22,6 +22,13 @@ const LISTS: Record<string, ListWords> = {
   memorised_late: { title: "Memorised late", meaning: "right only since lately, and from then on", none: "none" },
 };
 const FEW = 4;
+const MOST = 60; // events of a kind
+const gravity = (kind: string): number => (["overfitting", "recovered", "memorisation", "generalisation"].indexOf(kind) + 9) % 9;
+
+interface Happened {
+  name: string;
+  event: RunEvent;
+}
 
 export class RecordPanel {
   readonly node = element("div", { className: "record-panel" });
@@ -105,7 +112,7 @@ export class RecordPanel {
       { className: "sample-list" },
       element("h4", {}, words.title, element("small", { textContent: ` ${words.meaning}${since}` }), items.length > FEW ? more : null),
       ...(items.length
-        ? items.slice(0, whole ? undefined : FEW).map((item) => sampleRow(this.store, answer.run, item, at, (sample) => this.open(answer.run, sample, item.picture)))
+        ? items.slice(0, whole ? undefined : FEW).map((item) => sampleRow(this.store, answer.run, item, at, name === "moved", (sample) => this.open(answer.run, sample, item.picture)))
         : [element("p", { className: "soft", textContent: words.none })]),
     );
     section.dataset["list"] = name;
@@ -116,26 +123,31 @@ export class RecordPanel {
     const { store } = this;
     const probe = store.map?.probe ?? "";
     const events = store.shown.flatMap((name) => eventsOn(store.run(name), probe).map((event) => ({ name, event })));
-    const grave = (one: { event: { name: string } }) => (one.event.name === "overfitting" ? 0 : 1);
-    events.sort((a, b) => grave(a) - grave(b) || a.name.localeCompare(b.name) || a.event.step - b.event.step);
+    const kinds = [...new Set(events.map(({ event }) => event.name))].sort((a, b) => gravity(a) - gravity(b));
     this.head.replaceChildren(
       element("p", { className: "invite" }, element("b", { textContent: "Click a point" }), " of the map or of a curve: the samples that moved, were forgotten, or are wrong with confidence at that step."),
     );
     this.body.replaceChildren(
       element("h4", { textContent: "What happened" }),
       ...(events.length ? [] : [element("p", { className: "soft", textContent: "No events so far in the runs that are shown." })]),
-      ...events.slice(0, 100).map(({ name, event }) => {
-        const row = element(
-          "button",
-          { type: "button", className: "event", title: event.message ?? headline(event), onclick: () => this.select(name, event.step) },
-          element("span", { className: "soft", textContent: short(name, 60) }),
-          element("span", { textContent: headline(event) }),
-        );
-        row.style.borderLeftColor = eventColour(event.name);
-        row.dataset["run"] = name;
-        return row;
-      }),
-      ...(events.length > 100 ? [element("p", { className: "soft", textContent: `and ${events.length - 100} more: hide runs to see them` })] : []),
+      ...kinds.flatMap((kind) => this.happened(kind, events.filter(({ event }) => event.name === kind))),
     );
+  }
+
+  private happened(kind: string, events: Happened[]): HTMLElement[] {
+    events.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }) || a.event.step - b.event.step);
+    const rows = events.slice(0, MOST).map(({ name, event }) => {
+      const row = element(
+        "button",
+        { type: "button", className: "event", title: event.message ?? headline(event), onclick: () => this.select(name, event.step) },
+        element("span", { textContent: short(name, 60) }),
+        element("span", { className: "soft", textContent: `since ${number(event.step)}${typeof event.detected_at === "number" ? `, known at ${number(event.detected_at)}` : ""}` }),
+      );
+      row.style.borderLeftColor = eventColour(kind);
+      row.dataset["run"] = name;
+      return row;
+    });
+    const more = events.length > MOST ? [element("p", { className: "soft", textContent: `and ${events.length - MOST} more: hide runs to see them` })] : [];
+    return [element("h5", { textContent: `${kind.replaceAll("_", " ")} · ${events.length}` }), ...rows, ...more];
   }
 }

@@ -102,7 +102,7 @@ export class RunList {
     row.node.hidden = !store.listed(name);
     row.node.classList.toggle("off", hidden);
     row.box.checked = !hidden;
-    row.name.textContent = short(name, 80);
+    row.name.textContent = short(name, 56);
     const metadata = Object.entries(run?.metadata ?? {}).slice(0, 40).map(([key, value]) => `${key} = ${written(value)}`);
     row.name.title = [name, "click to highlight it everywhere", "", ...metadata].join("\n");
     const { kind, text } = verdictOn(run, store.map?.probe ?? "");

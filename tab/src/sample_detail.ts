@@ -84,7 +84,7 @@ export class SampleDetail {
     const log = this.store.choice.logX;
     const [low, high] = [answer.steps[0]!, Math.max(answer.steps[answer.steps.length - 1]!, answer.steps[0]! + 1)];
     const plot = paintAxes(pen, inks, [this.surface.width, this.surface.height],
-      { low, high, log, title: "optimizer step" }, { low: 0, high: 1, log: false, title: answer.probabilities ? "probability of classes" : "probability of the label" });
+      { low, high, log, title: "optimizer step" }, { low: 0, high: 1, log: false, title: "p(class)" });
     const line = (values: (number | null | undefined)[], colour: string, width: number) => {
       pen.strokeStyle = colour;
       pen.lineWidth = width;
@@ -101,7 +101,7 @@ export class SampleDetail {
       const classes = Array.from(answer.probabilities[0] ?? [], (_, c) => ({ c, most: Math.max(...answer.probabilities!.map((row) => row[c]!)) }))
         .filter(({ c, most }) => c !== answer.label && most > 0.1)
         .sort((a, b) => b.most - a.most)
-        .slice(0, LINES.length - 1);
+        .slice(0, 3);
       classes.forEach(({ c }, i) => {
         line(answer.probabilities!.map((row) => row[c]), LINES[i + 1]!, 1.5);
         said.push([short(className(names, c), 14), LINES[i + 1]!]);
@@ -115,7 +115,7 @@ export class SampleDetail {
     let right = plot.right;
     for (const [text, colour] of said.reverse()) {
       pen.fillStyle = colour;
-      if (right - pen.measureText(text).width < plot.left + 130) break;
+      if (right - pen.measureText(text).width < plot.left + 40) break;
       pen.fillText(text, right, 4);
       right -= pen.measureText(text).width + 10;
     }

@@ -48,10 +48,10 @@ export function answered(store: Store, label: number | null, predicted: number):
 }
 
 /** Returns the row of an item; a click opens the sample's course. */
-export function sampleRow(store: Store, run: string, item: Item, at: number | null, open: (sample: number) => void): HTMLElement {
+export function sampleRow(store: Store, run: string, item: Item, at: number | null, moved: boolean, open: (sample: number) => void): HTMLElement {
   const values = [
-    ...(item.p === null ? [] : [`p(${item.label === null ? "predicted" : "label"}) ${number(item.p)}`]),
-    ...(item.moved === null ? [] : [`moved ${number(item.moved)} rad`]),
+    ...(item.p === null ? [] : [`p(${item.label === null ? "predicted" : "label"}) ${number(Number(item.p.toPrecision(2)))}`]),
+    ...(moved && item.moved !== null ? [`moved ${number(Number(item.moved.toPrecision(2)))} rad`] : []),
   ];
   const row = element(
     "button",

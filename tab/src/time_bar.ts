@@ -34,10 +34,14 @@ export class TimeBar {
       "div",
       { className: "time" },
       element("span", { className: "slider" }, this.button, this.slider, this.said),
-      element("label", {}, "curve ", this.quantities),
-      element("label", {}, "over ", this.clocks),
-      element("label", {}, this.logX, "log time"),
-      element("label", {}, this.logY, "log values"),
+      element(
+        "span",
+        { className: "row" },
+        element("label", {}, "curve ", this.quantities),
+        element("label", {}, "over ", this.clocks),
+        element("label", {}, this.logX, "log time"),
+        element("label", {}, this.logY, "log values"),
+      ),
     );
     store.watch(["data", "choice", "time"], () => this.update());
   }
@@ -107,7 +111,10 @@ export class TimeBar {
     fill(this.clocks, clocks.map((clock) => [clock, CLOCK_NAMES[clock]]), clocks.includes(choice.clock) ? choice.clock : "step");
     const curves = store.records?.answer.curves ?? {};
     const names = ordered(Object.keys(curves).filter((name) => curves[name]!.some((value) => value !== null)));
-    if (names.length && !names.includes(choice.quantity)) choice.quantity = names[0]!;
+    if (names.length && !names.includes(choice.quantity)) {
+      choice.quantity = names[0]!;
+      choice.logY = quantity(choice.quantity).log ?? false;
+    }
     fill(this.quantities, names.map((name) => [name, quantity(name).title]), choice.quantity);
     this.quantities.title = quantity(choice.quantity).meaning;
     this.logX.checked = choice.logX;
