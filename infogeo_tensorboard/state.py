@@ -1,0 +1,162 @@
+"""What there is: runs, maps, events and verdicts, and what is wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from infogeo_tensorboard.catalogue import Catalogue, Entry, Group, Probe
+from infogeo_tensorboard.json_values import flat_metadata
+from infogeo_tensorboard.library import Library
+from infogeo_tensorboard.live_map import map_revision
+from infogeo_tensorboard.metadata import FORMAT
+from infogeo_tensorboard.problems import RecordedError, shortened
+from infogeo_tensorboard.recording import Numbers
+from infogeo_tensorboard.source import Source
+
+_SAID = 3
+"""Problems of runs that are said for the whole tab."""
+_EVENTS = 1_000
+
+
+def state(library: Library, source: Source, kept: int | None = 0) -> dict[str, Any]:
+    """Returns what the page asks for first, and then again and again.
+
+    Reads curves and events, which are small, of runs that have changed; nothing of the size of predictions.
+
+    Args:
+        library: of what has been read.
+        source: to read from.
+        kept: how many tensors a tag TensorBoard keeps of this plugin; 0 for all.
+    """
+    catalogue = library.catalogue(source)
+    curves = {entry.name: _curves(library, source, entry) for entry in catalogue.entries.values()}
+    runs = [_run(library, source, entry, curves[entry.name]) for entry in catalogue.entries.values()]
+    for run, continued in zip(runs, _continued(list(catalogue.entries.values()), curves), strict=True):
+        run["continues"] = continued
+    return {
+        "format": FORMAT,
+        "problem": _problem(runs, kept),
+        "revision": state_revision(catalogue),
+        "maps": [_map(group, curves) for group in catalogue.groups.values()],
+        "runs": runs,
+    }
+
+
+def state_revision(catalogue: Catalogue) -> str:
+    """Returns what changes when anything may have changed."""
+    entries = catalogue.entries.values()
+    versions = [
+        (
+            entry.name,
+            entry.monitor,
+            entry.events and entry.events.version,
+            [(name, probe.metadata.key, probe.versions) for name, probe in entry.probes.items()],
+        )
+        for entry in entries
+    ]
+    return hashlib.sha256(repr(versions).encode()).hexdigest()[:16]
+
+
+def _curves(library: Library, source: Source, entry: Entry) -> dict[str, Numbers]:
+    found: dict[str, Numbers] = {}
+    for name, probe in entry.probes.items():
+        if "numbers" in probe.series:
+            try:
+                found[name] = library.numbers(source, entry, probe)
+            except RecordedError as error:
+                entry.complain(f"{probe.series['numbers'].tag}: {error}")
+            else:
+                if found[name].problem:
+                    entry.complain(f"{probe.series['numbers'].tag}: {found[name].problem}")
+    return found
+
+
+def _run(library: Library, source: Source, entry: Entry, curves: dict[str, Numbers]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    try:
+        known = library.known(source, entry)
+    except RecordedError as error:
+        entry.complain(f"{entry.monitor}/events: {error}")
+    events, verdicts, steps = known.get("events"), known.get("verdicts"), known.get("steps")
+    steps = steps if isinstance(steps, dict) else {}
+    recorded = [int(numbers.steps.max()) for numbers in curves.values() if len(numbers.at)]
+    last = steps.get("last")
+    return {
+        "name": entry.name,
+        "monitor": entry.monitor,
+        "metadata": flat_metadata(entry.identity.get("metadata")),
+        "events": [one for one in events if isinstance(one, dict)][:_EVENTS] if isinstance(events, list) else [],
+        "verdicts": {key: str(value) for key, value in verdicts.items()} if isinstance(verdicts, dict) else {},
+        "last": last if _is_number(last) else max(recorded, default=None),
+        "planned": steps.get("planned") if _is_number(steps.get("planned")) else None,
+        "ended": known.get("ended") is True,
+        "problem": "; ".join([*entry.problems, *library.complaints(source, entry)]) or None,
+    }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _continued(entries: Sequence[Entry], curves: dict[str, dict[str, Numbers]]) -> list[str | None]:
+    """Returns which run each entry goes on with: that whose id it names or has, and that began before it, last."""
+    began = {
+        entry.name: min((numbers.wall[0] for numbers in curves[entry.name].values() if len(numbers.wall)), default=0.0)
+        for entry in entries
+    }
+    by_id: dict[object, list[Entry]] = {}
+    for entry in entries:
+        by_id.setdefault(_identity(entry, "id"), []).append(entry)
+    found: list[str | None] = []
+    for entry in entries:
+        own, named = _identity(entry, "id"), _identity(entry, "continues")
+        candidates = [one for key in {own, named} if key is not None for one in by_id.get(key, [])]
+        earlier = [
+            one
+            for one in candidates
+            if one.monitor == entry.monitor and (began[one.name], one.name) < (began[entry.name], entry.name)
+        ]
+        found.append(max(earlier, key=lambda one: began[one.name]).name if earlier else None)
+    return found
+
+
+def _identity(entry: Entry, name: str) -> str | None:
+    value = entry.identity.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _map(group: Group, curves: dict[str, dict[str, Numbers]]) -> dict[str, Any]:
+    metadata = group.metadata
+    what = "sample" if metadata.samples == 1 else "samples"
+    return {
+        "key": group.key,
+        "title": f"{metadata.probe} · {metadata.samples:,} {what} of {metadata.classes:,} classes",
+        "probe": metadata.probe,
+        "trained": group.trained,
+        "samples": metadata.samples,
+        "classes": metadata.classes,
+        "labelled": metadata.labels is not None,
+        "class_names": None if metadata.class_names is None else list(metadata.class_names),
+        "sketched": metadata.sketch is not None,
+        "runs": [entry.name for entry, _ in group.members],
+        "records": sum(_count(curves, entry, probe) for entry, probe in group.members),
+        "revision": map_revision(group),
+    }
+
+
+def _count(curves: dict[str, dict[str, Numbers]], entry: Entry, probe: Probe) -> int:
+    numbers = curves[entry.name].get(probe.metadata.probe)
+    return 0 if numbers is None else len(numbers.at)
+
+
+def _problem(runs: Sequence[dict[str, Any]], kept: int | None) -> str | None:
+    words = []
+    if kept:
+        words.append(f"TensorBoard was started with --samples_per_plugin infogeo={kept}: records are left out.")
+    wrong = [run for run in runs if run["problem"]]
+    words += [f"{shortened(run['name'])}: {shortened(run['problem'], 200)}." for run in wrong[:_SAID]]
+    if len(wrong) > _SAID:
+        words.append(f"And so {len(wrong) - _SAID} more.")
+    return " ".join(words) or None
