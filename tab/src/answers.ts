@@ -64,6 +64,7 @@ export interface MapAnswer {
   timelike: boolean[];
   stress: number;
   landmarks: number | null;
+  thinned?: number;
   samples_used: number;
   curves: Record<string, (number | null)[]>;
 }

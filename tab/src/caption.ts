@@ -52,6 +52,7 @@ export class Caption {
         ? [`${timelike.length === 1 ? `axis ${timelike[0]} is` : `axes ${timelike.join(" and ")} are`} time-like: what is apart there is nearer than it looks`]
         : []),
       ...(answer.landmarks === null ? [] : [`laid out by ${number(answer.landmarks)} of the records, the others placed among them`]),
+      ...(answer.thinned && answer.thinned > 1 ? [`of each run every ${answer.thinned === 2 ? "2nd" : `${answer.thinned}th`} record`] : []),
       ...(answer.samples_used < map.samples ? [`from ${number(answer.samples_used)} of the samples`] : []),
       ...(map.sketched ? ["classes are sketched: distances are estimates"] : []),
     ];
