@@ -164,7 +164,7 @@ archives with InfoGeometryMonitor(archive="auto")."""
   lightning-infogeo samples lightning_logs/version_0 --probe train
   lightning-infogeo samples run.zarr --step 1000 --top 20 --csv samples.csv
 
-{EXIT_CODES}"""
+{EXIT_CODES.replace(" (--skip leaves it out)", "")}"""
     parser.add_argument("path", metavar="PATH", help="an archive, or a folder with one below it")
     parser.add_argument("--probe", metavar="NAME", help="whose samples; default: val, or the only one there is")
     parser.add_argument(

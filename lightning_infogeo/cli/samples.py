@@ -44,7 +44,7 @@ def list_samples(options: Any) -> None:
     Raises:
         Failure: where there is not one run, or the file cannot be written.
     """
-    locations, notes = locate_runs([options.path], options.probe, skip=False)
+    locations, notes = locate_runs([options.path], options.probe, skip=None)
     if len(locations) > 1:
         names = listed([location.name for location in locations])
         raise Failure(f"{options.path!r} holds {len(locations)} runs ({names}); give the path of one.", Exit.USAGE)

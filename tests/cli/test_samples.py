@@ -133,6 +133,7 @@ def test_what_cannot_be_done_is_one_line_on_standard_error(
     assert (found, shown) == (code, "")
     assert message in said
     assert len(said.splitlines()) == 1
+    assert "--skip" not in said  # which this command does not have
 
 
 def test_a_damaged_archive_is_named(command, path):
