@@ -56,7 +56,7 @@ def test_samples_are_as_many_as_time_allows(records, spanning, samples, width, t
     chosen = landmarks.samples(records, spanning, samples, width)
     assert len(chosen) == taken
     assert len(set(chosen.tolist())) == taken
-    assert 0 <= chosen.min()
+    assert chosen.min() >= 0
     assert chosen.max() < samples
 
 
