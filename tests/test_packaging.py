@@ -96,7 +96,7 @@ def test_unpacked_in_a_fresh_environment_it_is_imported_and_its_command_runs(bui
     code = (
         "import importlib.metadata as m, lightning_infogeo as g; print(g.__file__, m.version(g.__name__), sep='\\n');"
         "from tensorboard.default import get_dynamic_plugins as found;"
-        "assert [one.__module__ for one in found()] == ['infogeo_tensorboard'];"
+        "assert 'infogeo_tensorboard' in [one.__module__ for one in found()];"
         "g.InfoGeometryMonitor(); from lightning_infogeo.cli import main; main(['--version'])"
     )
     done = subprocess.run([python, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True)
