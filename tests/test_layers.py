@@ -14,7 +14,7 @@ ORDER = [
     ["distances", "geodesics", "parameters", "scaling"],
     ["probe", "metrics"],
     ["trainer", "trajectory"],
-    ["embedding", "markers", "theory"],
+    ["embedding", "markers", "samples", "theory"],
     ["comparison", "loggers", "reference", "topology"],
     ["figures"],
     ["html_report", "monitor"],
