@@ -67,6 +67,7 @@ from lightning_infogeo.schedules import EveryNEpochs as EveryNEpochs
 from lightning_infogeo.schedules import EveryNSteps as EveryNSteps
 from lightning_infogeo.schedules import LogSpaced as LogSpaced
 from lightning_infogeo.schedules import Schedule as Schedule
+from lightning_infogeo.tab import TabSettings as TabSettings
 from lightning_infogeo.theory import hyper_ribbon as hyper_ribbon
 from lightning_infogeo.theory import input_spectrum as input_spectrum
 from lightning_infogeo.theory import kernel_spectrum as kernel_spectrum

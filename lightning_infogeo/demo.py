@@ -33,10 +33,11 @@ class DigitsClassifier(pl.LightningModule):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
+        hidden = nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU()
+        self.net = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(256, 10))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Returns logits, shape (N, 10), for images of shape (N, 64)."""
+        """Returns logits, shape (N, 10), for images of shape (N, 1, 8, 8)."""
         logits: Tensor = self.net(images)
         return logits
 
@@ -97,7 +98,8 @@ def digits(seed: int) -> tuple[DataLoader[tuple[Tensor, ...]], DataLoader[tuple[
     images, labels = load_digits(return_X_y=True)
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(labels), generator=generator)
-    x, y = torch.tensor(images, dtype=torch.float32)[order] / 16, torch.tensor(labels)[order]
+    x = torch.tensor(images, dtype=torch.float32)[order].reshape(-1, 1, 8, 8) / 16
+    y = torch.tensor(labels)[order]
     flipped = torch.rand(TRAINING_SAMPLES, generator=generator) < FLIPPED
     wrong = (y[:TRAINING_SAMPLES] + torch.randint(1, 10, (TRAINING_SAMPLES,), generator=generator)) % 10
     noisy = torch.where(flipped, wrong, y[:TRAINING_SAMPLES])

@@ -48,6 +48,11 @@ class Selection(Portable):
     def __len__(self) -> int:
         return self._bounds[-1]
 
+    @property
+    def inputs(self) -> Tensor | None:
+        """The input of each sample, shape (N,), int64, on the CPU; None where sample n is input n."""
+        return None if self._indices is None else self._indices[0].cpu()
+
     def settle(self, outputs: Tensor) -> None:
         """Chooses the samples when outputs of some inputs are first seen; later calls do nothing.
 

@@ -17,6 +17,7 @@ from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers.adapters import LoggerAdapter, adapter_of
 from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.loggers.picture import Picture
+from lightning_infogeo.loggers.plugin_tensors import PluginTensor
 from lightning_infogeo.markers.event import OVERFITTING, RECOVERED, Event, standing_flags
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
     Args:
         prefix: what the keys begin with.
         strict: whether a logger that raises stops training; otherwise one warning is given, and the logger gets no more
-            of what it raised on: scalars, texts, figures, points or alerts.
+            of what it raised on: scalars, texts, figures, points, alerts or tensors.
         unlogged: keys of what goes into ``callback_metrics`` alone.
     """
 
@@ -163,9 +164,15 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
                     key = f"{self.prefix}/{name.replace(', ', '+')}/points"
                     adapter.write_points(key, path, x, mesh, projector)
 
-    def takes_figures(self, trainer: pl.Trainer) -> bool:
-        """Returns whether this process writes to a logger that takes figures, and has not failed to."""
-        return trainer.is_global_zero and any(self._working(trainer, "figures"))
+    def write_tensors(self, trainer: pl.Trainer, tensors: Sequence[PluginTensor], step: int) -> None:
+        """Writes what the tab in TensorBoard reads, at a number of optimizer steps."""
+        for adapter in self._working(trainer, "tensors"):
+            with self._guarding(adapter, "tensors"):
+                adapter.write_tensors(tensors, step)
+
+    def takes(self, trainer: pl.Trainer, content: str) -> bool:
+        """Returns whether this process writes to a logger that takes such content, and has not failed to."""
+        return trainer.is_global_zero and any(self._working(trainer, content))
 
     def _working(self, trainer: pl.Trainer, content: str) -> Iterator[LoggerAdapter]:
         """Yields the loggers that take something and have not failed to; all take scalars."""

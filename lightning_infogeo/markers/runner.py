@@ -132,17 +132,21 @@ class MarkerRunner:
                     verdicts[probe] = verdict
         return verdicts
 
+    def words(self) -> dict[str, str]:
+        """Returns the verdict on each probe that is judged, in a few words."""
+        since = {flag.probe: f"flag since {flag.step}" for flag in standing_flags(self.events)}
+        return {name: since.get(name, verdict.answer) for name, verdict in self.verdicts().items()}
+
     def moment(self) -> str:
         """Returns the verdict of the moment in a few words, the worst of all probes; empty where nothing can be said.
 
         A probe is named where several are judged.
         """
-        verdicts = self.verdicts()
-        since = {flag.probe: f"flag since {flag.step}" for flag in standing_flags(self.events)}
+        verdicts, words = self.verdicts(), self.words()
         for answer in ("flagged", "watch", "clean"):
             probe = next((name for name, verdict in verdicts.items() if verdict.answer == answer), None)
             if probe is not None:
-                said = since.get(probe, answer)
+                said = words[probe]
                 return f"{probe}: {said}" if len(verdicts) > 1 and answer != "clean" else said
         return ""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from lightning_infogeo.archive import Archive, ArchiveError, Folder
 from lightning_infogeo.archive.settings import ArchiveSettings
+from lightning_infogeo.byte_sizes import bytes_in
 from lightning_infogeo.distributions import Bernoulli, Categorical, Distribution, Tokens
 from lightning_infogeo.embedding.settings import EmbeddingSettings
 from lightning_infogeo.errors import ConfigurationError
@@ -27,6 +27,7 @@ from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe, same_labels
 from lightning_infogeo.quantities import PROBE_QUANTITIES, logged_by_default, names
 from lightning_infogeo.schedules import EveryNSteps, LogSpaced, Schedule, is_int
+from lightning_infogeo.tab import TabSettings
 from lightning_infogeo.topology import NeuronSettings
 
 
@@ -44,6 +45,7 @@ class Arguments(NamedTuple):
         stop_after: share by which a training goes on from an overfitting flag before it is ended; None for to its end.
         flag_size: samples of a held-out probe and further ones together; None for as many as cost little.
         quantities: of probes, that loggers get, in the order in which they are shown.
+        tab: what TensorBoard's tab gets; None for nothing.
     """
 
     probes: Any
@@ -63,6 +65,7 @@ class Arguments(NamedTuple):
     distributed: str
     flag_size: int | None
     quantities: tuple[str, ...]
+    tab: TabSettings | None
     split: Callable[..., Any] | None
     on_event: Callable[[Event], object] | None
     stop_after: float | None
@@ -84,7 +87,11 @@ class Arguments(NamedTuple):
         for argument in ("logits_fn", "split", "on_event"):
             function = getattr(monitor, argument)
             check(function is None or callable(function), argument, function, "must be a function or None")
-        for argument, kind in (("embedding", EmbeddingSettings), ("parameters", ParameterDensity)):
+        for argument, kind in (
+            ("embedding", EmbeddingSettings),
+            ("parameters", ParameterDensity),
+            ("tab", TabSettings),
+        ):
             value = getattr(monitor, argument)
             check(isinstance(value, (bool, kind)), argument, value, f"must be True, False or {kind.__name__}(...)")
         for argument, choices in (("precision", ("full", "training")), ("on_overfitting", ("flag", "stop"))):
@@ -117,6 +124,7 @@ class Arguments(NamedTuple):
             distributed=monitor.distributed,
             flag_size=as_flag_size(monitor.flag_size),
             quantities=as_quantities(monitor.quantities),
+            tab=TabSettings() if monitor.tab is True else monitor.tab or None,
             split=monitor.split,
             on_event=monitor.on_event,
             stop_after=float(after) if monitor.on_overfitting == "stop" else None,
@@ -240,24 +248,13 @@ def as_schedule(schedule: Any) -> Schedule:
 
 
 def bytes_of(memory: Any) -> int:
-    """Returns the bytes that an int, or a string such as "256MB" or "1.5 GiB", stands for.
-
-    Raises:
-        ConfigurationError: for anything else.
-
-    Example:
-        >>> bytes_of("256MB"), bytes_of("1KiB"), bytes_of(10)
-        (256000000, 1024, 10)
-    """
-    if is_int(memory) and memory > 0:
-        return int(memory)
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?\s*", memory) if isinstance(memory, str) else None
-    if match is None or float(match[1]) == 0:
+    """Returns the bytes that the argument stands for, or raises ``ConfigurationError``."""
+    size = bytes_in(memory)
+    if size is None:
         raise ConfigurationError(
             f'`InfoGeometryMonitor(memory={memory!r})`: must be a positive number of bytes, such as "256MB" or 10**8.'
         )
-    power = " kMGT".index(match[2].replace("K", "k") or " ")
-    return int(float(match[1]) * float(1024 if match[3] else 1000) ** power)
+    return size
 
 
 def as_flag_size(size: Any) -> int | None:

@@ -27,6 +27,7 @@ from lightning_infogeo.monitor.session import NOTHING_KEPT, Session
 from lightning_infogeo.parameters import ParameterDensity
 from lightning_infogeo.probe import Probe
 from lightning_infogeo.schedules import Schedule
+from lightning_infogeo.tab import TabSettings
 from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.theory.probe_dimensions import FEATURES, dimensions_of
 from lightning_infogeo.topology import NeuronSettings
@@ -58,33 +59,33 @@ class InfoGeometryMonitor(pl.Callback):
             DataLoader, or a dict of these by name. Probes named ``train*`` count as trained on, all others as held out.
         probe_size: the most samples to take of a data set or loader.
         schedule: "log" (:class:`LogSpaced`), an int for every n optimizer steps, or a :class:`Schedule`; and both ends.
-        lag: optimizer steps over which velocity is measured, from s − lag to s. With 0 it is the chord over the
-            recording interval ÷ the interval: cheaper, but on a log-spaced schedule it falls by itself.
+        lag: optimizer steps over which velocity is measured, from s − lag to s. With 0 over the recording interval:
+            cheaper, but on a log-spaced schedule it falls by itself.
         output: logits of "categorical" classes (also of maps), "bernoulli", "tokens", or a :class:`Distribution`.
         logits_fn: f(pl_module, inputs) -> logits, for a model not called as ``pl_module(inputs)``, with a mapping of
             its parameters by keyword, or with a tuple of as many as it needs.
         markers: what watches for events: "default" for one of each kind, a list of markers, or () for none.
         embedding: whether to keep a bounded history and draw it for loggers; or an :class:`EmbeddingSettings`.
         parameters: whether to follow the weights' distribution too; or a :class:`ParameterDensity`.
-        archive: "auto" to write everything recorded, predictions included, to a Zarr store beside the logs; a path or
-            URL; or an :class:`ArchiveSettings`. :meth:`Trajectory.open` reads it back.
+        archive: "auto" to write all to a Zarr store beside the logs, which :meth:`Trajectory.open` reads; or a path,
+            URL or :class:`ArchiveSettings`.
         neurons: whether to follow neurons' incoming weights: True, names of layers, or :class:`NeuronSettings`.
         reference: archives of finished runs, by which this one is measured at equal progress on their probes, as
             ``distance_to_reference`` and ``lead``, and drawn on their axes, which never move.
         precision: "full" without autocast (half precision overstates small steps several-fold), or "training" as there.
-        memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records and,
-            of large samples, how many of these. Inputs take up to a quarter of it there, twice as much on the host.
+        memory: bytes on the device for all that is kept, as an int or such as "256MB"; decides how many records, and of
+            what size. Inputs take up to a quarter of it there, twice as much on the host.
         distributed: under DDP the first process evaluates the model ("rank_zero", "auto"), or each a part of every
             probe ("shard"); under FSDP2 all do. All processes have the same trajectories and events.
-        split: f(batch) -> (inputs, labels), of batches in which these are not found by themselves (the first two of a
-            tuple; labels under "label", "labels", "y", "target" or "targets" in mappings, dataclasses and objects).
+        split: f(batch) -> (inputs, labels), where these are neither a tuple's first two nor labels under a usual name.
         flag_size: held-out samples that :class:`OverfittingOnset` sees: the probe's and more of its loader. "auto": up
             to 4,096, at 1 % of the training's forwards; kept when resumed; no more with ``distributed="shard"``.
         quantities: what loggers get of probes: "default" (distance_to_truth, velocity, length, progress, entropy),
             "all", or names; ``trajectories`` has all.
+        tab: whether TensorBoard's tab gets what it shows; or a :class:`TabSettings`.
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training, in all processes at once, once a flag has stood.
-        stop_after: share of the steps so far: with 0.25 a flag known at 1,000 ends it at the first record from 1,250.
+        stop_after: share of the steps so far: 0.25 ends it by a flag known at 1,000 at the first record from 1,250.
         strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
         prefix: what the keys begin with, and checkpoints name the state by; each monitor in a Trainer needs its own.
 
@@ -121,6 +122,7 @@ class InfoGeometryMonitor(pl.Callback):
         split: Callable[..., Any] | None = None,
         flag_size: Literal["auto"] | int = "auto",
         quantities: Literal["default", "all"] | Sequence[str] = "default",
+        tab: bool | TabSettings = True,
         on_event: Callable[[Event], object] | None = None,
         on_overfitting: Literal["flag", "stop"] = "flag",
         stop_after: float = 0.25,
@@ -132,6 +134,7 @@ class InfoGeometryMonitor(pl.Callback):
         self.probe_size = probe_size
         self.flag_size = flag_size
         self.quantities = quantities
+        self.tab = tab
         self.schedule = schedule
         self.lag = lag
         self.output = output
@@ -347,11 +350,9 @@ class InfoGeometryMonitor(pl.Callback):
 
     @property
     def _session(self) -> Session | None:
-        """The session of the fit that runs, or of the last one; None where there is none."""
         return self._recorded.session
 
     def _catch_up(self) -> None:
-        """Waits for records still on their way, from the device or from another process."""
         if self._session is not None:
             self._session.receive()
         content = self._spawned.receive()

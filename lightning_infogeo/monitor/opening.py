@@ -24,7 +24,9 @@ from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.monitor.host.run_archive import RunArchive
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.preparation import new_recorder, prepare
-from lightning_infogeo.monitor.session import Agreed, Prepared, Session
+from lightning_infogeo.monitor.prepared import Agreed, Prepared
+from lightning_infogeo.monitor.session import Session
+from lightning_infogeo.monitor.tab_opening import open_tab
 from lightning_infogeo.probe import Chosen
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from lightning_infogeo.reference import References
@@ -87,11 +89,13 @@ def open_session(
     half = arguments.archive is not None and arguments.archive.dtype == "float16"
     archive = RunArchive(writer[0] if writer else None, state.get("archive", {}), half, arguments.strict)
     _restore_metrics(loggers, trainer, module, prepared.agreed, log)
+    told = arguments, trainer, module, run, prepared.recorder, loggers, clock, state.get("tab", {})
+    tab = open_tab(*told)
     if planner.recorded < 0 and step > 0:
         say(f"begins at step {step} of a training under way: lengths count from there.")
     # Last, since nothing after it may fail: it watches all optimizers until it is closed.
     steps = OptimizerSteps(trainer, module, state.get("steps", {}))
-    return Session(run, arguments, prepared, planner, steps, log, loggers, *plots, archive)
+    return Session(run, arguments, prepared, planner, steps, log, loggers, *plots, archive, *tab)
 
 
 def reopen_session(
@@ -121,7 +125,9 @@ def reopen_session(
     session.archive.cut_back(planner.recorded, log.events)
     _restore_metrics(session.writer, trainer, module, session.agreed, log)
     plots = _plots(arguments, session.writer, prepared, state, session.plots)
-    parts = planner, session.steps, log, session.writer, *plots, session.archive, session
+    session.tab.cut_back()
+    kept = session.archive, session.tab, session.rows, session
+    parts = planner, session.steps, log, session.writer, *plots, *kept
     return Session(state.get("run", session.run), arguments, prepared, *parts)
 
 

@@ -13,8 +13,8 @@ from lightning_infogeo.monitor.distributed.collectives import all_decide, first_
 from lightning_infogeo.monitor.distributed.probe_shards import WHOLE, Shard
 from lightning_infogeo.monitor.further_size import further_size
 from lightning_infogeo.monitor.host.neuron_log import NeuronLog
+from lightning_infogeo.monitor.prepared import Agreed, Prepared
 from lightning_infogeo.monitor.resume import check_still_followed
-from lightning_infogeo.monitor.session import Agreed, Prepared
 from lightning_infogeo.probe import (
     Chosen,
     Evaluator,

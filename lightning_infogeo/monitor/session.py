@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,16 +19,15 @@ from lightning_infogeo.loggers import HostCopies, LoggerWriter
 from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.markers.runner import announce
 from lightning_infogeo.monitor.arguments import Arguments
-from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
-from lightning_infogeo.monitor.device.recorder import Recorder
+from lightning_infogeo.monitor.device.sample_rows import SampleRows
 from lightning_infogeo.monitor.distributed.collectives import share
 from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
-from lightning_infogeo.monitor.host.neuron_log import NeuronLog
 from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
 from lightning_infogeo.monitor.host.record_log import PendingRecord, RecordLog, describe_not_finite
 from lightning_infogeo.monitor.host.run_archive import RunArchive
+from lightning_infogeo.monitor.host.tab_log import TabLog
 from lightning_infogeo.monitor.planner import Decision, Planner
-from lightning_infogeo.monitor.record_layout import RecordLayout
+from lightning_infogeo.monitor.prepared import Prepared
 from lightning_infogeo.schedules import Clock
 from lightning_infogeo.trainer.clock import logging_step, read_clock, stops_early
 from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps
@@ -38,38 +37,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NOTHING_KEPT = "`InfoGeometryMonitor.picture()`: nothing has been kept to draw in this process."
-
-
-class Agreed(NamedTuple):
-    """What all processes know of the records to come.
-
-    Attributes:
-        precision: of the model's outputs on the probes.
-        dtype: of the vector of a record.
-        layout: of this vector.
-        sizes: the samples that markers of samples see on each probe.
-    """
-
-    precision: str
-    dtype: torch.dtype
-    layout: RecordLayout
-    sizes: dict[str, int]
-
-
-class Prepared(NamedTuple):
-    """What this process records with.
-
-    Attributes:
-        agreed: what all processes know of the records to come.
-        outputs: of the model on the probes; None in a process that does not call it.
-        recorder: makes the records; None in a process that only gets them.
-        neurons: followed; in the first process.
-    """
-
-    agreed: Agreed
-    outputs: ModelOutputs | None
-    recorder: Recorder | None
-    neurons: NeuronLog
 
 
 class Session(Portable, left_behind={"_closed": True}):
@@ -90,6 +57,8 @@ class Session(Portable, left_behind={"_closed": True}):
         plots: of the embedding; None for none.
         neuron_plots: of the neurons.
         archive: of the run.
+        tab: what TensorBoard's tab gets.
+        rows: packs the records for it on the device; None where it gets none.
         replaced: the session of the same fit that this one replaces: what has failed there stays so.
 
     Attributes:
@@ -108,6 +77,8 @@ class Session(Portable, left_behind={"_closed": True}):
         plots: EmbeddingPlots | None,
         neuron_plots: NeuronPlots,
         archive: RunArchive,
+        tab: TabLog,
+        rows: SampleRows | None,
         replaced: Session | None = None,
     ) -> None:
         self.run = run
@@ -120,6 +91,8 @@ class Session(Portable, left_behind={"_closed": True}):
         self.plots = plots
         self.neuron_plots = neuron_plots
         self.archive = archive
+        self.tab = tab
+        self.rows = rows
         self.failed: bool = replaced is not None and replaced.failed
         self._failed_here: bool = replaced is not None and replaced._failed_here
         self._warned_not_finite: bool = replaced is not None and replaced._warned_not_finite
@@ -138,6 +111,7 @@ class Session(Portable, left_behind={"_closed": True}):
         view = LiveView.of(self.arguments.prefix, self.agreed.layout.series, self.arguments.quantities, pictures)
         for line in self.writer.begin(trainer, view):
             say(line)
+        self._tell_tab(trainer)
 
     def begin_epoch(self) -> None:
         """Looks at the schedule anew: the length of epochs may have changed, and with it what was foreseen."""
@@ -176,11 +150,12 @@ class Session(Portable, left_behind={"_closed": True}):
             self.receive()
             self.neuron_plots.finish(trainer, x, lambda: self.neurons.trajectories)
         self.draw_last(trainer)
+        self._tell_tab(trainer, ended=True)
 
     def draw_last(self, trainer: pl.Trainer) -> None:
         """Draws the last record that there is, once, and waits until all pictures are with the loggers."""
         x = logging_step(trainer) - 1
-        if x < 0 or self.recorder is None or self.plots is None or not self.writer.takes_figures(trainer):
+        if x < 0 or self.recorder is None or self.plots is None or not self.writer.takes(trainer, "figures"):
             return
         take = None if self._failed_here else self._snapshots
         self.plots.finish(trainer, self.planner.recorded, x, take, self.log)
@@ -204,6 +179,7 @@ class Session(Portable, left_behind={"_closed": True}):
 
     def receive(self) -> None:
         """Takes in what is on its way from the device; waits for copies that are not complete."""
+        self.tab.receive()
         arrived = self.neurons.receive()
         if self.archive.active:
             self._vectors.update(arrived)
@@ -258,6 +234,7 @@ class Session(Portable, left_behind={"_closed": True}):
             "recorder": {} if self.recorder is None else self.recorder.state_dict(),
             "album": {} if self.plots is None else self.plots.state_dict(),
             "archive": self.archive.state_dict(),
+            "tab": self.tab.state_dict(),
             "neurons": {**self.neurons.state_dict(), **self.neuron_plots.state_dict()},
         }
 
@@ -337,6 +314,8 @@ class Session(Portable, left_behind={"_closed": True}):
         self.neurons.record(clock.step, module)
         if self.archive.active:
             self.archive.start_copy(clock.step, self.recorder.predictions())
+        if self.rows is not None and self.tab.due(clock.ended or clock.step == clock.final):
+            self.tab.start_copy(clock.step, self.recorder.sample_rows(self.rows))
         drawn = self.plots is not None and x is not None and self.plots.due(trainer, clock.step, clock.final)
         return self._snapshots() if drawn else None
 
@@ -362,6 +341,8 @@ class Session(Portable, left_behind={"_closed": True}):
 
     def _write(self, trainer: pl.Trainer, record: PendingRecord) -> None:
         self.writer.write_scalars(trainer, record.x, record.scalars)
+        self.tab.write(trainer, self.writer, record)
+        self._tell_tab(trainer)
         self.writer.show_verdict(trainer, self.log.runner.moment())
         self.writer.write_events(trainer, self.log.events, record.events, record.x)
         for event in record.events:
@@ -374,6 +355,9 @@ class Session(Portable, left_behind={"_closed": True}):
         share = self.arguments.stop_after
         if share is not None and self.log.runner.flag_has_stood(record.step, share):
             trainer.should_stop = True
+
+    def _tell_tab(self, trainer: pl.Trainer, ended: bool = False) -> None:
+        self.tab.write_events(trainer, self.writer, self.log.events, self.log.runner.words(), ended)
 
     def _report_not_finite(self, record: PendingRecord) -> None:
         message = describe_not_finite(record.step, record.lost, self.log.trajectories)

@@ -21,12 +21,16 @@ class Observation(NamedTuple):
     Attributes:
         finite: whether the logits are valid, shape (N,), bool: no NaN, no +∞, and not −∞ for every class.
         entropies: nats, shape (N,).
+        predicted: the likeliest class, shape (N,), whole numbers of a floating type.
+        rivals: ln p of the likeliest class other than the label, nats, shape (N,); without labels of the likeliest.
         distances: −½ ln p_n(y_n), nats, shape (N,), +∞ where the label's logit is −∞; None without labels.
         plane: where the prediction lies relative to the geodesic from ignorance to truth; None without labels.
     """
 
     finite: Tensor
     entropies: Tensor
+    predicted: Tensor
+    rivals: Tensor
     distances: Tensor | None
     plane: Plane | None
 
@@ -100,8 +104,10 @@ def observe_chunk(logits: Tensor, labels: Tensor | None) -> Observation:
     """Returns ``observe`` of one chunk of samples."""
     log_p = log_probabilities(logits)
     entropy = entropies(log_p)
-    plain = entropy == entropy, entropy  # the log-softmax of invalid logits is NaN in every class
+    largest, predicted = log_p.max(-1)
+    plain = entropy == entropy, entropy, predicted.to(entropy)  # log-softmax of invalid logits is NaN in every class
     if labels is None:
-        return Observation(*plain, None, None)
+        return Observation(*plain, largest, None, None)
     a = torch.exp(log_p / 2)
-    return Observation(*plain, minus_half_logs(log_p, labels), Plane.of(a, ignorance(a), truth(labels, a)))
+    rivals = log_p.scatter(-1, labels[:, None], -torch.inf).amax(-1)
+    return Observation(*plain, rivals, minus_half_logs(log_p, labels), Plane.of(a, ignorance(a), truth(labels, a)))

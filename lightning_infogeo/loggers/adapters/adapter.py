@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.loggers.picture import Picture
+from lightning_infogeo.loggers.plugin_tensors import PluginTensor
 from lightning_infogeo.loggers.summary import event_list
 from lightning_infogeo.markers import Event
 
@@ -18,7 +19,7 @@ class LoggerAdapter:
 
     Attributes:
         logger: one of a trainer's ``loggers``.
-        takes: of "text", "figures", "points" and "alerts", what the logger can show beside scalars.
+        takes: of "text", "figures", "points", "alerts" and "tensors", what the logger can show beside scalars.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset()
@@ -60,6 +61,9 @@ class LoggerAdapter:
 
     def write_points(self, key: str, path: EmbeddedPath, x: int, mesh: bool, projector: bool) -> None:
         """Writes a trajectory as points in the unit ball, coloured from its first record to its last."""
+
+    def write_tensors(self, tensors: Sequence[PluginTensor], step: int) -> None:
+        """Writes what the tab in TensorBoard reads, at a number of optimizer steps."""
 
     def begin(self, prefix: str, view: LiveView) -> list[str]:
         """Lays out what will be shown first, and returns lines that say how to see it.

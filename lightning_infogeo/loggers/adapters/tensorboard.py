@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,12 +13,13 @@ from lightning_infogeo.loggers.adapters.adapter import LoggerAdapter
 from lightning_infogeo.loggers.layout import write_layout
 from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.loggers.picture import Picture
+from lightning_infogeo.loggers.plugin_tensors import PluginTensor, write_tensors
 
 
 class TensorBoardAdapter(LoggerAdapter):
-    """Figures among the images, events in *Text*."""
+    """Figures among the images, events in *Text*, and what the tab reads."""
 
-    takes = frozenset({"text", "figures", "points"})
+    takes = frozenset({"text", "figures", "points", "tensors"})
 
     @staticmethod
     def fits(logger: Any) -> bool:
@@ -31,13 +33,18 @@ class TensorBoardAdapter(LoggerAdapter):
     def write_figure(self, key: str, picture: Picture, x: int) -> None:
         """Writes a picture as the file that it is: ``add_image`` would compress it once more."""
         writer, (height, width, colours) = self.logger.experiment, picture.pixels.shape
-        if not type(writer).__module__.startswith("torch."):  # tensorboardX, with messages of its own
+        if not _of_torch(writer):
             writer.add_image(key, picture.pixels, x, dataformats="HWC")
             return
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         image = Summary.Image(height=height, width=width, colorspace=colours, encoded_image_string=picture.png)
         writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=key, image=image)]), x)
+
+    def write_tensors(self, tensors: Sequence[PluginTensor], step: int) -> None:
+        """Queues tensors for the event file."""
+        if _of_torch(self.logger.experiment):
+            write_tensors(self.logger.experiment._get_file_writer(), tensors, step)
 
     def begin(self, prefix: str, view: LiveView) -> list[str]:
         """Writes a *Custom Scalars* layout; returns the command that opens TensorBoard, and a link to its page."""
@@ -55,3 +62,8 @@ class TensorBoardAdapter(LoggerAdapter):
             self.logger.experiment.add_mesh(key, points[None], colours[None], config_dict=style, global_step=x)
         if projector:
             self.logger.experiment.add_embedding(points, [str(int(s)) for s in path.steps], tag=key, global_step=x)
+
+
+def _of_torch(writer: Any) -> bool:
+    """Whether a writer is PyTorch's, and not tensorboardX's with messages of its own."""
+    return type(writer).__module__.startswith("torch.")

@@ -55,6 +55,7 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         inputs: of this process, of each probe; none once they have left the device.
         further: samples beside those of the probes; none where the probes are shared.
         budget: what is kept.
+        classes: C, of all probes.
         selections: which samples of each probe are followed.
         dtype: of the logits.
 
@@ -85,15 +86,15 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         self._shapes: dict[str, tuple[int, ...]] = {}
         self.further = FurtherSamples(chosen, further or {}, evaluator)
         with explained(module, "calling"), evaluator.together():
-            self._classes = self._common(self._evaluated(trainer, module))
-            self.further.try_out(trainer, module, self._classes)
+            self.classes = self._common(self._evaluated(trainer, module))
+            self.further.try_out(trainer, module, self.classes)
         for name in chosen:
             say(f"follows {name!r}: {self._described(name)}.")
         self.budget, left = self._allotted(module.device, max_records, memory)
         self.further.keep_on(module.device, left)
         width = self.budget.width
         self._sketches = {
-            name: Sketch(len(selection), self._classes, width, evaluator.distribution.seed, module.device)
+            name: Sketch(len(selection), self.classes, width, evaluator.distribution.seed, module.device)
             for name, selection in self.selections.items()
             if width is not None
         }
@@ -115,7 +116,7 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         """Returns the shape in which a prediction is kept for the next record, or in the history."""
         width = self.budget.width if history or not self.budget.exact else None
         mine = self.rows(name)
-        return mine.stop - mine.start, width or self._classes
+        return mine.stop - mine.start, width or self.classes
 
     def rows(self, name: str, shard: Shard | None = None) -> slice:
         """Returns where the samples of this process, or of another, stand among all N of a probe."""
@@ -156,7 +157,7 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         labels = selection.labels
         like = torch.empty(mine.stop - mine.start, 0, dtype=self.dtype, device=module.device)
         if self.budget.exact:
-            logits = like.new_empty(len(like), self._classes)
+            logits = like.new_empty(len(like), self.classes)
 
             def collect(outputs: Tensor, start: int, stop: int) -> None:
                 rows = selection.rows(first + start, first + stop)
@@ -169,7 +170,7 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
 
         def condense(outputs: Tensor, start: int, stop: int) -> None:
             with torch.autocast(outputs.device.type, enabled=False):
-                for rows, logits in selection.parts(outputs, first + start, first + stop, chunk_size(self._classes)):
+                for rows, logits in selection.parts(outputs, first + start, first + stop, chunk_size(self.classes)):
                     own = _shifted(rows, mine.start)
                     points[own] = sketch(amplitudes(logits), rows.start)
                     if whole:
@@ -208,14 +209,14 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         samples = sum(max(rows.stop - rows.start for rows in of) for of in parts.values())
         taken = 0 if device.type == "cpu" else sum(nbytes(inputs.batches) for inputs in self.inputs.values())
         room = memory - min(taken, memory // SHARE)
-        budget = allotted(samples, self._classes, room, max_records, self.evaluator.distribution.sketch_dim)
+        budget = allotted(samples, self.classes, room, max_records, self.evaluator.distribution.sketch_dim)
         if not budget.exact:
             rank_zero_info(
-                f"`InfoGeometryMonitor(memory={memory})`: {samples} samples of {self._classes} classes are followed by "
+                f"`InfoGeometryMonitor(memory={memory})`: {samples} samples of {self.classes} classes are followed by "
                 f"sketches of {budget.width} numbers each; for exact curves give "
-                f"{exact_from(samples, self._classes, max_records, budget.width or 0):,} bytes."
+                f"{exact_from(samples, self.classes, max_records, budget.width or 0):,} bytes."
             )
-        left = min(memory // SHARE - taken, room - budget.nbytes(samples, self._classes))
+        left = min(memory // SHARE - taken, room - budget.nbytes(samples, self.classes))
         return budget, left
 
     def _described(self, name: str) -> str:
@@ -231,8 +232,8 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         positions = len(chosen.probe) != len(selection)
         samples = f", followed at {len(selection):,} positions with a label" if positions else ""
         shape = ", ".join(map(str, ("n", *self._shapes[name])))
-        returned = f"the model returns ({shape}), {self.evaluator.distribution.name}, {self._classes} classes"
-        if labels is not None and self._classes > _MANY * (int(labels.max()) + 1):
+        returned = f"the model returns ({shape}), {self.evaluator.distribution.name}, {self.classes} classes"
+        if labels is not None and self.classes > _MANY * (int(labels.max()) + 1):
             returned += " (so many more than labels: are these logits?)"
         return f"{chosen.taken}{samples}{self.further.described(name)}; {said}; {returned}"
 

@@ -18,6 +18,7 @@ from lightning_infogeo.markers import Marker
 from lightning_infogeo.markers.sample_runner import SampleMarkers
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.probe_states import ProbeStates
+from lightning_infogeo.monitor.device.sample_rows import SampleRows
 from lightning_infogeo.monitor.device.weight_densities import WeightDensities
 from lightning_infogeo.monitor.distributed.probe_shards import LocalExchange, SampleTable, ShardedExchange, join_state
 from lightning_infogeo.monitor.planner import Decision
@@ -31,7 +32,7 @@ from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements, observe
 
 
-class Recorder(Portable, left_behind={"_latest": {}}):
+class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
     """Evaluates the probes and extends their trajectories, without reading anything back.
 
     Args:
@@ -71,6 +72,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         self.references = references or References()
         self._labels = {name: outputs.labels(name) for name in outputs.chosen}
         self._latest: dict[str, Tensor] = {}
+        self._observed: dict[str, Observation] = {}
         like = torch.zeros((), dtype=outputs.dtype, device=module.device)
         if state:
             check_same_output(state.get("output"), outputs.evaluator.distribution)
@@ -130,6 +132,10 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         """Returns the amplitudes of the last record, NaN where logits were not finite; none where they are sketched."""
         return {name: amplitudes(logits) for name, logits in self._latest.items()} if self.exact else {}
 
+    def sample_rows(self, rows: SampleRows) -> Tensor:
+        """Returns what is written of the samples of the last record, as one vector of bytes; uint8."""
+        return rows(self._latest, self._observed)
+
     def step(
         self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, keep: Iterable[int]
     ) -> Tensor | None:
@@ -160,6 +166,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
         if measured is not None:
             measured = self._exchange.gather(measured)
             self._latest = logits
+            self._observed = {name: of.observation for name, of in measured.items()}
             record = self._record(step, logits, measured, decision.before, further)
         self._states.keep(step, logits if decision.keep else None, keep)
         return record
@@ -195,7 +202,7 @@ class Recorder(Portable, left_behind={"_latest": {}}):
 
     def to(self, device: torch.device) -> None:
         """Brings to a device what is needed to read what was recorded, and lets go of the model."""
-        self._latest = {}
+        self._latest, self._observed = {}, {}
         self._labels = {name: None if labels is None else labels.to(device) for name, labels in self._labels.items()}
         for part in (self.outputs, self._states, self._markers, self._weights, self.references, self._exchange):
             if part is not None:

@@ -60,7 +60,7 @@ class NeuronPlots:
     def finish(self, trainer: pl.Trainer, x: int, trajectories: Trajectories) -> None:
         """Draws graphs, paths, norms, capacities and sheets of the first layers, at the end of training."""
         with _only_warned(self._writer.strict):
-            if self._writer.takes_figures(trainer) and any(len(steps) >= 3 for steps, _ in trajectories().values()):
+            if self._writer.takes(trainer, "figures") and any(len(steps) >= 3 for steps, _ in trajectories().values()):
                 for name, figure in figures.neurons(trajectories()):
                     self._writer.write_figure(trainer, f"neurons/{name}", figure, x)
 

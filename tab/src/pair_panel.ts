@@ -1,0 +1,102 @@
+// Two runs: where they part, on which classes and which samples.
+import type { PairAnswer } from "./answers";
+import { chooser, element, fill } from "./element";
+import { Loader } from "./loader";
+import { LINES } from "./palette";
+import { paintAxes, rangeOf } from "./plot";
+import { sampleRow } from "./sample_row";
+import type { Store } from "./store";
+import { Surface } from "./surface";
+import { className, number, short } from "./words";
+
+const CLASSES = 8;
+
+export class PairPanel {
+  readonly node = element("div", { className: "pair-panel" });
+  private body = element("div", {});
+  private boxes: [HTMLSelectElement, HTMLSelectElement];
+  private loader: Loader<PairAnswer>;
+  private surface: Surface;
+
+  constructor(
+    private store: Store,
+    private open: (run: string, sample: number, picture: boolean) => void,
+  ) {
+    this.loader = new Loader("pair", this.body, (answer) => this.draw(answer));
+    this.surface = new Surface("Distance between the two runs over progress", () => this.paint());
+    this.surface.canvas.className = "pair-plot";
+    this.surface.canvas.setAttribute("role", "img");
+    const box = (place: 0 | 1) => chooser(place ? "second run" : "first run", [], "", (name) => this.choose(place, name));
+    this.boxes = [box(0), box(1)];
+    this.node.append(element("div", { className: "row" }, this.boxes[0], " and ", this.boxes[1]), this.body);
+    store.watch(["data", "choice"], () => this.update());
+    store.watch(["theme"], () => this.paint());
+  }
+
+  private choose(place: 0 | 1, name: string): void {
+    const pair: [string, string] = [...(this.store.choice.pair ?? this.suggested())];
+    if (pair[1 - place] === name) pair[1 - place] = pair[place]!; // the same run twice is an exchange
+    pair[place] = name;
+    this.store.choose({ pair, marked: [...pair] });
+  }
+
+  // The two that are highlighted; else the one that is, and another.
+  private suggested(): [string, string] {
+    const { store } = this;
+    const { pair, marked } = store.choice;
+    const candidates = [...(pair ?? []), ...marked, ...store.shown].filter((name) => store.isShown(name));
+    const [a = "", b = ""] = [...new Set(marked.length === 2 ? [...marked, ...candidates] : candidates)];
+    return [a, b];
+  }
+
+  private update(): void {
+    const { store } = this;
+    if (store.choice.panel !== "pair" || !store.map) return;
+    const [a, b] = this.suggested();
+    const options = store.shown.map((name): [string, string] => [name, short(name, 40)]);
+    fill(this.boxes[0], options, a);
+    fill(this.boxes[1], options, b);
+    if (!a || !b) {
+      this.loader.clear();
+      this.body.replaceChildren(element("p", { className: "soft", textContent: "Two runs have to be shown on this map." }));
+      return;
+    }
+    void this.loader.load({ map: store.map.key, a, b }, store.map.revision);
+  }
+
+  private draw(answer: PairAnswer): void {
+    const { store } = this;
+    const names = store.map?.class_names ?? null;
+    const largest = Math.max(...answer.classes.map((one) => one.distance), 1e-12);
+    const bars = answer.classes.slice(0, CLASSES).map((one) => {
+      const bar = element("i", { className: "amount" });
+      bar.style.width = `${Math.max((100 * one.distance) / largest, 0.5)}%`;
+      return element("div", { className: "class" }, element("span", { textContent: short(className(names, one.class), 20), title: className(names, one.class) }), element("span", { className: "amounts" }, bar), element("span", { className: "soft", textContent: number(one.distance) }));
+    });
+    this.body.replaceChildren(
+      element("h4", {}, "Where they part", element("small", { textContent: " distance of the predictions at equal progress, nats per sample" })),
+      this.surface.canvas,
+      element("h4", {}, "On which classes", element("small", { textContent: " at the end of the range both reach" })),
+      ...(bars.length ? bars : [element("p", { className: "soft", textContent: "no labels" })]),
+      element("h4", {}, "On which samples", element("small", { textContent: ` ${short(answer.a, 24)} against ${short(answer.b, 24)}` })),
+      ...answer.samples.map((item) => sampleRow(store, answer.a, item, null, false, (sample) => this.open(answer.a, sample, item.picture))),
+    );
+    this.paint();
+  }
+
+  private paint(): void {
+    const { answer } = this.loader;
+    const pen = answer ? this.surface.begin() : null;
+    if (!pen || !answer?.progress.length) return;
+    const [low, high] = [answer.progress[0]!, answer.progress[answer.progress.length - 1]!];
+    const [bottom, top] = rangeOf([0, ...answer.distance], false);
+    const plot = paintAxes(pen, this.store.inks, [this.surface.width, this.surface.height], { low, high: high > low ? high : low + 1, log: false, title: "progress (0 ignorance, 1 truth)" }, { low: bottom, high: top, log: false, title: "distance [nats per sample]" });
+    pen.strokeStyle = LINES[0];
+    pen.lineWidth = 2;
+    pen.beginPath();
+    answer.distance.forEach((value, i) => {
+      if (value !== null) pen.lineTo(plot.x(answer.progress[i]!), plot.y(value));
+    });
+    pen.stroke();
+  }
+}
