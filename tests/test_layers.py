@@ -9,12 +9,12 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
     ["console", "copies", "json_values", "lightnings", "quantities", "schedules", "shortening"],
-    ["errors"],
+    ["byte_sizes", "errors"],
     ["archive", "distributions"],
     ["distances", "geodesics", "parameters", "scaling"],
     ["probe", "metrics"],
     ["trainer", "trajectory"],
-    ["embedding", "markers", "samples", "theory"],
+    ["embedding", "markers", "samples", "tab", "theory"],
     ["comparison", "loggers", "reference", "topology"],
     ["figures"],
     ["html_report", "monitor"],
@@ -26,8 +26,9 @@ WITHIN_MONITOR = [
     ["arguments", "distributed", "planner", "record_layout"],
     ["further_size", "resume"],
     ["device", "host"],
+    ["prepared"],
     ["session"],
-    ["preparation"],
+    ["preparation", "tab_opening"],
     ["opening"],
     ["recorded_training"],
     ["callback"],
@@ -48,7 +49,7 @@ KNOW = {
 LAZY = {"matplotlib", "mpl_toolkits", "pandas", "sklearn", "scipy", "kmapper", "networkx", "zarr", "fsspec", "plotly"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 TESTS = Path(__file__).parent
-BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser", "tab"}
+BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser"}
 CHECKS = ("assert", "raises", "warns", "fail")
 
 
