@@ -160,7 +160,7 @@ class LiveMap:
 
 def map_revision(group: Group) -> str:
     """Returns what changes when anything on a map may have changed."""
-    return hashlib.sha256(repr(group.version).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((group.key, group.version)).encode()).hexdigest()[:16]
 
 
 def curves(recordings: Sequence[Recording]) -> dict[str, Any]:

@@ -53,7 +53,9 @@ def test_what_was_evaluated_on_other_samples_is_on_another_map(tmp_path, differe
     write_run(tmp_path / "a", COURSE)
     write_run(tmp_path / "b", COURSE, WrittenProbe(extra=DIFFERENT[difference]))
     write_run(tmp_path / "c", COURSE, WrittenProbe(name="of another name"))
-    assert [one["runs"] for one in TabApp(tmp_path).ask("state")["maps"]] == [["a", "c"], ["b"]]
+    maps = TabApp(tmp_path).ask("state")["maps"]
+    assert [one["runs"] for one in maps] == [["a", "c"], ["b"]]
+    assert [one["title"] for one in maps] == [f"val · 32 samples of 10 classes · {one['key'][:6]}" for one in maps]
 
 
 def test_one_run_with_the_same_samples_twice_is_on_the_map_once(tmp_path):
@@ -74,13 +76,20 @@ def test_maps_that_validate_come_first(tmp_path):
 
 
 def test_a_run_goes_on_with_that_whose_id_it_names_or_has(tmp_path):
-    told = {"a": run("1"), "b": run("2", "1"), "c": run("1"), "d": run("9", "unknown"), "e": run("5", "5")}
+    told = {
+        "a": run("1"),
+        "b": run("2", "1"),
+        "c": run("1"),
+        "d": run("9", "unknown"),
+        "e": run("5", "5"),
+        "copy": run("1"),
+    }
     for wall, (name, said) in enumerate(told.items()):
         files = RunFiles(tmp_path / name, run=said)
-        files.record(0, WrittenProbe(), COURSE[0], wall=1000.0 + wall)
+        files.record(0, WrittenProbe(), COURSE[0], wall=1000.0 + wall * (name != "copy"))
         files.close()
     found = {name: one["continues"] for name, one in listed(TabApp(tmp_path)).items()}
-    assert found == {"a": None, "b": "a", "c": "a", "d": None, "e": None}
+    assert found == {"a": None, "b": "a", "c": "a", "d": None, "e": None, "copy": None}
 
 
 def test_what_is_known_is_what_was_written_last(tmp_path):
