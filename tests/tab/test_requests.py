@@ -1,6 +1,7 @@
 """Samples, cartographies, pairs and pictures against loops over what was written; requests that are bad."""
 
 import io
+import threading
 
 import numpy as np
 import pytest
@@ -252,3 +253,34 @@ def test_an_unforeseen_failure_is_words_with_status_500(app, monkeypatch):
     code, answer = app.get("map", map="x")
     assert code == 500
     assert answer == {"error": "ZeroDivisionError: division by zero"}
+
+
+def test_many_threads_are_answered_while_runs_grow(tmp_path):
+    probe, course = WrittenProbe(), trajectory(40)
+    files = RunFiles(tmp_path / "a")
+    files.record(0, probe, course[0])
+    files.flush()
+    app, failed, ended = TabApp(tmp_path), [], threading.Event()
+    key = app.key()
+
+    def go_on(seed):
+        random = np.random.default_rng(seed)
+        while not ended.is_set():
+            code, answer = app.get(random.choice(["state", "map", "samples", "cartography"]), map=key, run="a", step=3)
+            counts = {len(answer[name]) for name in ("coordinates", "steps", "member") if name in answer}
+            if code != 200 or len(counts) > 1:
+                failed.append((code, answer))
+
+    threads = [threading.Thread(target=go_on, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for step in range(1, 40):
+        files.record(step, probe, course[step])
+        files.flush()
+        app.reload()
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(app.ask("map", map=key)["coordinates"]) == 40
+    files.close()
