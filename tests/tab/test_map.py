@@ -13,7 +13,7 @@ from lightning_infogeo.geodesics import geodesic, ignorance, truth
 from tests.tab.event_files import RunFiles, WrittenProbe, amplitudes_of, trajectory, write_run
 from tests.tab.tab_app import TabApp
 
-FLOOR = 1e-12
+FLOOR = 1 / 1020
 
 
 def on_sphere(recorded):
@@ -54,6 +54,29 @@ def test_it_is_the_librarys_embedding_with_the_geodesic_placed_on_it(tmp_path):
     assert found["samples_used"] == points.shape[1]
     assert found["member"] == [0] * 12 + [1] * 12 + [2] * 12
     assert found["steps"] == [*range(12)] * 3
+
+
+def test_the_distance_to_truth_on_the_map_is_that_recorded_although_8_bits_hold_no_small_probability(tmp_path):
+    """A sample that is wrong with certainty is written as 0, which must not be taken for e⁻²⁷ or less."""
+    random = np.random.default_rng(0)
+    course = np.full((3, 32, 10), 0.2 / 9)
+    course[:, np.arange(32), np.arange(32) % 10] = 0.8
+    course[2, 0] = 1e-6
+    course[2, 0, 5] = 1 - 9e-6
+    course *= np.exp(0.1 * random.standard_normal(course.shape))
+    course /= course.sum(-1, keepdims=True)
+    write_run(tmp_path / "a", course)
+    app = TabApp(tmp_path)
+    found = app.ask("map", map=app.key())
+    points = on_sphere(amplitudes_of(course))
+    labels = torch.arange(32) % 10
+    end = truth(labels, ignorance(points[0]))[None]
+    to_truth = pairwise_bhattacharyya(end, points, floor=FLOOR)
+    assert np.allclose(to_truth[0], found["curves"]["distance_to_truth"], atol=0.01)
+    naive = pairwise_bhattacharyya(end, points, floor=1e-12)
+    assert abs(float(naive[0, 2]) - found["curves"]["distance_to_truth"][2]) > 0.5
+    placed = inpca(pairwise_bhattacharyya(points, floor=FLOOR), 3).transform(to_truth)
+    assert up_to_signs(found["path"][-1:], placed) < 1e-4
 
 
 def test_curves_are_those_recorded_and_accuracy(tmp_path):
@@ -101,10 +124,7 @@ def test_only_new_records_are_compared_and_only_changed_runs_of_the_map_are_read
     runs(tmp_path, 2)
     write_run(tmp_path / "else", trajectory(4), WrittenProbe(fingerprint="other"))
     app = TabApp(tmp_path)
-    keys = {key: title for title, key in app.keys().items()}
-    assert len(keys) == 1  # both maps have the same title
-    state = app.ask("state")
-    key = next(one["key"] for one in state["maps"] if len(one["runs"]) == 2)
+    key = next(one["key"] for one in app.ask("state")["maps"] if len(one["runs"]) == 2)
     app.read.clear()
     app.ask("map", map=key)
     assert {run for run, _ in app.read} == {"run_0", "run_1"}
@@ -197,7 +217,7 @@ def test_few_records_have_fewer_axes(tmp_path, records):
     assert np.abs(found["path"]).max() < 10
 
 
-def test_sketches_are_compared_as_they_are_and_milestones_come_from_the_file(tmp_path):
+def test_sketches_are_compared_as_they_are_and_their_geodesic_comes_from_the_file(tmp_path):
     random = np.random.default_rng(0)
     sketches = random.normal(0, 1, (9, 16, 24)).cumsum(0)
     sketches /= np.linalg.norm(sketches, axis=-1, keepdims=True)
@@ -219,8 +239,11 @@ def test_sketches_are_compared_as_they_are_and_milestones_come_from_the_file(tmp
     distances = -overlaps.log().mean(-1)
     distances.fill_diagonal_(0)
     assert up_to_signs(found["coordinates"], inpca(distances, 3).coordinates) < 1e-4
-    files.part(probe, "milestones", np.concatenate([written[7:], written]), 7)
+    files.part(probe, "geodesic", written[6:], 7)
     files.record(7, probe, np.full((16, 1000), 1e-3))
+    files.part(probe, "amplitudes", written[7], 7)
     files.close()
     app.reload()
-    assert len(app.ask("map", map=app.key())["path"]) == 11
+    found = app.ask("map", map=app.key())
+    assert len(found["path"]) == 3
+    assert np.allclose(found["path"][1], found["coordinates"][-1], atol=1e-4)  # the same as the last record

@@ -1,12 +1,14 @@
 """The tab in real TensorBoard processes, with both of its loaders."""
 
 import ast
+import json
 import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from tensorboard.compat.proto import tensor_pb2, types_pb2
 
 from tests.tab.event_files import RunFiles, WrittenProbe, trajectory, write_run
 from tests.tab.served import FAST, ROOT, SLOW, installed, tensorboard
@@ -92,6 +94,41 @@ def test_a_number_of_records_that_the_user_gives_stays_and_is_said(tmp_path, sit
         assert "--samples_per_plugin infogeo=5" in state["problem"]
 
 
+@pytest.mark.parametrize("loader", [FAST, SLOW], ids=["fast", "slow"])
+def test_hostile_files_cost_their_runs_alone(tmp_path, site, loader):
+    write_run(tmp_path / "good", trajectory(8))
+    for name, content in {
+        "nonsense": b"{",
+        "nested": b"[" * 50_000,
+        "bytes": bytes(range(256)),
+        "later": LATER,
+    }.items():
+        files = RunFiles(tmp_path / name)
+        files.tensor("infogeo/val/amplitudes", np.zeros((3, 3), np.uint8), 0, content)
+        files.close()
+    files = RunFiles(tmp_path / "torn")
+    for step, one in enumerate(trajectory(8)):
+        files.record(step, PROBE, one)
+    files.tensor("infogeo/val/amplitudes", tensor_pb2.TensorProto(dtype=types_pb2.DT_UINT8, tensor_content=b"torn"), 8)
+    files.events(8, "[1]")
+    files.close()
+    (tmp_path / "good" / "events.out.tfevents.1.torn").write_bytes(b"\x00no event file\xff" * 100)
+    with tensorboard(tmp_path, site, *loader) as served:
+        state = served.until(lambda state: len(state["runs"]) == 6)
+        problems = {run["name"]: run["problem"] for run in state["runs"]}
+        assert problems.pop("good") is None
+        assert all(problems.values()), problems
+        assert "newer version" in problems["later"]
+        (one,) = state["maps"]
+        code, found = served.get("map", map=one["key"])
+        assert (code, len(found["coordinates"]) >= 8) == (200, True)
+        assert "good" in found["runs"]
+        for route in ("map", "samples", "pair", "picture"):
+            code, answer = served.get(route, map="<x>", run="../..")
+            assert (code, list(answer)) == (404, ["error"])
+
+
+LATER = json.dumps({"format": 7, "kind": "amplitudes", "monitor": "infogeo"}).encode()
 BROKEN = {
     "plugin.py": ("import missing_dependency", "No module named 'missing_dependency'"),
     "service.py": ("raise ImportError('numpy is broken')", "numpy is broken"),
