@@ -17,7 +17,7 @@ interface ListWords {
 const LISTS: Record<string, ListWords> = {
   moved: {
     title: "Moved most",
-    meaning: "whose prediction changed most since the record before",
+    meaning: "whose prediction changed most, in rad, since the record before",
     none: "the first record: nothing has moved yet",
   },
   forgotten: {

@@ -69,7 +69,7 @@ export function sampleRow(
     ...(item.p === null
       ? []
       : [`p(${item.label === null ? "predicted" : "label"}) ${number(Number(item.p.toPrecision(2)))}`]),
-    ...(moved && item.moved !== null ? [`moved ${number(Number(item.moved.toPrecision(2)))} rad`] : []),
+    ...(moved && item.moved !== null ? [`moved ${number(Number(item.moved.toPrecision(2)))}`] : []),
   ];
   const row = element(
     "button",
