@@ -34,6 +34,7 @@ benchmarks: .venv/installed
 	$(BIN)/python benchmarks/input_spectrum.py
 	$(BIN)/python benchmarks/topology.py
 	$(BIN)/python benchmarks/sketch_error.py
+	$(BIN)/python benchmarks/label_errors.py
 	$(BIN)/python benchmarks/ddp_overhead.py
 	$(BIN)/python benchmarks/endurance.py
 	$(BIN)/python benchmarks/fuzz.py --examples 10000

@@ -27,13 +27,13 @@ class DistanceTable:
         self.distances: Floats = np.zeros((0, 0), np.float32)
         self._records: dict[Hashable, int] = {}
         self._spanning: dict[Hashable, int] = {}
-        self._settings: tuple[int, int, float] | None = None
+        self._settings: tuple[int, float] | None = None
 
     def update(self, points: Points, records: Sequence[Hashable], spanning: Indices, floor: float) -> int:
         """Brings the table to a map's records.
 
         Args:
-            points: the predictions, one for each record.
+            points: the predictions, one for each record; where the number of samples is another, all is computed again.
             records: what each record is known by; what was known before is not computed again.
             spanning: indices of those that span the map, increasing.
             floor: overlaps below it count as it.
@@ -41,7 +41,7 @@ class DistanceTable:
         Returns:
             How many distances were computed.
         """
-        settings = (points.every, points.samples, floor)
+        settings = (len(points.samples), floor)
         if settings != self._settings:
             self._records, self._spanning, self._settings = {}, {}, settings
         columns = [records[index] for index in spanning]
@@ -87,9 +87,9 @@ class DistanceTable:
                 among = chunk[:, spanning[new]]
                 add_minus_log_overlaps(square, among, among, floor, symmetric=True)
         for total, (rows, columns) in zip(sums, parts, strict=True):
-            table[np.ix_(rows, columns)] = total / points.samples
+            table[np.ix_(rows, columns)] = total / len(points.samples)
         square = np.triu(square, 1)
-        table[np.ix_(spanning[new], new)] = (square + square.T) / points.samples
+        table[np.ix_(spanning[new], new)] = (square + square.T) / len(points.samples)
         if mirrored and len(new) and len(old):
             table[np.ix_(spanning[old], new)] = table[np.ix_(spanning[new], old)].T
         np.maximum(table, 0, out=table)  # an overlap may exceed 1 by rounding

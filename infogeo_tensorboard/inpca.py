@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 
 AXES = 3
 
+_NOTHING = 1e-7
+"""Of the largest eigenvalue: an axis of a smaller one would be rounding of float32, so it has no length."""
+
 
 @dataclass(frozen=True)
 class SignedAxes:
@@ -77,6 +80,7 @@ def inpca(distances: ArrayLike, start: Floats | None = None) -> SignedAxes:
     centred *= 0.5
     k = min(AXES, len(d))
     values, vectors = leading_eigenpairs(centred, k, start)
+    values = np.where(np.abs(values) > _NOTHING * np.abs(values).max(), values, 0)
     coordinates, eigenvalues = np.zeros((len(d), AXES)), np.zeros(AXES)
     coordinates[:, :k], eigenvalues[:k] = vectors * np.sqrt(np.abs(values)), values
     total = float(np.einsum("ij,ij->", centred, centred))

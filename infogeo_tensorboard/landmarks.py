@@ -69,17 +69,22 @@ def thinning(counts: Sequence[int], size: int) -> int:
     return stride(counts, max(1, min(RECORDS, MEMORY // max(size, 1))))
 
 
-def samples_stride(records: int, landmarks: int, samples: int, width: int) -> int:
-    """Returns every how-many-th sample distances are taken of, a power of two, so that time is bounded.
+def samples(records: int, spanning: int, count: int, width: int) -> NDArray[np.intp]:
+    """Returns the samples distances are taken of, as many as time allows, increasing.
+
+    All of them, or ½, ¼, …, at random with a fixed seed, since their order may have a period; the fewer are among the
+    more.
 
     Args:
         records: T.
-        landmarks: L, of those that span the map.
-        samples: N.
+        spanning: L, of those that span the map.
+        count: samples N.
         width: numbers a sample, W.
     """
-    pairs = landmarks * (landmarks + 1) / 2 + (records - landmarks) * landmarks
-    every = 1
-    while pairs * (samples / every) * (width + _OVERHEAD) > _WORK and samples / every / 2 >= _FEWEST_SAMPLES:
-        every *= 2
-    return every
+    pairs = spanning * (spanning + 1) / 2 + (records - spanning) * spanning
+    taken = count
+    while pairs * taken * (width + _OVERHEAD) > _WORK and taken >= 2 * _FEWEST_SAMPLES:
+        taken = -(-taken // 2)
+    if taken == count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).permutation(count)[:taken])

@@ -88,9 +88,9 @@ class LiveMap:
     ) -> dict[str, Any]:
         metadata, records = group.metadata, sum(counts)
         spanning = landmarks.spanning(counts)
-        every = landmarks.samples_stride(records, len(spanning), metadata.samples, metadata.width)
+        samples = landmarks.samples(records, len(spanning), metadata.samples, metadata.width)
         sketched = metadata.sketch is not None
-        points = Points([recording.amplitudes for _, recording in members if len(recording)], sketched, every)
+        points = Points([recording.amplitudes for _, recording in members if len(recording)], sketched, samples)
         keys: list[Hashable] = [
             (entry.run, entry.monitor, int(at), float(wall))
             for entry, recording in members
@@ -118,7 +118,7 @@ class LiveMap:
             "timelike": (axes.eigenvalues < 0).tolist(),
             "stress": rounded(axes.stress),
             "landmarks": None if len(spanning) == records else len(spanning),
-            "samples_used": points.samples,
+            "samples_used": len(samples),
         }
 
     def _start(self, keys: Sequence[Hashable]) -> Floats | None:
@@ -149,18 +149,18 @@ class LiveMap:
             written: Bytes | None = next((marks for marks in recorded if marks is not None), None)
             if written is None:
                 return None
-            chunks = Points([written], True, points.every).chunks()
+            chunks = Points([written], True, points.samples).chunks()
         else:
-            labels = None if metadata.labels is None else np.array(metadata.labels)[:: points.every]
-            marks = milestones(points.samples, metadata.classes, labels).swapaxes(0, 1)
+            labels = None if metadata.labels is None else np.array(metadata.labels)[points.samples]
+            marks = milestones(len(points.samples), metadata.classes, labels).swapaxes(0, 1)
             chunks = iter(np.split(marks, np.cumsum([len(chunk) for chunk in points.chunks()])[:-1]))
         spans = (chunk[:, spanning] for chunk in points.chunks())
-        return minus_log_overlaps(chunks, spans, metadata.floor) / points.samples
+        return minus_log_overlaps(chunks, spans, metadata.floor) / len(points.samples)
 
 
 def map_revision(group: Group) -> str:
     """Returns what changes when anything on a map may have changed."""
-    return hashlib.sha256(repr(group.version).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((group.key, group.version)).encode()).hexdigest()[:16]
 
 
 def curves(recordings: Sequence[Recording]) -> dict[str, Any]:

@@ -25,28 +25,22 @@ class Points:
     Attributes:
         recorded: of each run, shape (T_r, N, W).
         sketched: whether they are sketches, so with a sign.
-        every: every how-many-th sample is taken.
+        samples: which samples are taken, increasing.
     """
 
     recorded: Sequence[Bytes]
     sketched: bool
-    every: int = 1
+    samples: NDArray[np.intp]
 
     def __len__(self) -> int:
         return sum(len(of_run) for of_run in self.recorded)
-
-    @property
-    def samples(self) -> int:
-        """Number of samples that are taken."""
-        return len(range(0, self.recorded[0].shape[1], self.every))
 
     def chunks(self) -> Iterator[Floats]:
         """Yields the points of all records in turn for some samples each, shape (samples, records, W)."""
         width = self.recorded[0].shape[2]
         step = max(1, min(_SAMPLES, _MEMORY // (4 * width * max(len(self), 1))))
-        step *= self.every
-        for first in range(0, self.recorded[0].shape[1], step):
-            part = slice(first, first + step, self.every)
+        for first in range(0, len(self.samples), step):
+            part = self.samples[first : first + step]
             yield on_sphere(np.concatenate([of_run[:, part] for of_run in self.recorded]), self.sketched).swapaxes(0, 1)
 
 

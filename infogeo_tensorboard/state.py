@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def state(library: Library, source: Source, kept: int | None = 0) -> dict[str, A
         "format": FORMAT,
         "problem": _problem(runs, kept),
         "revision": state_revision(catalogue),
-        "maps": [_map(group, curves) for group in catalogue.groups.values()],
+        "maps": _titled([_map(group, curves) for group in catalogue.groups.values()]),
         "runs": runs,
     }
 
@@ -116,7 +117,7 @@ def _continued(entries: Sequence[Entry], curves: dict[str, dict[str, Numbers]]) 
         earlier = [
             one
             for one in candidates
-            if one.monitor == entry.monitor and (began[one.name], one.name) < (began[entry.name], entry.name)
+            if one.monitor == entry.monitor and began[one.name] < began[entry.name]  # a copy began when it did
         ]
         found.append(max(earlier, key=lambda one: began[one.name]).name if earlier else None)
     return found
@@ -144,6 +145,12 @@ def _map(group: Group, curves: dict[str, dict[str, Numbers]]) -> dict[str, Any]:
         "records": sum(_count(curves, entry, probe) for entry, probe in group.members),
         "revision": map_revision(group),
     }
+
+
+def _titled(maps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns maps whose titles tell them apart: those of the same title have the beginning of their keys in it."""
+    count = Counter(one["title"] for one in maps)
+    return [one | {"title": f"{one['title']} · {one['key'][:6]}"} if count[one["title"]] > 1 else one for one in maps]
 
 
 def _count(curves: dict[str, dict[str, Numbers]], entry: Entry, probe: Probe) -> int:

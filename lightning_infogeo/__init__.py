@@ -52,6 +52,13 @@ from lightning_infogeo.parameters import ParameterDensity as ParameterDensity
 from lightning_infogeo.parameters import information_length as information_length
 from lightning_infogeo.parameters import parameter_velocity as parameter_velocity
 from lightning_infogeo.probe import Probe as Probe
+from lightning_infogeo.samples import Cartography as Cartography
+from lightning_infogeo.samples import ForgettingEvents as ForgettingEvents
+from lightning_infogeo.samples import Movement as Movement
+from lightning_infogeo.samples import area_under_margin as area_under_margin
+from lightning_infogeo.samples import cartography as cartography
+from lightning_infogeo.samples import forgetting_events as forgetting_events
+from lightning_infogeo.samples import moved as moved
 from lightning_infogeo.scaling.curvature import loglog_curvature as loglog_curvature
 from lightning_infogeo.scaling.finite_size import finite_size_scaling as finite_size_scaling
 from lightning_infogeo.schedules import AtSteps as AtSteps

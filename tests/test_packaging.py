@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("lightning_infogeo", "infogeo_tensorboard")
 FOUND = importlib.util.find_spec("hatchling") is not None
 pytestmark = pytest.mark.skipif(not FOUND, reason="hatchling is not installed")
 
@@ -34,22 +35,25 @@ def built(tmp_path_factory):
 
 
 def modules():
-    """All that belongs into the package: what is tracked or could be, without caches."""
-    package = ROOT / "lightning_infogeo"
-    paths = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    """All that belongs into the packages: what is tracked or could be, without caches."""
+    files = (path for package in PACKAGES for path in (ROOT / package).rglob("*"))
+    paths = (path for path in files if path.is_file() and "__pycache__" not in path.parts)
     return {path.relative_to(ROOT).as_posix() for path in paths}
 
 
-def test_the_wheel_holds_the_package_alone(built):
+def test_the_wheel_holds_the_packages_alone(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = set(wheel.namelist())
         (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         about = wheel.read(metadata).decode()
         (entry,) = (name for name in names if name.endswith("entry_points.txt"))
-        assert "lightning-infogeo = lightning_infogeo.cli:main" in wheel.read(entry).decode()
+        points = wheel.read(entry).decode()
+        assert "lightning-infogeo = lightning_infogeo.cli:main" in points
+        assert "[tensorboard_plugins]\ninfogeo = infogeo_tensorboard:InfogeoLoader" in points
     inside = {name for name in names if ".dist-info/" not in name}
     assert inside == modules()
-    assert "lightning_infogeo/py.typed" in inside
+    assert {f"{package}/py.typed" for package in PACKAGES} <= inside
+    assert "infogeo_tensorboard/static/index.js" in inside
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert "Name: lightning-infogeo" in about
     assert "Requires-Dist: torch>=2.6" in about
@@ -91,6 +95,8 @@ def test_unpacked_in_a_fresh_environment_it_is_imported_and_its_command_runs(bui
     (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
     code = (
         "import importlib.metadata as m, lightning_infogeo as g; print(g.__file__, m.version(g.__name__), sep='\\n');"
+        "from tensorboard.default import get_dynamic_plugins as found;"
+        "assert 'infogeo_tensorboard' in [one.__module__ for one in found()];"
         "g.InfoGeometryMonitor(); from lightning_infogeo.cli import main; main(['--version'])"
     )
     done = subprocess.run([python, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True)

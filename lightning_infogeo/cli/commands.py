@@ -37,6 +37,7 @@ def _run(arguments: Sequence[str] | None) -> None:
         ("demo", _add_demo_arguments, _demo, "train a small classifier and watch its geometry"),
         ("compare", _add_compare_arguments, _compare, "put recorded runs on one map: tables and figures"),
         ("report", _add_report_arguments, _report, "write one page about recorded runs, readable offline"),
+        ("samples", _add_samples_arguments, _samples, "list the samples that were forgotten, moved, mislabelled"),
     ):
         command = commands.add_parser(name, help=text)
         command.set_defaults(run=function)
@@ -76,6 +77,12 @@ def _report(options: Namespace) -> None:
 
     _check(options)
     report_runs(options)
+
+
+def _samples(options: Namespace) -> None:
+    from lightning_infogeo.cli.samples import list_samples
+
+    list_samples(options)
 
 
 def _check(options: Namespace) -> None:
@@ -143,6 +150,37 @@ without a network.
     parser.add_argument(
         "-o", "--output", default="report.html", metavar="FILE", help="the page to write; default: %(default)s"
     )
+
+
+def _add_samples_arguments(parser: ArgumentParser) -> None:
+    parser.description = """Lists single samples of a recorded run: likely label errors, those that moved
+most since the record before, were forgotten, are wrong with confidence, were
+never learnt, or were memorised late. Of a multi-label probe, each label of
+each input is a sample of two classes.
+
+PATH is an archive, or a folder or URL with one below it. Record runs into
+archives with InfoGeometryMonitor(archive="auto")."""
+    parser.epilog = f"""examples:
+  lightning-infogeo samples lightning_logs/version_0 --probe train
+  lightning-infogeo samples run.zarr --step 1000 --top 20 --csv samples.csv
+
+{EXIT_CODES.replace(" (--skip leaves it out)", "")}"""
+    parser.add_argument("path", metavar="PATH", help="an archive, or a folder with one below it")
+    parser.add_argument("--probe", metavar="NAME", help="whose samples; default: val, or the only one there is")
+    parser.add_argument(
+        "--step",
+        type=whole_number(least=0, such_as=1000),
+        metavar="N",
+        help="as of the record nearest to this optimizer step; default: the last",
+    )
+    parser.add_argument(
+        "--top",
+        type=whole_number(least=1, such_as=5),
+        default=5,
+        metavar="N",
+        help="samples in a list at most; default: %(default)s",
+    )
+    parser.add_argument("--csv", metavar="FILE", help="write all samples there, one a row, with everything measured")
 
 
 def _add_arguments_about_runs(parser: ArgumentParser) -> None:

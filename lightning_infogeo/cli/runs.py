@@ -160,17 +160,17 @@ def short_names(paths: Sequence[str]) -> list[str]:
     return names if len(set(names)) == len(names) else ["/".join(own) for own in distinct]
 
 
-def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[list[RunLocation], list[str]]:
+def locate_runs(paths: Sequence[str], probe: str | None, skip: bool | None) -> tuple[list[RunLocation], list[str]]:
     """Returns where the runs are, a run and its continuation as one, and a note on each one joined or left out.
 
     Args:
         paths: archives and folders of them.
         probe: to compare on; None for "val", or the only one there is.
         skip: whether runs that are damaged, empty or without the probe are left out; finding damage takes reading all
-            records once.
+            records once. None where the command cannot leave any out.
 
     Raises:
-        Failure: where nothing is left, or with ``skip=False`` for the first such run.
+        Failure: where nothing is left, or unless ``skip`` is True for the first such run.
     """
     found, notes = [], []
     for path, name in find_runs(paths):
@@ -180,7 +180,7 @@ def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[li
                 _read_all(run)
         except Failure as failure:
             if not skip:
-                hint = "" if failure.code == Exit.MISSING else " --skip leaves it out."
+                hint = "" if skip is None or failure.code == Exit.MISSING else " --skip leaves it out."
                 raise Failure(failure.message + hint, failure.code) from None
             notes.append(f"Left out: {failure.message}")
             continue
@@ -190,7 +190,8 @@ def locate_runs(paths: Sequence[str], probe: str | None, skip: bool) -> tuple[li
     try:
         joined = continued([run for run, _ in found])
     except ArchiveError as error:
-        raise Failure(f"{error} --skip leaves damaged runs out.", Exit.DAMAGED) from None
+        hint = "" if skip is None else " --skip leaves damaged runs out."
+        raise Failure(f"{error}{hint}", Exit.DAMAGED) from None
     locations = [location for k, (_, location) in enumerate(found) if k not in joined]
     return locations, [*joined.values(), *notes]
 

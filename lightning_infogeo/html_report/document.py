@@ -16,7 +16,7 @@ from lightning_infogeo.html_report.verdicts import WATCH
 
 _HERE = Path(__file__).parent
 
-_PLOTS = ("map_plot", "curve_plot", "distance_plot", "neuron_plot")
+_PLOTS = ("map_plot", "curve_plot", "distance_plot", "sample_plot", "neuron_plot")
 _SCRIPT = ("values", "choice", "looks", *_PLOTS, "run_list", "controls", "page")
 """The parts of the page's script, each of which may use those before it; ``page`` puts them to work."""
 

@@ -14,6 +14,7 @@ from lightning_infogeo.comparison import Comparison, JointEmbedding, leaf_order
 from lightning_infogeo.figures import COLOURS
 from lightning_infogeo.html_report.neuron_payload import neurons_of
 from lightning_infogeo.html_report.run_keys import run_keys
+from lightning_infogeo.html_report.sample_payload import samples_of
 from lightning_infogeo.html_report.typed_arrays import floats, packed
 from lightning_infogeo.html_report.verdicts import event_of, verdict_on
 from lightning_infogeo.json_values import rounded
@@ -77,6 +78,7 @@ def plot_data(payload: ReportPayload) -> dict[str, Any]:
             for kind in ("probes", "weights")
         },
         "events": [event for k, run in enumerate(payload.runs) for event in events_of(k, run)],
+        "samples": samples_of([(run.name, run.archive) for run in payload.runs]),
         "neurons": neurons_of([(run.name, run.archive) for run in payload.runs]),
         "distances": None if payload.comparison is None else _distances(payload.comparison),
     }

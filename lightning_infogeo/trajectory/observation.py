@@ -104,10 +104,12 @@ def observe_chunk(logits: Tensor, labels: Tensor | None) -> Observation:
     """Returns ``observe`` of one chunk of samples."""
     log_p = log_probabilities(logits)
     entropy = entropies(log_p)
-    largest, predicted = log_p.max(-1)
-    plain = entropy == entropy, entropy, predicted.to(entropy)  # log-softmax of invalid logits is NaN in every class
+    plain = entropy == entropy, entropy  # the log-softmax of invalid logits is NaN in every class
+    largest, likeliest = log_p.max(-1)
+    predicted = likeliest.to(entropy)
     if labels is None:
-        return Observation(*plain, largest, None, None)
+        return Observation(*plain, predicted, largest, None, None)
     a = torch.exp(log_p / 2)
     rivals = log_p.scatter(-1, labels[:, None], -torch.inf).amax(-1)
-    return Observation(*plain, rivals, minus_half_logs(log_p, labels), Plane.of(a, ignorance(a), truth(labels, a)))
+    of_labels = minus_half_logs(log_p, labels), Plane.of(a, ignorance(a), truth(labels, a))
+    return Observation(*plain, predicted, rivals, *of_labels)

@@ -20,6 +20,9 @@ WRONG = {
     "compare runs --group-by": "--group-by: expected at least one argument",
     "report runs -o": "-o/--output: expected one argument",
     "report runs --fast": "unrecognized arguments: --fast",
+    "samples": "the following arguments are required: PATH",
+    "samples a b": "unrecognized arguments: b",
+    "samples runs --step -1": "--step: '-1' is not a whole number from 0 on, such as 1000",
     "dance": "invalid choice: 'dance'",
 }
 
@@ -45,7 +48,7 @@ def test_without_a_command_the_help_is_shown_and_the_code_is_that_of_a_usage_err
     code, shown, said = command()
     assert (code, shown) == (2, "")
     assert said == command("--help")[1]
-    for name in ("demo", "compare", "report", "exit codes"):
+    for name in ("demo", "compare", "report", "samples", "exit codes"):
         assert name in said
 
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
@@ -113,7 +113,8 @@ class RunFiles:
             self._known.add(tag)
             data = summary_pb2.SummaryMetadata.PluginData(plugin_name="infogeo", content=content)
             metadata = summary_pb2.SummaryMetadata(plugin_data=data, data_class=summary_pb2.DATA_CLASS_TENSOR)
-        one = summary_pb2.Summary.Value(tag=tag, tensor=make_tensor_proto(value), metadata=metadata)
+        tensor = value if isinstance(value, tensor_pb2.TensorProto) else make_tensor_proto(value)
+        one = summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
         event = event_pb2.Event(step=step, summary=summary_pb2.Summary(value=[one]))
         event.wall_time = time.time() if wall is None else wall
         self.writer.add_event(event)

@@ -43,9 +43,9 @@ class TabApp:
         self._multiplexer.AddRunsFromDirectory(self.logdir)
         self._multiplexer.Reload()
 
-    def respond(self, route, method="GET", **arguments):
-        """Returns the response."""
-        return self._client.open(PATH + route, method=method, query_string=arguments)
+    def respond(self, route, method="GET", query=None, **arguments):
+        """Returns the response to a request, with a query as it is or made of arguments."""
+        return self._client.open(PATH + route, method=method, query_string=query or arguments)
 
     def get(self, route, **arguments):
         """Returns the status and what JSON says."""

@@ -84,6 +84,10 @@
       if (known) choice.filters.set(known.key, known.numbers ? { from: null, to: null } : new Set(known.values));
     });
     byId("reset").addEventListener("click", () => { read(""); changed(); });
+    if (data.samples.shown.length) {
+      choices(byId("sample-probe"), sampleProbes.map((name) => [name, name]), sampleProbes[0]);
+      for (const id of ["sample-probe", "sample-run"]) byId(id).addEventListener("change", () => changed(["samples"]));
+    }
     if (data.neurons.length) {
       choices(byId("layer"), data.neurons.map((one, i) => [String(i), one.name]), "0");
       offerViews();

@@ -1,7 +1,9 @@
   // Plots are drawn when they come into view, and again after every choice.
-  const PLOTS = { map: drawMap, spectrum: drawSpectrum, curves: drawCurves, distances: drawDistances, neurons: drawNeurons };
+  const PLOTS = { map: drawMap, spectrum: drawSpectrum, curves: drawCurves, distances: drawDistances,
+    samples: drawSamples, neurons: drawNeurons };
   const stale = new Set(Object.keys(PLOTS)), seen = new Set();
   if (!data.distances) { byId("distances-section").remove(); stale.delete("distances"); }
+  if (!data.samples.shown.length) { byId("samples-section").remove(); stale.delete("samples"); }
   if (!data.neurons.length) { byId("neurons-section").remove(); stale.delete("neurons"); }
 
   let waiting = false;

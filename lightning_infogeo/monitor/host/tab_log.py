@@ -38,7 +38,7 @@ class TabProbe(NamedTuple):
     once: dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]]
 
 
-class TabLog(Portable, left_behind={"_copies": HostCopies()}):
+class TabLog(Portable):
     """Writes records for the tab, within a budget, as they reach the host; in the first process only.
 
     Args:
