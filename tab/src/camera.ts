@@ -27,7 +27,8 @@ export function frameOf(points: Iterable<Point>): Frame {
       high[axis] = Math.max(high[axis]!, point[axis]!);
     }
   }
-  if (!Number.isFinite(low[0])) return { low: [0, 0, 0], high: [1, 1, 1], middle: [0.5, 0.5, 0.5], span: 1, sides: [1, 1, 1] };
+  if (!Number.isFinite(low[0]))
+    return { low: [0, 0, 0], high: [1, 1, 1], middle: [0.5, 0.5, 0.5], span: 1, sides: [1, 1, 1] };
   const middle = low.map((value, axis) => (value + high[axis]!) / 2) as Point;
   const sides = low.map((value, axis) => high[axis]! - value) as Point;
   return { low, high, middle, span: Math.max(...sides) || 1, sides };

@@ -16,7 +16,12 @@ export class Caption {
       "div",
       { className: "hint" },
       this.what,
-      element("button", { type: "button", textContent: "×", "aria-label": "close the hint", onclick: () => store.choose({ hint: false }) }),
+      element("button", {
+        type: "button",
+        textContent: "×",
+        "aria-label": "close the hint",
+        onclick: () => store.choose({ hint: false }),
+      }),
     );
     store.watch(["data", "choice"], () => this.update());
   }
@@ -32,7 +37,13 @@ export class Caption {
     }
     const bold = (text: string) => element("b", { textContent: text });
     const ends = map.labelled
-      ? ["Runs start near ", bold("■ ignorance"), " (every class equally likely) and head for ", bold("★ truth"), " (every label certain); the dashed line is the straight way."]
+      ? [
+          "Runs start near ",
+          bold("■ ignorance"),
+          " (every class equally likely) and head for ",
+          bold("★ truth"),
+          " (every label certain); the dashed line is the straight way.",
+        ]
       : ["■ ", bold("ignorance"), " is where every class is equally likely."];
     this.what.replaceChildren(
       bold("Each point is a network at one step"),
@@ -49,10 +60,16 @@ export class Caption {
       `${counted(answer.runs.length, "run")}, ${counted(answer.steps.length, "record")}`,
       `the three axes show ${percent(answer.stress)} of all distances`,
       ...(timelike.length
-        ? [`${timelike.length === 1 ? `axis ${timelike[0]} is` : `axes ${timelike.join(" and ")} are`} time-like: what is apart there is nearer than it looks`]
+        ? [
+            `${timelike.length === 1 ? `axis ${timelike[0]} is` : `axes ${timelike.join(" and ")} are`} time-like: what is apart there is nearer than it looks`,
+          ]
         : []),
-      ...(answer.landmarks === null ? [] : [`laid out by ${number(answer.landmarks)} of the records, the others placed among them`]),
-      ...(answer.thinned && answer.thinned > 1 ? [`of each run every ${answer.thinned === 2 ? "2nd" : `${answer.thinned}th`} record`] : []),
+      ...(answer.landmarks === null
+        ? []
+        : [`laid out by ${number(answer.landmarks)} of the records, the others placed among them`]),
+      ...(answer.thinned && answer.thinned > 1
+        ? [`of each run every ${answer.thinned === 2 ? "2nd" : `${answer.thinned}th`} record`]
+        : []),
       ...(answer.samples_used < map.samples ? [`from ${number(answer.samples_used)} of the samples`] : []),
       ...(map.sketched ? ["classes are sketched: distances are estimates"] : []),
     ];
@@ -63,7 +80,9 @@ export class Caption {
   private events(): void {
     const { store } = this;
     const probe = store.map?.probe ?? "";
-    const names = [...new Set(store.shown.flatMap((name) => eventsOn(store.run(name), probe).map((event) => event.name)))].sort();
+    const names = [
+      ...new Set(store.shown.flatMap((name) => eventsOn(store.run(name), probe).map((event) => event.name))),
+    ].sort();
     const focused = [...this.kinds.children].indexOf(document.activeElement!);
     const buttons = names.map((name) => {
       const off = store.choice.events.includes(name);
@@ -73,12 +92,18 @@ export class Caption {
         textContent: `✕ ${name.replaceAll("_", " ")}`,
         title: off ? "click to mark these events" : "click to hide these marks",
         "aria-pressed": String(!off),
-        onclick: () => store.choose({ events: off ? store.choice.events.filter((one) => one !== name) : [...store.choice.events, name] }),
+        onclick: () =>
+          store.choose({
+            events: off ? store.choice.events.filter((one) => one !== name) : [...store.choice.events, name],
+          }),
       });
       button.style.setProperty("--kind", eventColour(name));
       return button;
     });
-    this.kinds.replaceChildren(...(names.length ? [element("span", { textContent: "✕ since, ○ known:" })] : []), ...buttons);
+    this.kinds.replaceChildren(
+      ...(names.length ? [element("span", { textContent: "✕ since, ○ known:" })] : []),
+      ...buttons,
+    );
     if (focused >= 0) (this.kinds.children[focused] as HTMLElement | undefined)?.focus();
   }
 }

@@ -18,7 +18,10 @@ export class Cloud {
     private tip: Tip,
     private open: (place: number) => void,
   ) {
-    this.surface = new Surface("Samples by confidence and variability; the list below has the likely label errors", () => this.paint());
+    this.surface = new Surface(
+      "Samples by confidence and variability; the list below has the likely label errors",
+      () => this.paint(),
+    );
     this.surface.canvas.className = "cloud";
     this.surface.canvas.setAttribute("role", "img");
     store.watch(["theme", "choice"], () => this.paint());
@@ -43,9 +46,17 @@ export class Cloud {
     const size: [number, number] = [this.surface.width, this.surface.height];
     const most = Math.max(...answer.forgetting.map((count) => count ?? 0), 1);
     const widest = Math.max(...answer.variability.map((value) => value ?? 0), 0.1) * 1.05;
-    this.plot = paintAxes(pen, inks, size, { low: 0, high: widest, log: false, title: "variability" }, { low: 0, high: 1, log: false, title: "confidence: mean p(label)" });
+    this.plot = paintAxes(
+      pen,
+      inks,
+      size,
+      { low: 0, high: widest, log: false, title: "variability" },
+      { low: 0, high: 1, log: false, title: "confidence: mean p(label)" },
+    );
     const { plot } = this;
-    const order = answer.samples.map((_, place) => place).sort((a, b) => (answer.forgetting[a] ?? 0) - (answer.forgetting[b] ?? 0));
+    const order = answer.samples
+      .map((_, place) => place)
+      .sort((a, b) => (answer.forgetting[a] ?? 0) - (answer.forgetting[b] ?? 0));
     pen.globalAlpha = 0.8;
     for (const place of order) {
       const [x, y] = [answer.variability[place], answer.confidence[place]];
@@ -80,7 +91,8 @@ export class Cloud {
     const { answer, plot } = this;
     let [best, least] = [null as number | null, 100];
     answer?.samples.forEach((_, place) => {
-      const away = (plot!.x(answer.variability[place] ?? NaN) - x) ** 2 + (plot!.y(answer.confidence[place] ?? NaN) - y) ** 2;
+      const away =
+        (plot!.x(answer.variability[place] ?? NaN) - x) ** 2 + (plot!.y(answer.confidence[place] ?? NaN) - y) ** 2;
       if (away < least) [best, least] = [place, away];
     });
     return best;
@@ -95,8 +107,12 @@ export class Cloud {
       event.clientX,
       event.clientY,
       element("strong", { textContent: `sample ${answer.samples[place]}` }),
-      element("div", { textContent: `label ${className(names, answer.label[place] ?? null)}, predicted ${className(names, answer.predicted[place] ?? null)}` }),
-      element("div", { textContent: `forgotten ${number(answer.forgetting[place])} times · right ${number(100 * (answer.correctness[place] ?? NaN))} % of records` }),
+      element("div", {
+        textContent: `label ${className(names, answer.label[place] ?? null)}, predicted ${className(names, answer.predicted[place] ?? null)}`,
+      }),
+      element("div", {
+        textContent: `forgotten ${number(answer.forgetting[place])} times · right ${number(100 * (answer.correctness[place] ?? NaN))} % of records`,
+      }),
     );
   }
 }

@@ -11,7 +11,11 @@ import { eventsOn } from "./verdicts";
 import { quantity, short } from "./words";
 
 const LABEL = "Curves of the runs. Left and right arrows: time. A click on a curve: its samples; a drag: time.";
-export const CLOCK_TITLES = { step: "optimizer step", progress: "progress reached (0 ignorance, 1 truth)", wall: "minutes since the first record" };
+export const CLOCK_TITLES = {
+  step: "optimizer step",
+  progress: "progress reached (0 ignorance, 1 truth)",
+  wall: "minutes since the first record",
+};
 const REACH = 12;
 
 export class CurveView {
@@ -70,7 +74,10 @@ export class CurveView {
       pen.strokeStyle = pen.fillStyle = look.colour;
       pen.lineWidth = marked ? 3 : 1.5;
       pen.setLineDash(look.dash);
-      for (const [part, alpha] of [[records.slice(Math.max(past - 1, 0)), 0.25], [records.slice(0, past), 1]] as const) {
+      for (const [part, alpha] of [
+        [records.slice(Math.max(past - 1, 0)), 0.25],
+        [records.slice(0, past), 1],
+      ] as const) {
         pen.globalAlpha = faint ? 0.12 : alpha;
         pen.beginPath();
         for (const [x, y] of points([...part])) pen.lineTo(x, y);
@@ -88,17 +95,12 @@ export class CurveView {
     this.paintNow(pen, plot);
     for (const name of [...order].reverse()) {
       const end = points(store.past(name)).at(-1);
-      if (end && store.isMarked(name)) lettering.beside(short(name, 32), end[0], Math.max(end[1] - 13, plot.top), inks.ink);
+      if (end && store.isMarked(name))
+        lettering.beside(short(name, 32), end[0], Math.max(end[1] - 13, plot.top), inks.ink);
     }
   }
 
-  private markEvents(
-    marks: Marks,
-    name: string,
-    values: (number | null)[],
-    clock: Float64Array,
-    plot: Plot,
-  ): void {
+  private markEvents(marks: Marks, name: string, values: (number | null)[], clock: Float64Array, plot: Plot): void {
     const { store } = this;
     const run = store.records!.runs.get(name)!;
     const past = store.past(name).length;
@@ -108,7 +110,10 @@ export class CurveView {
     };
     for (const event of eventsOn(store.run(name), store.map?.probe ?? "")) {
       if (store.choice.events.includes(event.name)) continue;
-      const [began, found] = [nearest(run, event.step), typeof event.detected_at === "number" ? nearest(run, event.detected_at) : -1];
+      const [began, found] = [
+        nearest(run, event.step),
+        typeof event.detected_at === "number" ? nearest(run, event.detected_at) : -1,
+      ];
       const [from, to] = [at(began), found < 0 ? null : at(found)];
       const colour = eventColour(event.name);
       if (to && found < past) marks.known(...to, 4.5, colour);
@@ -132,7 +137,10 @@ export class CurveView {
     const run = selected && store.isShown(selected.run) ? store.records!.runs.get(selected.run) : undefined;
     const chosen = run?.records.length ? run.records[nearest(run, selected!.step)]! : null;
     const hovered = store.hovered && store.isShown(store.hovered.run) ? store.hovered.record : null;
-    for (const [record, r] of [[chosen, 8], [hovered, 6]] as const) {
+    for (const [record, r] of [
+      [chosen, 8],
+      [hovered, 6],
+    ] as const) {
       const value = record === null ? null : values[record];
       if (record === null || typeof value !== "number") continue;
       pen.strokeStyle = store.inks.ink;

@@ -50,8 +50,11 @@ export function passes(run: RunState | undefined, filter: Filter): boolean {
 
 /** Returns whether each word of a query stands in a run's name, or in "key=value" of its metadata. */
 export function matches(name: string, run: RunState | undefined, query: string): boolean {
-  const texts = [name, ...Object.entries(run?.metadata ?? {}).map(([key, value]) => `${key}=${written(value)}`)].map((text) =>
-    text.toLowerCase(),
+  const texts = [name, ...Object.entries(run?.metadata ?? {}).map(([key, value]) => `${key}=${written(value)}`)].map(
+    (text) => text.toLowerCase(),
   );
-  return query.toLowerCase().split(/\s+/).every((word) => texts.some((text) => text.includes(word)));
+  return query
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => texts.some((text) => text.includes(word)));
 }

@@ -37,7 +37,8 @@ export async function render(): Promise<void> {
     records: () => page.map.painted?.records.length ?? 0,
     revision: () => store.records?.answer.revision ?? null,
     reading: () => store.reading,
-    coordinates: (run) => (store.records?.runs.get(run)?.records ?? []).map((record) => store.records!.answer.coordinates[record]!),
+    coordinates: (run) =>
+      (store.records?.runs.get(run)?.records ?? []).map((record) => store.records!.answer.coordinates[record]!),
   };
   followTheme(store);
   refresh = new Refresh(store);

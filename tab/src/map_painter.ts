@@ -74,9 +74,16 @@ function paintAxes(pen: CanvasRenderingContext2D, store: Store, records: Records
     pen.fillStyle = store.inks.soft;
     const text = `axis ${axis + 1}${timelike ? " (time-like)" : ""}`;
     const long = pen.measureText(text).width;
-    const left = Math.min(Math.max(x + (x >= start[0] ? 5 : -5 - long), 2), Math.max(store.choice.flat ? x : Infinity, 2));
+    const left = Math.min(
+      Math.max(x + (x >= start[0] ? 5 : -5 - long), 2),
+      Math.max(store.choice.flat ? x : Infinity, 2),
+    );
     pen.textAlign = "left";
-    pen.fillText(text, left, y + (axis === 1 && store.choice.flat ? -9 : 0) + (axis === 0 && store.choice.flat ? 11 : 0));
+    pen.fillText(
+      text,
+      left,
+      y + (axis === 1 && store.choice.flat ? -9 : 0) + (axis === 0 && store.choice.flat ? 11 : 0),
+    );
   }
 }
 
@@ -98,7 +105,12 @@ interface Ordered {
   past: number[];
 }
 
-function paintRun(pen: CanvasRenderingContext2D, store: Store, { name, faint, past }: Ordered, { x, y, records }: Painted): void {
+function paintRun(
+  pen: CanvasRenderingContext2D,
+  store: Store,
+  { name, faint, past }: Ordered,
+  { x, y, records }: Painted,
+): void {
   if (!past.length) return;
   const look = store.look(name);
   const marked = store.isMarked(name);
@@ -143,7 +155,7 @@ function paintShaded(
   y: Float32Array,
   size: number,
 ): void {
-  for (let i = 0; i < past.length; ) {
+  for (let i = 0; i < past.length;) {
     const level = shades(past[i]!);
     pen.strokeStyle = pen.fillStyle = shade(level / (SHADES - 1), store.inks.dark);
     pen.beginPath();
@@ -152,7 +164,8 @@ function paintShaded(
     const first = i;
     for (; i < past.length && shades(past[i]!) === level; i++) pen.lineTo(x[past[i]!]!, y[past[i]!]!);
     pen.stroke();
-    for (let j = first; j < i; j++) pen.fillRect(Math.round(x[past[j]!]! - size), Math.round(y[past[j]!]! - size), 2 * size, 2 * size);
+    for (let j = first; j < i; j++)
+      pen.fillRect(Math.round(x[past[j]!]! - size), Math.round(y[past[j]!]! - size), 2 * size, 2 * size);
   }
 }
 

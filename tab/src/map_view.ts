@@ -27,16 +27,20 @@ export class MapView {
     const { canvas } = this.surface;
     canvas.addEventListener("pointerdown", (event) => this.press(event));
     canvas.addEventListener("pointermove", (event) => this.move(event));
-    for (const kind of ["pointerup", "pointercancel"] as const) canvas.addEventListener(kind, (event) => this.release(event));
+    for (const kind of ["pointerup", "pointercancel"] as const)
+      canvas.addEventListener(kind, (event) => this.release(event));
     canvas.addEventListener("pointerleave", () => this.point(null));
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    canvas.addEventListener("dblclick", () => store.choose({ camera: { ...store.choice.camera, zoom: 1, x: 0, y: 0 } }, "camera"));
+    canvas.addEventListener("dblclick", () =>
+      store.choose({ camera: { ...store.choice.camera, zoom: 1, x: 0, y: 0 } }, "camera"),
+    );
     canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
   paint(): void {
     const pen = this.surface.begin();
-    this.painted = pen && this.store.records ? paintMap(pen, this.store, this.surface.width, this.surface.height) : null;
+    this.painted =
+      pen && this.store.records ? paintMap(pen, this.store, this.surface.width, this.surface.height) : null;
   }
 
   /** Returns the record that is drawn nearest to a place on the map, if one is near. */
@@ -112,7 +116,12 @@ export class MapView {
 
   private key(event: KeyboardEvent): void {
     const { camera } = this.store.choice;
-    const turns: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const turns: Record<string, [number, number]> = {
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+    };
     const turn = turns[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (turn && event.shiftKey) {

@@ -20,11 +20,16 @@ export class Notice {
     this.line.textContent = trouble ?? problem ?? "";
     this.whole.hidden = records !== null;
     if (records) return;
-    const said = (title: string, ...words: (Node | string)[]) => this.whole.replaceChildren(element("h2", { textContent: title }), element("p", {}, ...words));
+    const said = (title: string, ...words: (Node | string)[]) =>
+      this.whole.replaceChildren(element("h2", { textContent: title }), element("p", {}, ...words));
     if (trouble) said("No map yet", trouble);
     else if (problem) said("This cannot be shown", problem);
     else if (store.loading || !state) said("Loading …", "The log directory is being read.");
-    else if (!state.maps.length && state.runs.length) said("No map yet", "There are runs, but none has written predictions yet. They appear with the first record; nothing has to be reloaded.");
+    else if (!state.maps.length && state.runs.length)
+      said(
+        "No map yet",
+        "There are runs, but none has written predictions yet. They appear with the first record; nothing has to be reloaded.",
+      );
     else if (!state.maps.length) {
       said(
         "No predictions in this log directory",
@@ -32,6 +37,10 @@ export class Notice {
         element("code", { textContent: EXAMPLE }),
         "Directories written by versions before this tab hold no predictions; their curves are on the tab Time Series.",
       );
-    } else said("Loading …", "The map is being laid out. The first time this takes some seconds where there are many records.");
+    } else
+      said(
+        "Loading …",
+        "The map is being laid out. The first time this takes some seconds where there are many records.",
+      );
   }
 }

@@ -33,29 +33,43 @@ export class Page {
     this.time = new TimeBar(store);
     this.side = new Side(store, tip, select);
     const [caption, notice] = [new Caption(store), new Notice(store)];
-    this.maps = chooser("map", [], "", (map) => {
-      store.records = null;
-      store.choose({ map, selected: null, sample: null, pair: null, marked: [] });
-      store.tell("data");
-      this.refresh();
-    });
-    const button = (text: string, title: string, onclick: () => void) => element("button", { type: "button", textContent: text, title, onclick });
+    this.maps = chooser("map", [], "", (map) => this.go(map));
+    const button = (text: string, title: string, onclick: () => void) =>
+      element("button", { type: "button", textContent: text, title, onclick });
     this.deep = button("3-D", "all three axes; drag to rotate", () => store.choose({ flat: false }));
     this.flat = button("2-D", "the first two axes; drag to move", () => store.choose({ flat: true }));
-    const home = button("reset view", "as at the beginning (or double-click the map)", () => store.choose({ camera: fresh().camera }, "camera"));
+    const home = button("reset view", "as at the beginning (or double-click the map)", () =>
+      store.choose({ camera: fresh().camera }, "camera"),
+    );
     const help = button("?", "what the map shows", () => store.choose({ hint: !store.choice.hint }));
-    const runs = element("div", { className: "left" }, new RunFilter(store).node, new RunList(store).node);
+    const runs = element(
+      "div",
+      { className: "left" },
+      new RunFilter(store).node,
+      new RunList(store, (map) => this.go(map)).node,
+    );
     const middle = element(
       "main",
       { className: "middle" },
       caption.hint,
-      element("div", { className: "map" }, this.map.surface.canvas, element("div", { className: "corner" }, this.deep, this.flat, home, help), caption.kinds),
+      element(
+        "div",
+        { className: "map" },
+        this.map.surface.canvas,
+        element("div", { className: "corner" }, this.deep, this.flat, home, help),
+        caption.kinds,
+      ),
       caption.line,
       this.time.node,
       element("div", { className: "curves" }, this.curves.surface.canvas),
     );
     const body = element("div", { className: "body" }, runs, middle, this.side.node);
-    const head = element("header", {}, element("h1", { textContent: "Map of predictions" }), element("label", {}, "of ", this.maps));
+    const head = element(
+      "header",
+      {},
+      element("h1", { textContent: "Map of predictions" }),
+      element("label", {}, "of ", this.maps),
+    );
     this.node = element("div", { className: "infogeo" }, head, notice.line, notice.whole, body, tip.node);
     store.watch(["data", "choice", "status"], () => {
       body.hidden = head.hidden = store.records === null;
@@ -76,6 +90,15 @@ export class Page {
     fill(this.maps, options, store.choice.map ?? "");
     this.flat.setAttribute("aria-pressed", String(store.choice.flat));
     this.deep.setAttribute("aria-pressed", String(!store.choice.flat));
+  }
+
+  /** Shows another map. */
+  private go(map: string): void {
+    this.side.detail.close();
+    this.store.records = null;
+    this.store.choose({ map, selected: null, sample: null, pair: null, marked: [] });
+    this.store.tell("data");
+    this.refresh();
   }
 
   /** Shows the samples at a record, with its run highlighted. */

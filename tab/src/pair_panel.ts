@@ -26,7 +26,8 @@ export class PairPanel {
     this.surface = new Surface("Distance between the two runs over progress", () => this.paint());
     this.surface.canvas.className = "pair-plot";
     this.surface.canvas.setAttribute("role", "img");
-    const box = (place: 0 | 1) => chooser(place ? "second run" : "first run", [], "", (name) => this.choose(place, name));
+    const box = (place: 0 | 1) =>
+      chooser(place ? "second run" : "first run", [], "", (name) => this.choose(place, name));
     this.boxes = [box(0), box(1)];
     this.node.append(element("div", { className: "row" }, this.boxes[0], " and ", this.boxes[1]), this.body);
     store.watch(["data", "choice"], () => this.update());
@@ -58,7 +59,9 @@ export class PairPanel {
     fill(this.boxes[1], options, b);
     if (!a || !b) {
       this.loader.clear();
-      this.body.replaceChildren(element("p", { className: "soft", textContent: "Two runs have to be shown on this map." }));
+      this.body.replaceChildren(
+        element("p", { className: "soft", textContent: "Two runs have to be shown on this map." }),
+      );
       return;
     }
     void this.loader.load({ map: store.map.key, a, b }, store.map.revision);
@@ -71,15 +74,33 @@ export class PairPanel {
     const bars = answer.classes.slice(0, CLASSES).map((one) => {
       const bar = element("i", { className: "amount" });
       bar.style.width = `${Math.max((100 * one.distance) / largest, 0.5)}%`;
-      return element("div", { className: "class" }, element("span", { textContent: short(className(names, one.class), 20), title: className(names, one.class) }), element("span", { className: "amounts" }, bar), element("span", { className: "soft", textContent: number(one.distance) }));
+      return element(
+        "div",
+        { className: "class" },
+        element("span", { textContent: short(className(names, one.class), 20), title: className(names, one.class) }),
+        element("span", { className: "amounts" }, bar),
+        element("span", { className: "soft", textContent: number(one.distance) }),
+      );
     });
     this.body.replaceChildren(
-      element("h4", {}, "Where they part", element("small", { textContent: " distance of the predictions at equal progress, nats per sample" })),
+      element(
+        "h4",
+        {},
+        "Where they part",
+        element("small", { textContent: " distance of the predictions at equal progress, nats per sample" }),
+      ),
       this.surface.canvas,
       element("h4", {}, "On which classes", element("small", { textContent: " at the end of the range both reach" })),
       ...(bars.length ? bars : [element("p", { className: "soft", textContent: "no labels" })]),
-      element("h4", {}, "On which samples", element("small", { textContent: ` ${short(answer.a, 24)} against ${short(answer.b, 24)}` })),
-      ...answer.samples.map((item) => sampleRow(store, answer.a, item, null, false, (sample) => this.open(answer.a, sample, item.picture))),
+      element(
+        "h4",
+        {},
+        "On which samples",
+        element("small", { textContent: ` ${short(answer.a, 24)} against ${short(answer.b, 24)}` }),
+      ),
+      ...answer.samples.map((item) =>
+        sampleRow(store, answer.a, item, null, false, (sample) => this.open(answer.a, sample, item.picture)),
+      ),
     );
     this.paint();
   }
@@ -90,7 +111,13 @@ export class PairPanel {
     if (!pen || !answer?.progress.length) return;
     const [low, high] = [answer.progress[0]!, answer.progress[answer.progress.length - 1]!];
     const [bottom, top] = rangeOf([0, ...answer.distance], false);
-    const plot = paintAxes(pen, this.store.inks, [this.surface.width, this.surface.height], { low, high: high > low ? high : low + 1, log: false, title: "progress (0 ignorance, 1 truth)" }, { low: bottom, high: top, log: false, title: "distance [nats per sample]" });
+    const plot = paintAxes(
+      pen,
+      this.store.inks,
+      [this.surface.width, this.surface.height],
+      { low, high: high > low ? high : low + 1, log: false, title: "progress (0 ignorance, 1 truth)" },
+      { low: bottom, high: top, log: false, title: "distance [nats per sample]" },
+    );
     pen.strokeStyle = LINES[0];
     pen.lineWidth = 2;
     pen.beginPath();

@@ -44,9 +44,9 @@ export interface Look {
   dash: number[];
 }
 
-/** Returns the look of the `turn`-th run of one colour: markers change first, then dashes. */
+/** Returns the look of the `turn`-th run of one colour; twelve are told apart by their markers and dashes. */
 export function lookOf(colour: string, turn: number): Look {
-  const dash = DASHES[Math.floor(turn / MARKERS.length) % DASHES.length]!;
+  const dash = DASHES[turn % DASHES.length]!;
   return { colour, marker: MARKERS[turn % MARKERS.length]!, dash };
 }
 

@@ -15,15 +15,28 @@ interface ListWords {
   none: string;
 }
 const LISTS: Record<string, ListWords> = {
-  moved: { title: "Moved most", meaning: "whose prediction changed most since the record before", none: "the first record: nothing has moved yet" },
-  forgotten: { title: "Forgotten", meaning: "right once, wrong now", none: "none: all that was ever right is right now" },
+  moved: {
+    title: "Moved most",
+    meaning: "whose prediction changed most, in rad, since the record before",
+    none: "the first record: nothing has moved yet",
+  },
+  forgotten: {
+    title: "Forgotten",
+    meaning: "right once, wrong now",
+    none: "none: all that was ever right is right now",
+  },
   confidently_wrong: { title: "Confidently wrong", meaning: "wrong now, the surest first", none: "none is wrong" },
-  never_learnt: { title: "Never learnt", meaning: "right at no record so far", none: "none: all were right at some record" },
+  never_learnt: {
+    title: "Never learnt",
+    meaning: "right at no record so far",
+    none: "none: all were right at some record",
+  },
   memorised_late: { title: "Memorised late", meaning: "right only since lately, and from then on", none: "none" },
 };
 const FEW = 4;
 const MOST = 60; // events of a kind
-const gravity = (kind: string): number => (["overfitting", "recovered", "memorisation", "generalisation"].indexOf(kind) + 9) % 9;
+const gravity = (kind: string): number =>
+  (["overfitting", "recovered", "memorisation", "generalisation"].indexOf(kind) + 9) % 9;
 
 interface Happened {
   name: string;
@@ -74,9 +87,25 @@ export class RecordPanel {
     const within = this.head.contains(document.activeElement);
     this.head.replaceChildren(
       element("h3", { textContent: short(run.name, 60), title: run.name }),
-      element("div", { className: "row" }, step(-1, "record before", "‹"), element("b", { textContent: `step ${number(run.steps[place])}` }), step(1, "next record", "›"),
-        element("button", { type: "button", textContent: "× all runs", title: "back to what happened (Escape)", onclick: () => store.choose({ selected: null, marked: [] }) })),
-      element("div", { className: "soft", textContent: values.map((name) => `${quantity(name).title.replace(/ \[.*/, "")} ${number(curves[name]![record])}`).join(" · ") }),
+      element(
+        "div",
+        { className: "row" },
+        step(-1, "record before", "‹"),
+        element("b", { textContent: `step ${number(run.steps[place])}` }),
+        step(1, "next record", "›"),
+        element("button", {
+          type: "button",
+          textContent: "× all runs",
+          title: "back to what happened (Escape)",
+          onclick: () => store.choose({ selected: null, marked: [] }),
+        }),
+      ),
+      element("div", {
+        className: "soft",
+        textContent: values
+          .map((name) => `${quantity(name).title.replace(/ \[.*/, "")} ${number(curves[name]![record])}`)
+          .join(" · "),
+      }),
     );
     if (within) this.head.querySelector<HTMLElement>(`[aria-label="${focused}"]`)?.focus();
     void this.loader.load({ map: map.key, run: run.name, step: run.steps[place]! }, map.revision);
@@ -87,7 +116,9 @@ export class RecordPanel {
     const lists = Object.entries(answer.lists).filter((pair): pair is [string, Item[]] => pair[1] !== null);
     const shown = lists.filter(([name, items]) => labelled || items.length || name === "moved");
     this.body.replaceChildren(
-      ...(labelled ? [] : [element("p", { className: "soft", textContent: "This probe has no labels: only what moved can be said." })]),
+      ...(labelled
+        ? []
+        : [element("p", { className: "soft", textContent: "This probe has no labels: only what moved can be said." })]),
       ...shown.map(([name, items]) => this.list(answer, name, items)),
     );
   }
@@ -110,9 +141,21 @@ export class RecordPanel {
     const section = element(
       "section",
       { className: "sample-list" },
-      element("h4", {}, words.title, element("small", { textContent: ` ${words.meaning}${since}` }), items.length > FEW ? more : null),
+      element(
+        "h4",
+        {},
+        words.title,
+        element("small", { textContent: ` ${words.meaning}${since}` }),
+        items.length > FEW ? more : null,
+      ),
       ...(items.length
-        ? items.slice(0, whole ? undefined : FEW).map((item) => sampleRow(this.store, answer.run, item, at, name === "moved", (sample) => this.open(answer.run, sample, item.picture)))
+        ? items
+            .slice(0, whole ? undefined : FEW)
+            .map((item) =>
+              sampleRow(this.store, answer.run, item, at, name === "moved", (sample) =>
+                this.open(answer.run, sample, item.picture),
+              ),
+            )
         : [element("p", { className: "soft", textContent: words.none })]),
     );
     section.dataset["list"] = name;
@@ -125,12 +168,24 @@ export class RecordPanel {
     const events = store.shown.flatMap((name) => eventsOn(store.run(name), probe).map((event) => ({ name, event })));
     const kinds = [...new Set(events.map(({ event }) => event.name))].sort((a, b) => gravity(a) - gravity(b));
     this.head.replaceChildren(
-      element("p", { className: "invite" }, element("b", { textContent: "Click a point" }), " of the map or of a curve: the samples that moved, were forgotten, or are wrong with confidence at that step."),
+      element(
+        "p",
+        { className: "invite" },
+        element("b", { textContent: "Click a point" }),
+        " of the map or of a curve: the samples that moved, were forgotten, or are wrong with confidence at that step.",
+      ),
     );
     this.body.replaceChildren(
       element("h4", { textContent: "What happened" }),
-      ...(events.length ? [] : [element("p", { className: "soft", textContent: "No events so far in the runs that are shown." })]),
-      ...kinds.flatMap((kind) => this.happened(kind, events.filter(({ event }) => event.name === kind))),
+      ...(events.length
+        ? []
+        : [element("p", { className: "soft", textContent: "No events so far in the runs that are shown." })]),
+      ...kinds.flatMap((kind) =>
+        this.happened(
+          kind,
+          events.filter(({ event }) => event.name === kind),
+        ),
+      ),
     );
   }
 
@@ -139,15 +194,26 @@ export class RecordPanel {
     const rows = events.slice(0, MOST).map(({ name, event }) => {
       const row = element(
         "button",
-        { type: "button", className: "event", title: event.message ?? headline(event), onclick: () => this.select(name, event.step) },
+        {
+          type: "button",
+          className: "event",
+          title: event.message ?? headline(event),
+          onclick: () => this.select(name, event.step),
+        },
         element("span", { textContent: short(name, 60) }),
-        element("span", { className: "soft", textContent: `since ${number(event.step)}${typeof event.detected_at === "number" ? `, known at ${number(event.detected_at)}` : ""}` }),
+        element("span", {
+          className: "soft",
+          textContent: `since ${number(event.step)}${typeof event.detected_at === "number" ? `, known at ${number(event.detected_at)}` : ""}`,
+        }),
       );
       row.style.borderLeftColor = eventColour(kind);
       row.dataset["run"] = name;
       return row;
     });
-    const more = events.length > MOST ? [element("p", { className: "soft", textContent: `and ${events.length - MOST} more: hide runs to see them` })] : [];
+    const more =
+      events.length > MOST
+        ? [element("p", { className: "soft", textContent: `and ${events.length - MOST} more: hide runs to see them` })]
+        : [];
     return [element("h5", { textContent: `${kind.replaceAll("_", " ")} · ${events.length}` }), ...rows, ...more];
   }
 }

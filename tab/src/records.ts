@@ -35,7 +35,7 @@ function clocksOf(answer: MapAnswer, runs: Map<string, RunRecords>): Map<Clock, 
   clocks.set("step", Float64Array.from(answer.steps));
   const wall = new Float64Array(answer.steps.length);
   for (const { records } of runs.values()) {
-    const start = records.length ? answer.wall[records[0]!] ?? 0 : 0;
+    const start = records.length ? (answer.wall[records[0]!] ?? 0) : 0;
     let latest = 0;
     for (const record of records) {
       latest = Math.max(latest, ((answer.wall[record] ?? start) - start) / 60);
@@ -89,7 +89,11 @@ export function aligned(answer: MapAnswer, before: MapAnswer | null): MapAnswer 
   const signs = agreement.map((sum) => (sum < 0 ? -1 : 1));
   if (signs.every((sign) => sign === 1)) return answer;
   const turn = (point: Point) => point.map((value, axis) => value * signs[axis]!) as Point;
-  const turned: MapAnswer = { ...answer, coordinates: answer.coordinates.map(turn), path: answer.path?.map(turn) ?? null };
+  const turned: MapAnswer = {
+    ...answer,
+    coordinates: answer.coordinates.map(turn),
+    path: answer.path?.map(turn) ?? null,
+  };
   if (answer.ignorance) turned.ignorance = turn(answer.ignorance);
   return turned;
 }

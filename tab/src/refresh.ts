@@ -52,7 +52,10 @@ export class Refresh {
       store.loading = false;
       const now = new Date().toLocaleTimeString();
       this.since ||= now;
-      if (error instanceof Gone) this.trouble(`TensorBoard has not answered since ${this.since}. What is shown is what was known then; it is asked again every few seconds.`);
+      if (error instanceof Gone)
+        this.trouble(
+          `TensorBoard has not answered since ${this.since}. What is shown is what was known then; it is asked again every few seconds.`,
+        );
       else if (error instanceof Refused) this.trouble(`The map cannot be shown: ${error.message}`);
       else throw error;
     }
@@ -67,7 +70,9 @@ export class Refresh {
   // The map with most runs, and among those a probe that is not trained on.
   private first(state: State): void {
     const { choice } = this.store;
-    const best = [...state.maps].sort((a, b) => b.runs.length - a.runs.length || Number(a.trained) - Number(b.trained))[0];
+    const best = [...state.maps].sort(
+      (a, b) => b.runs.length - a.runs.length || Number(a.trained) - Number(b.trained),
+    )[0];
     choice.map = best?.key ?? null;
     this.store.records = null;
     this.drawn = "";
@@ -117,7 +122,9 @@ function listen(reloaded: () => void): void {
     try {
       const message = JSON.parse(String(event.data)) as { type?: string; id?: number; isReply?: boolean };
       if (message.type !== "experimental.DataReloaded" || message.isReply) return;
-      channel.port1.postMessage(JSON.stringify({ type: message.type, id: message.id, payload: null, error: null, isReply: true }));
+      channel.port1.postMessage(
+        JSON.stringify({ type: message.type, id: message.id, payload: null, error: null, isReply: true }),
+      );
       reloaded();
     } catch {
       // Not a message of this channel.

@@ -28,7 +28,12 @@ export class RunFilter {
       "div",
       { className: "run-filter" },
       this.strip,
-      element("div", { className: "row" }, element("label", {}, "colour ", this.colours), element("label", {}, "filter ", this.adder)),
+      element(
+        "div",
+        { className: "row" },
+        element("label", {}, "colour ", this.colours),
+        element("label", {}, "filter ", this.adder),
+      ),
       this.legend,
       this.query,
       this.filters,
@@ -39,15 +44,27 @@ export class RunFilter {
   private update(): void {
     const { store } = this;
     const keys = store.keys;
-    const colours: [string, string][] = [[":run", "run"], [":verdict", "verdict"], [":step", "time"], ...keys.map((key): [string, string] => [key.name, short(key.name, 30)])];
+    const colours: [string, string][] = [
+      [":run", "run"],
+      [":verdict", "verdict"],
+      [":step", "time"],
+      ...keys.map((key): [string, string] => [key.name, short(key.name, 30)]),
+    ];
     if (store.records && !colours.some(([name]) => name === store.choice.colour)) store.choice.colour = ":run";
     fill(this.colours, colours, store.choice.colour);
     const free = keys.filter((key) => !store.choice.filters.some((filter) => filter.key === key.name));
-    fill(this.adder, [["", free.length ? "by …" : "–"], ...free.map((key): [string, string] => [key.name, short(key.name, 30)])], "");
+    fill(
+      this.adder,
+      [["", free.length ? "by …" : "–"], ...free.map((key): [string, string] => [key.name, short(key.name, 30)])],
+      "",
+    );
     this.adder.disabled = !free.length;
     this.verdicts();
     this.explain(keys.find((key) => key.name === store.choice.colour));
-    const wanted = JSON.stringify([store.choice.filters.map((filter) => filter.key), keys.map((key) => [key.name, key.values])]);
+    const wanted = JSON.stringify([
+      store.choice.filters.map((filter) => filter.key),
+      keys.map((key) => [key.name, key.values]),
+    ]);
     if (wanted !== this.drawn) {
       this.drawn = wanted;
       this.filters.replaceChildren(...store.choice.filters.map((filter) => this.filter(filter, keys)));
@@ -62,7 +79,8 @@ export class RunFilter {
     const buttons = VERDICTS.flatMap((kind) => {
       const own = listed.filter((name) => verdictOn(store.run(name), probe).kind === kind);
       if (!own.length) return [];
-      const pressed = own.length === store.choice.marked.length && own.every((name) => store.choice.marked.includes(name));
+      const pressed =
+        own.length === store.choice.marked.length && own.every((name) => store.choice.marked.includes(name));
       return [
         element("button", {
           type: "button",
@@ -89,7 +107,8 @@ export class RunFilter {
       return [low, made, high];
     };
     if (store.choice.colour === ":step") this.legend.replaceChildren(...bar("start", "end"));
-    else if (key?.numbers) this.legend.replaceChildren(...bar(number(key.low), `${number(key.high)}${key.log ? " (log)" : ""}`));
+    else if (key?.numbers)
+      this.legend.replaceChildren(...bar(number(key.low), `${number(key.high)}${key.log ? " (log)" : ""}`));
     else if (key) {
       const shown = key.values.slice(0, FEW).map((value, i) => {
         const square = element("i", { className: "square" });
@@ -118,7 +137,9 @@ export class RunFilter {
       onclick: () => store.choose({ filters: store.choice.filters.filter((one) => one.key !== filter.key) }),
     });
     const change = (changes: Partial<Filter>) =>
-      store.choose({ filters: store.choice.filters.map((one) => (one.key === filter.key ? { ...one, ...changes } : one)) });
+      store.choose({
+        filters: store.choice.filters.map((one) => (one.key === filter.key ? { ...one, ...changes } : one)),
+      });
     const bound = (side: "low" | "high", said: string) =>
       element("input", {
         type: "number",
@@ -150,6 +171,12 @@ export class RunFilter {
           ),
         )
       : [bound("low", number(key?.low)), " to ", bound("high", number(key?.high))];
-    return element("fieldset", { className: "filter" }, element("legend", { textContent: short(filter.key, 30) }), ...body, remove);
+    return element(
+      "fieldset",
+      { className: "filter" },
+      element("legend", { textContent: short(filter.key, 30) }),
+      ...body,
+      remove,
+    );
   }
 }

@@ -22,15 +22,30 @@ export class RunList {
   private list = element("ul", { className: "runs", "aria-label": "runs" });
   private count = element("span", { className: "soft" });
 
-  constructor(private store: Store) {
-    const all = element("button", { type: "button", textContent: "all", title: "show all runs", onclick: () => store.choose({ hidden: [] }) });
+  private others = "";
+
+  constructor(
+    private store: Store,
+    private go: (map: string) => void,
+  ) {
+    const all = element("button", {
+      type: "button",
+      textContent: "all",
+      title: "show all runs",
+      onclick: () => store.choose({ hidden: [] }),
+    });
     const none = element("button", {
       type: "button",
       textContent: "none",
       title: "hide all runs that are listed",
       onclick: () => store.choose({ hidden: [...new Set([...store.choice.hidden, ...store.shown])] }),
     });
-    this.node = element("div", { className: "run-list" }, element("div", { className: "row" }, this.count, all, none), this.list);
+    this.node = element(
+      "div",
+      { className: "run-list" },
+      element("div", { className: "row" }, this.count, all, none),
+      this.list,
+    );
     store.watch(["data", "choice", "theme"], () => this.update());
     store.watch(["hover"], () => this.mark());
   }
@@ -54,7 +69,9 @@ export class RunList {
       className: "name",
       onclick: () => {
         const marked = store.choice.marked.includes(name);
-        store.choose({ marked: marked ? store.choice.marked.filter((one) => one !== name) : [...store.choice.marked, name] });
+        store.choose({
+          marked: marked ? store.choice.marked.filter((one) => one !== name) : [...store.choice.marked, name],
+        });
       },
     });
     const only = element("button", {
@@ -82,7 +99,7 @@ export class RunList {
   private update(): void {
     const { store } = this;
     const names = store.names;
-    for (const [name, row] of this.rows) if (!names.includes(name)) this.rows.delete(name), row.node.remove();
+    for (const [name, row] of this.rows) if (!names.includes(name)) (this.rows.delete(name), row.node.remove());
     names.forEach((name, place) => {
       let row = this.rows.get(name);
       if (!row) this.rows.set(name, (row = this.row(name)));
@@ -91,7 +108,8 @@ export class RunList {
     });
     this.elsewhere(names);
     const shown = store.shown.length;
-    this.count.textContent = shown === names.length ? counted(names.length, "run") : `${shown} of ${counted(names.length, "run")} shown`;
+    this.count.textContent =
+      shown === names.length ? counted(names.length, "run") : `${shown} of ${counted(names.length, "run")} shown`;
     this.mark();
   }
 
@@ -103,29 +121,48 @@ export class RunList {
     row.node.classList.toggle("off", hidden);
     row.box.checked = !hidden;
     row.name.textContent = short(name, 56);
-    const metadata = Object.entries(run?.metadata ?? {}).slice(0, 40).map(([key, value]) => `${key} = ${written(value)}`);
+    const metadata = Object.entries(run?.metadata ?? {})
+      .slice(0, 40)
+      .map(([key, value]) => `${key} = ${written(value)}`);
     row.name.title = [name, "click to highlight it everywhere", "", ...metadata].join("\n");
     const { kind, text } = verdictOn(run, store.map?.probe ?? "");
     row.verdict.className = `verdict ${kind}`;
     row.verdict.textContent = text;
     row.stand.title = run?.ended === false ? "training" : "";
-    row.stand.textContent = standing(run?.last ?? null, run?.planned ?? null, run?.ended ?? true, run?.continues ?? null);
+    row.stand.textContent = standing(
+      run?.last ?? null,
+      run?.planned ?? null,
+      run?.ended ?? true,
+      run?.continues ?? null,
+    );
     paintSwatch(row.swatch, store.look(name));
   }
 
-  // Runs that are not on this map are said, so that nobody looks for them.
+  // Runs that are not on this map are said, so that nobody looks for them, with the way to theirs.
   private elsewhere(names: string[]): void {
+    const { store } = this;
+    const others = (store.state?.runs ?? []).filter((run) => !names.includes(run.name));
+    const wanted = JSON.stringify([names.length, others.map((run) => [run.name, run.problem, this.mapOf(run.name)])]);
+    if (wanted === this.others) return;
+    this.others = wanted;
     for (const old of this.list.querySelectorAll("li.elsewhere")) old.remove();
-    for (const run of this.store.state?.runs ?? []) {
-      if (names.includes(run.name)) continue;
+    for (const run of others) {
+      const [said, key] = [short(run.name, 56), this.mapOf(run.name)];
       this.list.append(
         element(
           "li",
           { className: "elsewhere soft", title: run.name },
-          `${short(run.name, 60)}: ${run.problem ?? "not on this map"}`,
+          run.problem ? `${said}: ${run.problem}` : key ? `${said} ` : `${said}: no predictions so far`,
+          key
+            ? element("button", { type: "button", textContent: "on another map", onclick: () => this.go(key) })
+            : null,
         ),
       );
     }
+  }
+
+  private mapOf(name: string): string | undefined {
+    return this.store.state?.maps.find((map) => map.runs.includes(name))?.key;
   }
 
   private mark(): void {

@@ -41,12 +41,27 @@ export class RunPanel {
     const { store } = this;
     if (store.choice.panel !== "run" || !store.map) return;
     const { selected, marked } = store.choice;
-    const wanted = [...(marked.length === 1 ? marked : []), ...(selected ? [selected.run] : []), this.run, store.shown[0]];
+    const wanted = [
+      ...(marked.length === 1 ? marked : []),
+      ...(selected ? [selected.run] : []),
+      this.run,
+      store.shown[0],
+    ];
     this.run = wanted.find((name): name is string => typeof name === "string" && store.isShown(name)) ?? null;
-    fill(this.choose, store.shown.map((name) => [name, short(name, 50)]), this.run ?? "");
+    fill(
+      this.choose,
+      store.shown.map((name) => [name, short(name, 50)]),
+      this.run ?? "",
+    );
     if (!store.map.labelled || this.run === null) {
       this.loader.clear();
-      this.body.replaceChildren(element("p", { className: "soft", textContent: this.run === null ? "No run is shown." : "This probe has no labels, so its samples have no cartography." }));
+      this.body.replaceChildren(
+        element("p", {
+          className: "soft",
+          textContent:
+            this.run === null ? "No run is shown." : "This probe has no labels, so its samples have no cartography.",
+        }),
+      );
       return;
     }
     void this.loader.load({ map: store.map.key, run: this.run }, store.map.revision);
@@ -63,10 +78,19 @@ export class RunPanel {
       if (place === undefined) return [];
       const row = element(
         "button",
-        { type: "button", className: "sample", onclick: () => this.open(this.run!, sample, answer.picture[place] ?? false) },
+        {
+          type: "button",
+          className: "sample",
+          onclick: () => this.open(this.run!, sample, answer.picture[place] ?? false),
+        },
         element("span", { className: "rank", textContent: String(rank + 1) }),
         pictured(store, this.run!, sample, answer.picture[place] ?? false),
-        element("span", { className: "words" }, answered(store, answer.label[place] ?? null, answer.predicted[place]!), element("span", { className: "soft", textContent: `margin ${number(answer.area_under_margin[place])} nats` })),
+        element(
+          "span",
+          { className: "words" },
+          answered(store, answer.label[place] ?? null, answer.predicted[place]!),
+          element("span", { className: "soft", textContent: `margin ${number(answer.area_under_margin[place])} nats` }),
+        ),
       );
       row.dataset["sample"] = String(sample);
       return [row];
@@ -75,8 +99,21 @@ export class RunPanel {
       element("h4", {}, "Cartography", element("small", { textContent: " each dot is a sample over the whole run" })),
       this.cloud.surface.canvas,
       element("div", { className: "legend" }, "forgotten 0", bar, `${most} times`),
-      element("h4", {}, "Likely label errors", element("small", { textContent: " the smallest mean margin of the label over the strongest other class" })),
-      ...(store.map?.trained ? [] : [element("p", { className: "soft", textContent: "On a probe that is not trained on these are the hardest samples, mislabelled ones among them." })]),
+      element(
+        "h4",
+        {},
+        "Likely label errors",
+        element("small", { textContent: " the smallest mean margin of the label over the strongest other class" }),
+      ),
+      ...(store.map?.trained
+        ? []
+        : [
+            element("p", {
+              className: "soft",
+              textContent:
+                "On a probe that is not trained on these are the hardest samples, mislabelled ones among them.",
+            }),
+          ]),
       ...rows,
     );
     this.cloud.show(answer);

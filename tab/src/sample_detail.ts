@@ -40,7 +40,12 @@ export class SampleDetail {
     this.head.replaceChildren(
       element("strong", { textContent: `Sample ${sample}` }),
       element("span", { className: "soft", textContent: ` in ${short(run, 40)}` }),
-      element("button", { type: "button", textContent: "×", "aria-label": "close the sample", onclick: () => this.close() }),
+      element("button", {
+        type: "button",
+        textContent: "×",
+        "aria-label": "close the sample",
+        onclick: () => this.close(),
+      }),
     );
     this.refresh();
     this.node.scrollIntoView({ block: "nearest" });
@@ -83,8 +88,13 @@ export class SampleDetail {
     const { inks } = this.store;
     const log = this.store.choice.logX;
     const [low, high] = [answer.steps[0]!, Math.max(answer.steps[answer.steps.length - 1]!, answer.steps[0]! + 1)];
-    const plot = paintAxes(pen, inks, [this.surface.width, this.surface.height],
-      { low, high, log, title: "optimizer step" }, { low: 0, high: 1, log: false, title: "p(class)" });
+    const plot = paintAxes(
+      pen,
+      inks,
+      [this.surface.width, this.surface.height],
+      { low, high, log, title: "optimizer step" },
+      { low: 0, high: 1, log: false, title: "p(class)" },
+    );
     const line = (values: (number | null | undefined)[], colour: string, width: number) => {
       pen.strokeStyle = colour;
       pen.lineWidth = width;
@@ -98,17 +108,27 @@ export class SampleDetail {
     const said: [string, string][] = [];
     if (answer.probabilities) {
       // The classes that were ever likely: more lines than these cannot be told apart.
-      const classes = Array.from(answer.probabilities[0] ?? [], (_, c) => ({ c, most: Math.max(...answer.probabilities!.map((row) => row[c]!)) }))
+      const classes = Array.from(answer.probabilities[0] ?? [], (_, c) => ({
+        c,
+        most: Math.max(...answer.probabilities!.map((row) => row[c]!)),
+      }))
         .filter(({ c, most }) => c !== answer.label && most > 0.1)
         .sort((a, b) => b.most - a.most)
         .slice(0, 3);
       classes.forEach(({ c }, i) => {
-        line(answer.probabilities!.map((row) => row[c]), LINES[i + 1]!, 1.5);
+        line(
+          answer.probabilities!.map((row) => row[c]),
+          LINES[i + 1]!,
+          1.5,
+        );
         said.push([short(className(names, c), 14), LINES[i + 1]!]);
       });
     }
     line(answer.p, LINES[0], 2.5);
-    said.unshift([answer.label === null ? "predicted" : `label ${short(className(names, answer.label), 14)}`, LINES[0]]);
+    said.unshift([
+      answer.label === null ? "predicted" : `label ${short(className(names, answer.label), 14)}`,
+      LINES[0],
+    ]);
     pen.font = FONT;
     pen.textAlign = "right";
     pen.textBaseline = "top";

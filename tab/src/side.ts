@@ -25,7 +25,9 @@ export class Side {
     tip: Tip,
     select: (run: string, step: number) => void,
   ) {
-    this.detail = new SampleDetail(store, () => this.node.querySelector<HTMLElement>("[role=tab][aria-selected=true]")?.focus({ preventScroll: true }));
+    this.detail = new SampleDetail(store, () =>
+      this.node.querySelector<HTMLElement>("[role=tab][aria-selected=true]")?.focus({ preventScroll: true }),
+    );
     const open = (run: string, sample: number, picture: boolean) => this.detail.open(run, sample, picture);
     const panels: Record<Panel, HTMLElement> = {
       record: new RecordPanel(store, select, open).node,
@@ -48,7 +50,11 @@ export class Side {
       node.setAttribute("aria-labelledby", tab.id);
       return [panel, tab, node];
     });
-    const list = element("div", { className: "tabs", role: "tablist", onkeydown: (event: KeyboardEvent) => this.walk(event) }, ...this.tabs.map(([, tab]) => tab));
+    const list = element(
+      "div",
+      { className: "tabs", role: "tablist", onkeydown: (event: KeyboardEvent) => this.walk(event) },
+      ...this.tabs.map(([, tab]) => tab),
+    );
     this.scroll.append(...this.tabs.map(([, , node]) => node));
     this.node = element("aside", { className: "side" }, list, this.detail.node, this.scroll);
     store.watch(["choice", "data"], () => this.update());

@@ -77,7 +77,12 @@ export class TimeBar {
   step(way: 1 | -1): void {
     const { store } = this;
     const marked = store.choice.marked.filter((name) => store.isShown(name));
-    const names = store.choice.selected && store.isShown(store.choice.selected.run) ? [store.choice.selected.run] : marked.length ? marked : store.shown;
+    const names =
+      store.choice.selected && store.isShown(store.choice.selected.run)
+        ? [store.choice.selected.run]
+        : marked.length
+          ? marked
+          : store.shown;
     const { clock } = store.clock;
     const reading = store.reading;
     const slack = 1e-9 * Math.max(Math.abs(reading), 1e-3);
@@ -108,20 +113,29 @@ export class TimeBar {
     const { choice } = store;
     this.button.textContent = this.playing ? "❚❚ pause" : "▶ play";
     const clocks = CLOCKS.filter((clock) => store.records?.clocks.has(clock) ?? clock === "step");
-    fill(this.clocks, clocks.map((clock) => [clock, CLOCK_NAMES[clock]]), clocks.includes(choice.clock) ? choice.clock : "step");
+    fill(
+      this.clocks,
+      clocks.map((clock) => [clock, CLOCK_NAMES[clock]]),
+      clocks.includes(choice.clock) ? choice.clock : "step",
+    );
     const curves = store.records?.answer.curves ?? {};
     const names = ordered(Object.keys(curves).filter((name) => curves[name]!.some((value) => value !== null)));
     if (names.length && !names.includes(choice.quantity)) {
       choice.quantity = names[0]!;
       choice.logY = quantity(choice.quantity).log ?? false;
     }
-    fill(this.quantities, names.map((name) => [name, quantity(name).title]), choice.quantity);
+    fill(
+      this.quantities,
+      names.map((name) => [name, quantity(name).title]),
+      choice.quantity,
+    );
     this.quantities.title = quantity(choice.quantity).meaning;
     this.logX.checked = choice.logX;
     this.logY.checked = choice.logY;
     this.slider.value = String(Math.round(choice.time * 1000));
     this.slider.disabled = this.button.disabled = !store.records;
-    const reading = choice.clock === "step" ? number(Math.round(store.reading)) : number(Number(store.reading.toPrecision(3)));
+    const reading =
+      choice.clock === "step" ? number(Math.round(store.reading)) : number(Number(store.reading.toPrecision(3)));
     const text = `${{ step: "step", progress: "progress", wall: "minute" }[choice.clock]} ${reading}`;
     this.said.textContent = text;
     this.slider.setAttribute("aria-valuetext", text);

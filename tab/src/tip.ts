@@ -30,14 +30,22 @@ export class Tip {
     const said = ["distance_to_truth", "accuracy", "progress", store.choice.quantity];
     const values = [...new Set(said)].filter((one) => answer.curves[one] && answer.curves[one]![record] !== null);
     const here = eventsOn(store.run(name), store.map?.probe ?? "").filter(
-      (event) => nearest(run, event.step) === place || (event.detected_at != null && nearest(run, event.detected_at) === place),
+      (event) =>
+        nearest(run, event.step) === place || (event.detected_at != null && nearest(run, event.detected_at) === place),
     );
     this.show(
       x,
       y,
       element("strong", { textContent: short(name, 60) }),
       element("div", { textContent: `step ${number(answer.steps[record])}` }),
-      ...values.map((one) => element("div", {}, `${quantity(one).title}: `, element("b", { textContent: number(answer.curves[one]![record]) }))),
+      ...values.map((one) =>
+        element(
+          "div",
+          {},
+          `${quantity(one).title}: `,
+          element("b", { textContent: number(answer.curves[one]![record]) }),
+        ),
+      ),
       ...here.map((event) => {
         const said = element("div", { textContent: headline(event) });
         said.style.borderLeft = `3px solid ${eventColour(event.name)}`;

@@ -29,7 +29,10 @@ function kindOf(text: string): VerdictKind {
 export function verdictOn(run: RunState | undefined, probe: string): Verdict {
   const own = run?.verdicts[probe];
   if (own !== undefined) return { kind: kindOf(own), text: own };
-  const others = Object.entries(run?.verdicts ?? {}).map(([name, text]) => ({ kind: kindOf(text), text: `${name}: ${text}` }));
+  const others = Object.entries(run?.verdicts ?? {}).map(([name, text]) => ({
+    kind: kindOf(text),
+    text: `${name}: ${text}`,
+  }));
   others.sort((a, b) => VERDICTS.indexOf(a.kind) - VERDICTS.indexOf(b.kind));
   return others[0] ?? { kind: "unknown", text: "" };
 }

@@ -7,12 +7,25 @@ interface Words {
 }
 
 const QUANTITIES: Record<string, Words> = {
-  distance_to_truth: { title: "distance to truth [nats per sample]", meaning: "how far the predictions are from the labels" },
+  distance_to_truth: {
+    title: "distance to truth [nats per sample]",
+    meaning: "how far the predictions are from the labels",
+  },
   accuracy: { title: "accuracy", meaning: "the share of samples predicted right" },
-  progress: { title: "progress from ignorance to truth", meaning: "how much of the way from knowing nothing to the labels is done" },
-  velocity: { title: "information velocity [rad per step]", meaning: "how fast the predictions change in one optimizer step", log: true },
+  progress: {
+    title: "progress from ignorance to truth",
+    meaning: "how much of the way from knowing nothing to the labels is done",
+  },
+  velocity: {
+    title: "information velocity [rad per step]",
+    meaning: "how fast the predictions change in one optimizer step",
+    log: true,
+  },
   length: { title: "information length [rad]", meaning: "how far the predictions have gone in all, along the path" },
-  displacement: { title: "displacement from the first record [rad]", meaning: "how far the predictions are from where they began" },
+  displacement: {
+    title: "displacement from the first record [rad]",
+    meaning: "how far the predictions are from where they began",
+  },
   straightness: { title: "straightness", meaning: "1 is a straight path, near 0 a long walk for a short way" },
   roughness: { title: "roughness", meaning: "1 is straight on, ½ a random walk, below that back and forth" },
   entropy: { title: "entropy of the predictions [nats]", meaning: "how undecided the predictions are" },
@@ -43,7 +56,8 @@ export function number(value: number | null | undefined): string {
 export const percent = (share: number): string => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
 
 /** Returns a count with its noun: "1 run", "12 runs". */
-export const counted = (count: number, noun: string): string => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+export const counted = (count: number, noun: string): string =>
+  `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
 /** Returns a text of at most so many characters; its end, which tells runs apart, stays. */
 export function short(text: string, most: number): string {

@@ -215,7 +215,9 @@ class TabAnswers:
         distance = 0.01 + 0.2 * np.clip(grid - 0.4, 0, None) ** 2
         shares = np.sort(self.random.gamma(1, 0.02, self.classes))[::-1]
         steps = np.round(4000 * grid**2).astype(int).tolist()
-        items = [{**self.item(11 * i, 0.2), "other": {"predicted": int(self.labels[11 * i]), "p": 0.9}} for i in range(10)]
+        items = [
+            {**self.item(11 * i, 0.2), "other": {"predicted": int(self.labels[11 * i]), "p": 0.9}} for i in range(10)
+        ]
         return {
             "a": a,
             "b": b,
