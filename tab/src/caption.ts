@@ -58,7 +58,7 @@ export class Caption {
     const timelike = answer.timelike.flatMap((one, axis) => (one ? [axis + 1] : []));
     const said = [
       `${counted(answer.runs.length, "run")}, ${counted(answer.steps.length, "record")}`,
-      `the three axes show ${percent(answer.stress)} of all distances`,
+      `the three axes show ${percent(answer.stress)} of all distances${store.choice.flat ? ", two of them are seen here" : ""}`,
       ...(timelike.length
         ? [
             `${timelike.length === 1 ? `axis ${timelike[0]} is` : `axes ${timelike.join(" and ")} are`} time-like: what is apart there is nearer than it looks`,

@@ -105,12 +105,16 @@ export class Refresh {
     store.tell("data");
   }
 
+  private looked = false;
+
   // A first look at many runs is told more by verdicts than by colours that repeat, and by few kinds of marks.
   private begin(probe: string): void {
     const { store } = this;
     const kinds = new Set(store.names.map((name) => verdictOn(store.run(name), probe).kind));
     if (store.choice.colour === ":run" && store.names.length > 20 && kinds.size > 1) store.choice.colour = ":verdict";
-    if (store.names.length > 12 && !store.choice.events.length) store.choice.events = ["knee", "velocity_change"];
+    if (store.names.length > 12 && !store.choice.events.length && !this.looked)
+      store.choice.events = ["knee", "velocity_change"];
+    this.looked = true;
   }
 }
 

@@ -254,7 +254,7 @@ def test_what_is_not_ours_is_text():
 
     made, wide, text = browse(answers, work)
     assert (made, wide) == (0, 0)
-    assert '<img src=x onerror="alert(1)"' in text
+    assert '<img src=x onerror="alert(1' in text
     assert "<script>alert(2)</script>" in text
     assert "<i>airplane" in text
 
@@ -298,6 +298,37 @@ def test_a_server_that_is_gone_is_said_and_comes_back():
         await page.until("d.querySelector('.trouble').hidden")
 
     browse(TabAnswers(2), work)
+
+
+def test_a_server_that_does_not_answer_is_said():
+    async def work(page, server):
+        server.__exit__()
+        await page.tab.value(RELOAD)
+        await page.until("d.querySelector('.trouble').innerText.includes('TensorBoard has not answered since')")
+        assert await page.value("w.infogeo.records()") > 0
+
+    browse(TabAnswers(2), work)
+
+
+def test_time_runs_on_each_clock():
+    answers = TabAnswers(2)
+
+    async def work(page, server):
+        found = []
+        for clock in ("progress", "wall", "step"):
+            await page.choose("clock", clock)
+            await page.value("d.querySelector('.map canvas').focus()")
+            await page.press("ArrowLeft")
+            found.append((await page.value("w.infogeo.reading()"), await page.value("w.infogeo.records()")))
+            await page.press("End")
+        return found
+
+    (progress, _), (minutes, by_minutes), (step, by_step) = browse(answers, work)
+    reached = np.unique(np.concatenate([np.maximum.accumulate(answers.path(run)[1]) for run in range(2)]))
+    assert progress == pytest.approx(reached[-2])
+    assert minutes == pytest.approx(0.5 * answers.steps[-2] / 60)
+    assert step == pytest.approx(answers.steps[-2])
+    assert by_minutes == by_step == 2 * 33
 
 
 def test_without_labels_and_with_many_classes():
