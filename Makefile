@@ -26,6 +26,7 @@ benchmarks: .venv/installed
 	$(BIN)/python benchmarks/small_distances.py
 	$(BIN)/python benchmarks/record_cost.py
 	$(BIN)/python benchmarks/pairwise.py
+	$(BIN)/python benchmarks/tab.py
 	$(BIN)/python benchmarks/long_run.py
 	$(BIN)/python benchmarks/embedding_error.py
 	$(BIN)/python benchmarks/parameter_cost.py

@@ -125,7 +125,7 @@ def _add(found: dict[tuple[str, str], Entry], series: Series) -> bool:
         tag = tag_metadata(series.content)
     except RecordedError as error:
         # Whose it is is not said by metadata that cannot be trusted, but by the tag's name.
-        monitor = series.tag.split("/", 1)[0]
+        monitor = series.tag.rsplit("/", 2)[0]
         entry = found.setdefault((series.run, monitor), Entry(series.run, series.run, monitor))
         entry.complain(str(error) if isinstance(error, NewerFormatError) else f"{series.tag}: {error}")
         return True

@@ -21,6 +21,8 @@ from infogeo_tensorboard.source import Series, Source
 ROOM = 2**29
 """Bytes of decoded records at most."""
 _LARGEST_PICTURE = 64
+_MOST_POINTS = 100
+"""Of a geodesic."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,18 @@ class Library:
         said = [(one.tag, self._complaints.get(_key(source, one))) for one in series]
         return [f"{tag}: {words}" for tag, words in said if words]
 
-    def milestones(self, source: Source, probe: Probe) -> Bytes | None:
-        """Returns sketches of ignorance and, of a labelled probe, ten more points on the way to truth, as written."""
-        series = probe.series.get("milestones")
+    def geodesic(self, source: Source, probe: Probe) -> Bytes | None:
+        """Returns sketches of points on the way from ignorance to truth, without labels of ignorance alone, as written.
+
+        NumPy cannot make them: the random numbers of a sketch are PyTorch's.
+        """
+        series = probe.series.get("geodesic")
         if series is None:
             return None
         shape = (probe.metadata.samples, probe.metadata.width)
         data = self._read_once(source, series)
         good = [one.numpy for one in data if one.numpy.dtype == np.uint8 and one.numpy.shape[1:] == shape]
-        return good[-1] if good and len(good[-1]) in (1, 11) else None
+        return good[-1] if good and 1 <= len(good[-1]) <= _MOST_POINTS else None
 
     def pictures(self, source: Source, probe: Probe) -> Pictures | None:
         """Returns the inputs of samples, where there are some."""

@@ -18,7 +18,7 @@ from infogeo_tensorboard.distance_table import DistanceTable, minus_log_overlaps
 from infogeo_tensorboard.inpca import AXES, SignedAxes, inpca
 from infogeo_tensorboard.json_values import rounded
 from infogeo_tensorboard.library import Library
-from infogeo_tensorboard.milestones import COUNT, milestones
+from infogeo_tensorboard.milestones import milestones
 from infogeo_tensorboard.points import Bytes, Points
 from infogeo_tensorboard.problems import RecordedError
 from infogeo_tensorboard.recording import Recording
@@ -89,7 +89,7 @@ class LiveMap:
         metadata, records = group.metadata, sum(counts)
         spanning = landmarks.spanning(counts)
         samples = landmarks.samples(records, len(spanning), metadata.samples, metadata.width)
-        sketched = metadata.sketch is not None
+        sketched = metadata.sketched
         points = Points([recording.amplitudes for _, recording in members if len(recording)], sketched, samples)
         keys: list[Hashable] = [
             (entry.run, entry.monitor, int(at), float(wall))
@@ -112,7 +112,7 @@ class LiveMap:
         path = None if placed is None else rounded(placed * signs)
         return {
             "coordinates": rounded(coordinates),
-            "path": path if path is not None and len(path) == COUNT else None,
+            "path": path if path is not None and len(path) > 1 else None,
             "ignorance": path[0] if path else None,
             "eigenvalues": rounded(axes.eigenvalues),
             "timelike": (axes.eigenvalues < 0).tolist(),
@@ -132,7 +132,7 @@ class LiveMap:
     def _signs(self, axes: SignedAxes, keys: Sequence[Hashable], placed: Floats | None) -> Floats:
         """Returns signs that keep what was shown where it was, and put truth and the last record on the right."""
         sides = axes.coordinates[-1].copy()
-        if placed is not None and len(placed) == COUNT:
+        if placed is not None and len(placed) > 1:
             sides[0] = placed[-1, 0] - placed[0, 0]
         shared = [index for index, key in enumerate(keys) if key in self._places.coordinates]
         if shared:
@@ -145,7 +145,7 @@ class LiveMap:
         """Returns the distances of ignorance, and of the geodesic to truth, to what spans the map."""
         metadata = group.metadata
         if points.sketched:
-            recorded = (self._library.milestones(source, probe) for _, probe in group.members)
+            recorded = (self._library.geodesic(source, probe) for _, probe in group.members)
             written: Bytes | None = next((marks for marks in recorded if marks is not None), None)
             if written is None:
                 return None

@@ -11,7 +11,7 @@ from typing import Any
 from infogeo_tensorboard.problems import NewerFormatError, RecordedError, shortened
 
 FORMAT = 1
-KINDS = ("amplitudes", "answers", "numbers", "milestones", "pictures", "events")
+KINDS = ("amplitudes", "answers", "numbers", "geodesic", "pictures", "events")
 PROBE_KINDS = ("amplitudes", "answers", "numbers")
 
 _LARGEST = 10**8
@@ -54,7 +54,7 @@ class ProbeMetadata:
         class_names: one for each class, or None.
         labels: shape (N,), or None.
         width: numbers a sample, W.
-        sketch: seed of the sketch; None for amplitudes themselves.
+        sketched: whether the numbers are those of a sketch rather than amplitudes.
         floor: overlaps below it count as it; at least ``RESOLUTION``.
         quantities: names of the numbers.
         run: what is said of the run: "id", "continues", "metadata".
@@ -71,7 +71,7 @@ class ProbeMetadata:
     class_names: tuple[str, ...] | None
     labels: tuple[int, ...] | None
     width: int
-    sketch: int | None
+    sketched: bool
     floor: float
     quantities: tuple[str, ...]
     run: dict[str, Any]
@@ -133,8 +133,7 @@ def probe_metadata(content: bytes) -> ProbeMetadata:
         raise RecordedError("its class_names are not one text for each class")
     sketch = given.get("sketch")
     if sketch is not None:
-        sketch = sketch.get("seed") if isinstance(sketch, dict) else sketch
-        if not _is_whole(sketch):
+        if not isinstance(sketch, dict) or not _is_whole(sketch.get("seed")):
             raise RecordedError("its sketch has no seed")
     elif width != classes:
         raise RecordedError(f"its width {width} is not the number of classes, {classes}")
@@ -146,7 +145,7 @@ def probe_metadata(content: bytes) -> ProbeMetadata:
         raise RecordedError("its floor does not lie between 0 and 1")
     run = given.get("run")
     fingerprint = _text(given, "fingerprint")
-    same = [fingerprint, samples, classes, width, sketch, indices, labels]
+    same = [fingerprint, samples, classes, width, sketch, indices, labels]  # all that says of what a sketch was made
     return ProbeMetadata(
         probe=tag.probe,
         fingerprint=fingerprint,
@@ -158,7 +157,7 @@ def probe_metadata(content: bytes) -> ProbeMetadata:
         class_names=None if names is None else tuple(names),
         labels=labels,
         width=width,
-        sketch=sketch,
+        sketched=sketch is not None,
         floor=max(float(floor), RESOLUTION),
         quantities=tuple(quantities),
         run=run if isinstance(run, dict) else {},

@@ -61,7 +61,7 @@ class SampleCourses:
     def amplitudes(self, record: int) -> NDArray[np.float32]:
         """Returns the unit vectors of a record, shape (N, W)."""
         metadata = self.recording.metadata
-        return on_sphere(self.recording.amplitudes[self.answers.records[record]], metadata.sketch is not None)
+        return on_sphere(self.recording.amplitudes[self.answers.records[record]], metadata.sketched)
 
     def moved(self, record: int) -> Floats | None:
         """Returns how far each sample has moved since the record before, rad; None of the first."""
@@ -148,7 +148,7 @@ class SampleCourses:
         """
         answers, metadata = self.answers, self.recording.metadata
         probabilities = None
-        if metadata.sketch is None and metadata.classes <= CLASSES:
+        if not metadata.sketched and metadata.classes <= CLASSES:
             points = on_sphere(self.recording.amplitudes[answers.records, position], False).astype(np.float64)
             probabilities = rounded(np.square(points), 4)
         return {

@@ -140,7 +140,7 @@ def _map(group: Group, curves: dict[str, dict[str, Numbers]]) -> dict[str, Any]:
         "classes": metadata.classes,
         "labelled": metadata.labels is not None,
         "class_names": None if metadata.class_names is None else list(metadata.class_names),
-        "sketched": metadata.sketch is not None,
+        "sketched": metadata.sketched,
         "runs": [entry.name for entry, _ in group.members],
         "records": sum(_count(curves, entry, probe) for entry, probe in group.members),
         "revision": map_revision(group),

@@ -217,7 +217,7 @@ def test_few_records_have_fewer_axes(tmp_path, records):
     assert np.abs(found["path"]).max() < 10
 
 
-def test_sketches_are_compared_as_they_are_and_milestones_come_from_the_file(tmp_path):
+def test_sketches_are_compared_as_they_are_and_their_geodesic_comes_from_the_file(tmp_path):
     random = np.random.default_rng(0)
     sketches = random.normal(0, 1, (9, 16, 24)).cumsum(0)
     sketches /= np.linalg.norm(sketches, axis=-1, keepdims=True)
@@ -239,8 +239,11 @@ def test_sketches_are_compared_as_they_are_and_milestones_come_from_the_file(tmp
     distances = -overlaps.log().mean(-1)
     distances.fill_diagonal_(0)
     assert up_to_signs(found["coordinates"], inpca(distances, 3).coordinates) < 1e-4
-    files.part(probe, "milestones", np.concatenate([written[7:], written]), 7)
+    files.part(probe, "geodesic", written[6:], 7)
     files.record(7, probe, np.full((16, 1000), 1e-3))
+    files.part(probe, "amplitudes", written[7], 7)
     files.close()
     app.reload()
-    assert len(app.ask("map", map=app.key())["path"]) == 11
+    found = app.ask("map", map=app.key())
+    assert len(found["path"]) == 3
+    assert np.allclose(found["path"][1], found["coordinates"][-1], atol=1e-4)  # the same as the last record

@@ -45,6 +45,7 @@ DIFFERENT = {
     "labels": {"labels": [1] * 32},
     "indices": {"indices": list(range(1, 33)), "of": 40},
     "sketch": {"sketch": {"seed": 1}},
+    "width": {"sketch": {"seed": 1}, "width": 8},
 }
 
 
