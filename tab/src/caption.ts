@@ -36,15 +36,19 @@ export class Caption {
       return;
     }
     const bold = (text: string) => element("b", { textContent: text });
-    const ends = map.labelled
+    const { answer } = records;
+    const ignorance = [bold("■ ignorance"), " (every class equally likely)"];
+    const ends = answer.path
       ? [
           "Runs start near ",
-          bold("■ ignorance"),
-          " (every class equally likely) and head for ",
+          ...ignorance,
+          " and head for ",
           bold("★ truth"),
           " (every label certain); the dashed line is the straight way.",
         ]
-      : ["■ ", bold("ignorance"), " is where every class is equally likely."];
+      : answer.ignorance
+        ? ["Runs start near ", ...ignorance, "."]
+        : [];
     this.what.replaceChildren(
       bold("Each point is a network at one step"),
       `, by all its predictions on the same ${counted(map.samples, "sample")}. `,
@@ -54,7 +58,6 @@ export class Caption {
       ": they differ. ",
       ...ends,
     );
-    const { answer } = records;
     const timelike = answer.timelike.flatMap((one, axis) => (one ? [axis + 1] : []));
     const said = [
       `${counted(answer.runs.length, "run")}, ${counted(answer.steps.length, "record")}`,

@@ -38,7 +38,7 @@ export interface Choice {
   hint: boolean;
 }
 
-const KEPT = "infogeo-choice";
+const KEPT = "infogeo-choice-1"; // another number where the meaning of what is kept changes
 
 export function fresh(): Choice {
   return {

@@ -96,8 +96,10 @@ def test_what_is_chosen_outlives_a_run_that_grows_and_the_map_never_flips():
         await page.until("d.querySelectorAll('.sample').length")
         await page.value("d.querySelector('.map canvas').focus()")
         await page.press("+")
+        await page.press("ArrowLeft")
+        stopped = await page.value("w.infogeo.reading()")
         await page.choose("curve of", "entropy")
-        before = await page.value("w.sessionStorage.length"), await page.value("w.infogeo.coordinates('linear_sgd_0')")
+        before = await page.value("w.infogeo.coordinates('linear_sgd_0')")
         place = await page.value("w.infogeo.where('linear_sgd_0', 0)")
         answers.grow(21)  # the made-up axes point the other way now
         await page.tab.value(RELOAD)
@@ -107,7 +109,8 @@ def test_what_is_chosen_outlives_a_run_that_grows_and_the_map_never_flips():
         kept = await page.value(
             "[d.querySelector('select[aria-label=\"curve of\"]').value, d.querySelector('.record-head h3').textContent]"
         )
-        return before[1], after, place, await page.value("w.infogeo.where('linear_sgd_0', 0)"), kept, await page.drawn()
+        assert await page.value("w.infogeo.reading()") == pytest.approx(stopped)
+        return before, after, place, await page.value("w.infogeo.where('linear_sgd_0', 0)"), kept, await page.drawn()
 
     before, after, place, moved, kept, drawn = browse(answers, work)
     assert len(after) == len(before) + 1
