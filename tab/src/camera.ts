@@ -16,22 +16,25 @@ export interface Frame {
   middle: Point;
   span: number;
   sides: Point;
+  radius: number; // of the upright cylinder about the middle that holds all points
 }
 
-export function frameOf(points: Iterable<Point>): Frame {
+export function frameOf(all: Point[]): Frame {
   const low: Point = [Infinity, Infinity, Infinity];
   const high: Point = [-Infinity, -Infinity, -Infinity];
-  for (const point of points) {
+  for (const point of all) {
     for (let axis = 0; axis < 3; axis++) {
       low[axis] = Math.min(low[axis]!, point[axis]!);
       high[axis] = Math.max(high[axis]!, point[axis]!);
     }
   }
   if (!Number.isFinite(low[0]))
-    return { low: [0, 0, 0], high: [1, 1, 1], middle: [0.5, 0.5, 0.5], span: 1, sides: [1, 1, 1] };
+    return { low: [0, 0, 0], high: [1, 1, 1], middle: [0.5, 0.5, 0.5], span: 1, sides: [1, 1, 1], radius: 0.7 };
   const middle = low.map((value, axis) => (value + high[axis]!) / 2) as Point;
   const sides = low.map((value, axis) => high[axis]! - value) as Point;
-  return { low, high, middle, span: Math.max(...sides) || 1, sides };
+  let radius = 0;
+  for (const point of all) radius = Math.max(radius, Math.hypot(point[0] - middle[0], point[1] - middle[1]));
+  return { low, high, middle, span: Math.max(...sides) || 1, sides, radius };
 }
 
 export type Projection = (x: number, y: number, z: number) => [number, number];
@@ -48,8 +51,8 @@ export function projection(camera: Camera, frame: Frame, flat: boolean, width: n
     return (x, y) => [across + scale * (x - mx), down - scale * (y - my)];
   }
   const [cy, sy, cp, sp] = [Math.cos(camera.yaw), Math.sin(camera.yaw), Math.cos(camera.pitch), Math.sin(camera.pitch)];
-  // What the box can take up at this pitch, whatever the yaw: so nothing leaves the map, and nothing swells as it turns.
-  const wide = Math.hypot(frame.sides[0], frame.sides[1]) || frame.span;
+  // What the points can take up at this pitch, whatever the yaw: so nothing leaves the map, and nothing swells as it turns.
+  const wide = 2 * frame.radius || frame.span;
   const high = frame.sides[2] * cp + wide * Math.abs(sp) || frame.span;
   const scale = camera.zoom * Math.min((0.84 * width) / wide, (0.86 * height) / high);
   return (x, y, z) => {

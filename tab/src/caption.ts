@@ -36,15 +36,19 @@ export class Caption {
       return;
     }
     const bold = (text: string) => element("b", { textContent: text });
-    const ends = map.labelled
+    const { answer } = records;
+    const ignorance = [bold("■ ignorance"), " (every class equally likely)"];
+    const ends = answer.path
       ? [
           "Runs start near ",
-          bold("■ ignorance"),
-          " (every class equally likely) and head for ",
+          ...ignorance,
+          " and head for ",
           bold("★ truth"),
           " (every label certain); the dashed line is the straight way.",
         ]
-      : ["■ ", bold("ignorance"), " is where every class is equally likely."];
+      : answer.ignorance
+        ? ["Runs start near ", ...ignorance, "."]
+        : [];
     this.what.replaceChildren(
       bold("Each point is a network at one step"),
       `, by all its predictions on the same ${counted(map.samples, "sample")}. `,
@@ -54,11 +58,10 @@ export class Caption {
       ": they differ. ",
       ...ends,
     );
-    const { answer } = records;
     const timelike = answer.timelike.flatMap((one, axis) => (one ? [axis + 1] : []));
     const said = [
       `${counted(answer.runs.length, "run")}, ${counted(answer.steps.length, "record")}`,
-      `the three axes show ${percent(answer.stress)} of all distances`,
+      `the three axes show ${percent(answer.stress)} of all distances${store.choice.flat ? ", two of them are seen here" : ""}`,
       ...(timelike.length
         ? [
             `${timelike.length === 1 ? `axis ${timelike[0]} is` : `axes ${timelike.join(" and ")} are`} time-like: what is apart there is nearer than it looks`,

@@ -6,7 +6,7 @@ export type Clock = "step" | "progress" | "wall";
 
 export interface Filter {
   key: string;
-  values: string[] | null; // those that pass; null where it is a range
+  without: string[] | null; // values that do not pass, so that new ones do; null where it is a range
   low: number | null;
   high: number | null;
 }
@@ -38,7 +38,7 @@ export interface Choice {
   hint: boolean;
 }
 
-const KEPT = "infogeo-choice-1";
+const KEPT = "infogeo-choice-1"; // another number where the meaning of what is kept changes
 
 export function fresh(): Choice {
   return {

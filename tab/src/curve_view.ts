@@ -171,6 +171,7 @@ export class CurveView {
 
   private press(event: PointerEvent): void {
     const record = this.near(...this.surface.place(event));
+    this.tip.hide();
     if (record !== null) {
       const { answer } = this.store.records!;
       this.select(answer.runs[answer.member[record]!]!, answer.steps[record]!);

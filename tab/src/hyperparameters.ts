@@ -43,7 +43,7 @@ export function placed(key: Key, value: number): number {
 
 export function passes(run: RunState | undefined, filter: Filter): boolean {
   const value = run && Object.hasOwn(run.metadata, filter.key) ? run.metadata[filter.key] : undefined;
-  if (filter.values) return filter.values.includes(written(value));
+  if (filter.without) return !filter.without.includes(written(value));
   if (typeof value !== "number") return false;
   return (filter.low === null || value >= filter.low) && (filter.high === null || value <= filter.high);
 }

@@ -105,6 +105,7 @@ export class MapView {
     const click = this.fingers.delete(event.pointerId) && event.type === "pointerup" && this.dragged < 4;
     if (!click) return;
     const record = this.near(...this.surface.place(event));
+    this.tip.hide();
     if (record !== null) this.select(this.runOf(record), this.store.records!.answer.steps[record]!);
   }
 

@@ -106,6 +106,8 @@ export class Page {
     const { store } = this;
     const hidden = store.choice.hidden.filter((name) => name !== run);
     store.choose({ selected: { run, step }, marked: [run], hidden, panel: "record" });
+    // On a phone the samples stand below what was clicked.
+    if (window.matchMedia("(max-width: 720px)").matches) this.side.node.scrollIntoView({ block: "start" });
   }
 
   private key(event: KeyboardEvent): void {

@@ -3,10 +3,11 @@ import type { PairAnswer } from "./answers";
 import { chooser, element, fill } from "./element";
 import { Loader } from "./loader";
 import { LINES } from "./palette";
-import { paintAxes, rangeOf } from "./plot";
+import { paintAxes, rangeOf, type Plot } from "./plot";
 import { sampleRow } from "./sample_row";
 import type { Store } from "./store";
 import { Surface } from "./surface";
+import type { Tip } from "./tip";
 import { className, number, short } from "./words";
 
 const CLASSES = 8;
@@ -17,15 +18,19 @@ export class PairPanel {
   private boxes: [HTMLSelectElement, HTMLSelectElement];
   private loader: Loader<PairAnswer>;
   private surface: Surface;
+  private plot: Plot | null = null;
 
   constructor(
     private store: Store,
+    private tip: Tip,
     private open: (run: string, sample: number, picture: boolean) => void,
   ) {
     this.loader = new Loader("pair", this.body, (answer) => this.draw(answer));
     this.surface = new Surface("Distance between the two runs over progress", () => this.paint());
     this.surface.canvas.className = "pair-plot";
     this.surface.canvas.setAttribute("role", "img");
+    this.surface.canvas.addEventListener("pointermove", (event) => this.point(event));
+    this.surface.canvas.addEventListener("pointerleave", () => tip.hide());
     const box = (place: 0 | 1) =>
       chooser(place ? "second run" : "first run", [], "", (name) => this.choose(place, name));
     this.boxes = [box(0), box(1)];
@@ -111,13 +116,13 @@ export class PairPanel {
     if (!pen || !answer?.progress.length) return;
     const [low, high] = [answer.progress[0]!, answer.progress[answer.progress.length - 1]!];
     const [bottom, top] = rangeOf([0, ...answer.distance], false);
-    const plot = paintAxes(
+    const plot = (this.plot = paintAxes(
       pen,
       this.store.inks,
       [this.surface.width, this.surface.height],
       { low, high: high > low ? high : low + 1, log: false, title: "progress (0 ignorance, 1 truth)" },
       { low: bottom, high: top, log: false, title: "distance [nats per sample]" },
-    );
+    ));
     pen.strokeStyle = LINES[0];
     pen.lineWidth = 2;
     pen.beginPath();
@@ -125,5 +130,22 @@ export class PairPanel {
       if (value !== null) pen.lineTo(plot.x(answer.progress[i]!), plot.y(value));
     });
     pen.stroke();
+  }
+
+  // At which steps the two runs had come this far.
+  private point(event: PointerEvent): void {
+    const { answer } = this.loader;
+    if (!answer?.progress.length || !this.plot) return;
+    const [across] = this.surface.place(event);
+    const away = answer.progress.map((value) => Math.abs(this.plot!.x(value) - across));
+    const at = away.indexOf(Math.min(...away));
+    this.tip.show(
+      event.clientX,
+      event.clientY,
+      element("strong", { textContent: `progress ${number(answer.progress[at])}` }),
+      element("div", { textContent: `distance ${number(answer.distance[at])} nats per sample` }),
+      element("div", { textContent: `${short(answer.a, 40)}: step ${number(Math.round(answer.steps[0][at] ?? NaN))}` }),
+      element("div", { textContent: `${short(answer.b, 40)}: step ${number(Math.round(answer.steps[1][at] ?? NaN))}` }),
+    );
   }
 }

@@ -27,7 +27,7 @@ export const SHADES = 16; // of a scale: lines of one shade are drawn in one str
 /** Returns the colour of a share of a scale; the end that would vanish in the ground is left out. */
 export function shade(share: number, dark: boolean): string {
   const level = Math.min(Math.max(Math.round(share * (SHADES - 1)), 0), SHADES - 1) / (SHADES - 1);
-  const at = (dark ? 0.42 + 0.58 * level : 0.68 * level) * (VIRIDIS.length - 1);
+  const at = (dark ? 0.5 + 0.5 * level : 0.56 * level) * (VIRIDIS.length - 1);
   const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
   const mixed = VIRIDIS[low]!.map((channel, i) => Math.round(channel + (at - low) * (VIRIDIS[low + 1]![i]! - channel)));
   return `rgb(${mixed.join(",")})`;

@@ -29,11 +29,14 @@ export class Refresh {
       return;
     }
     this.running = true;
-    do {
-      this.again = false;
-      await this.once();
-    } while (this.again);
-    this.running = false;
+    try {
+      do {
+        this.again = false;
+        await this.once();
+      } while (this.again);
+    } finally {
+      this.running = false;
+    }
   }
 
   private async once(): Promise<void> {
@@ -57,7 +60,10 @@ export class Refresh {
           `TensorBoard has not answered since ${this.since}. What is shown is what was known then; it is asked again every few seconds.`,
         );
       else if (error instanceof Refused) this.trouble(`The map cannot be shown: ${error.message}`);
-      else throw error;
+      else {
+        this.trouble(`What the server answered cannot be shown: ${String(error)}`);
+        console.error(error);
+      }
     }
   }
 
@@ -99,18 +105,24 @@ export class Refresh {
       return;
     }
     const begun = store.records === null;
+    const reading = !begun && store.choice.time < 1 ? store.reading : null;
     store.records = recordsOf(aligned(answer, store.records?.answer ?? null));
+    if (reading !== null) store.setReading(reading); // the clock goes on, what it was stopped at stays
     this.drawn = wanted;
     if (begun) this.begin(map.probe);
     store.tell("data");
   }
+
+  private looked = false;
 
   // A first look at many runs is told more by verdicts than by colours that repeat, and by few kinds of marks.
   private begin(probe: string): void {
     const { store } = this;
     const kinds = new Set(store.names.map((name) => verdictOn(store.run(name), probe).kind));
     if (store.choice.colour === ":run" && store.names.length > 20 && kinds.size > 1) store.choice.colour = ":verdict";
-    if (store.names.length > 12 && !store.choice.events.length) store.choice.events = ["knee", "velocity_change"];
+    if (store.names.length > 12 && !store.choice.events.length && !this.looked)
+      store.choice.events = ["knee", "velocity_change"];
+    this.looked = true;
   }
 }
 

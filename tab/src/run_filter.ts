@@ -4,7 +4,7 @@ import { chooser, element, fill } from "./element";
 import type { Key } from "./hyperparameters";
 import { INK, LINES, shade, SHADES } from "./palette";
 import type { Store } from "./store";
-import { said, VERDICTS, verdictOn } from "./verdicts";
+import { said, VERDICT_COLOURS, VERDICTS, verdictOn } from "./verdicts";
 import { number, short } from "./words";
 
 const FEW = 8; // values up to which each has a box of its own
@@ -106,15 +106,23 @@ export class RunFilter {
       made.style.background = `linear-gradient(to right, ${stops.join(",")})`;
       return [low, made, high];
     };
-    if (store.choice.colour === ":step") this.legend.replaceChildren(...bar("start", "end"));
-    else if (key?.numbers)
+    const square = (colour: string, text: string) => {
+      const made = element("i", { className: "square" });
+      made.style.background = colour;
+      return element("span", {}, made, text);
+    };
+    const { colour } = store.choice;
+    if (colour === ":step") this.legend.replaceChildren(...bar("start", "end"));
+    else if (colour === ":verdict") {
+      const kinds = new Set(store.names.map((name) => verdictOn(store.run(name), store.map?.probe ?? "").kind));
+      const shown = VERDICTS.filter((kind) => kinds.has(kind));
+      this.legend.replaceChildren(...shown.map((kind) => square(VERDICT_COLOURS[kind], said(kind))));
+    } else if (key?.numbers) {
       this.legend.replaceChildren(...bar(number(key.low), `${number(key.high)}${key.log ? " (log)" : ""}`));
-    else if (key) {
-      const shown = key.values.slice(0, FEW).map((value, i) => {
-        const square = element("i", { className: "square" });
-        square.style.background = LINES[i % LINES.length] ?? INK;
-        return element("span", {}, square, short(value, 22));
-      });
+    } else if (key) {
+      const shown = key.values
+        .slice(0, FEW)
+        .map((value, i) => square(LINES[i % LINES.length] ?? INK, short(value, 22)));
       this.legend.replaceChildren(...shown, ...(key.values.length > FEW ? ["…"] : []));
     } else this.legend.replaceChildren();
   }
@@ -123,7 +131,7 @@ export class RunFilter {
     const key = this.store.keys.find((one) => one.name === name);
     if (!key) return;
     const range = key.numbers !== null && key.values.length > FEW;
-    const filter: Filter = { key: name, values: range ? null : [...key.values], low: null, high: null };
+    const filter: Filter = { key: name, without: range ? null : [], low: null, high: null };
     this.store.choose({ filters: [...this.store.choice.filters, filter] });
   }
 
@@ -152,19 +160,19 @@ export class RunFilter {
           change({ [side]: value === "" ? null : Number(value) });
         },
       });
-    const chosen = new Set(filter.values ?? []);
-    const body = filter.values
+    const without = new Set(filter.without ?? []);
+    const body = filter.without
       ? (key?.values ?? []).map((value) =>
           element(
             "label",
             {},
             element("input", {
               type: "checkbox",
-              checked: chosen.has(value),
+              checked: !without.has(value),
               onchange: (event: Event) => {
-                if ((event.target as HTMLInputElement).checked) chosen.add(value);
-                else chosen.delete(value);
-                change({ values: [...chosen] });
+                if ((event.target as HTMLInputElement).checked) without.delete(value);
+                else without.add(value);
+                change({ without: [...without] });
               },
             }),
             short(value, 24),

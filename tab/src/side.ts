@@ -32,7 +32,7 @@ export class Side {
     const panels: Record<Panel, HTMLElement> = {
       record: new RecordPanel(store, select, open).node,
       run: new RunPanel(store, tip, open).node,
-      pair: new PairPanel(store, open).node,
+      pair: new PairPanel(store, tip, open).node,
     };
     this.tabs = TITLES.map(([panel, title, meaning]) => {
       const tab = element("button", {

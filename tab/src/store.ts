@@ -2,10 +2,10 @@
 import type { MapState, RunState, State } from "./answers";
 import { remember, remembered, type Choice } from "./choice";
 import { keysOf, matches, passes, placed, written, type Key } from "./hyperparameters";
-import { INK, INKS, LINES, lookOf, SHADES, shade, VERMILION, type Inks, type Look } from "./palette";
+import { INK, INKS, LINES, lookOf, SHADES, shade, type Inks, type Look } from "./palette";
 import { countUntil, type Records } from "./records";
 import { spread, unspread } from "./scale";
-import { verdictOn } from "./verdicts";
+import { VERDICT_COLOURS, verdictOn } from "./verdicts";
 
 export type Topic = "data" | "choice" | "time" | "camera" | "hover" | "theme" | "status" | "size";
 type View = (topics: ReadonlySet<Topic>) => void;
@@ -117,8 +117,7 @@ export class Store {
     const { colour } = this.choice;
     if (colour === ":verdict") {
       const { kind } = verdictOn(this.run(name), this.map?.probe ?? "");
-      const known = { flagged: VERMILION, watch: LINES[2], clean: LINES[1], undecidable: LINES[3], unknown: INK };
-      return [known[kind], kind];
+      return [VERDICT_COLOURS[kind], kind];
     }
     if (colour === ":step") return [INK, ""];
     const key = this.keys.find((one) => one.name === colour);

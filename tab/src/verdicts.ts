@@ -1,4 +1,5 @@
 // What is said of overfitting in a run, and how its events look.
+import { INK, LINES, VERMILION } from "./palette";
 import type { RunEvent, RunState } from "./answers";
 
 export type VerdictKind = "flagged" | "watch" | "clean" | "undecidable" | "unknown";
@@ -13,6 +14,14 @@ const SAID: Record<VerdictKind, string> = {
   unknown: "without a verdict",
 };
 export const said = (kind: VerdictKind): string => SAID[kind];
+
+export const VERDICT_COLOURS: Record<VerdictKind, string> = {
+  flagged: VERMILION,
+  watch: LINES[2],
+  clean: LINES[1],
+  undecidable: LINES[3],
+  unknown: INK,
+};
 
 export interface Verdict {
   kind: VerdictKind;

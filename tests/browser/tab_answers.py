@@ -34,10 +34,10 @@ class TabAnswers:
         self.turn = self.random.normal(size=(runs, 4))
         self.grow(records)
 
-    def grow(self, records):
-        """Makes every run this long."""
+    def grow(self, records, last=4000):
+        """Makes every run of so many records, up to a step."""
         self.records = records
-        self.steps = np.unique(np.round(np.geomspace(1, 4001, 3 * records) - 1).astype(int))
+        self.steps = np.unique(np.round(np.geomspace(1, last + 1, 3 * records) - 1).astype(int))
         self.steps = self.steps[np.round(np.linspace(0, len(self.steps) - 1, records)).astype(int)]
         self.revision = f"r{records}"
 

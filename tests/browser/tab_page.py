@@ -2,7 +2,7 @@
 
 import asyncio
 
-KEYS = {"ArrowLeft": 37, "ArrowRight": 39, "Escape": 27, "Tab": 9, "Enter": 13, " ": 32}
+KEYS = {"End": 35, "ArrowLeft": 37, "ArrowRight": 39, "Escape": 27, "Tab": 9, "Enter": 13, " ": 32}
 
 
 class TabPage:

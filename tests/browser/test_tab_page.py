@@ -96,10 +96,12 @@ def test_what_is_chosen_outlives_a_run_that_grows_and_the_map_never_flips():
         await page.until("d.querySelectorAll('.sample').length")
         await page.value("d.querySelector('.map canvas').focus()")
         await page.press("+")
+        await page.press("ArrowLeft")
+        stopped = await page.value("w.infogeo.reading()")
         await page.choose("curve of", "entropy")
-        before = await page.value("w.sessionStorage.length"), await page.value("w.infogeo.coordinates('linear_sgd_0')")
+        before = await page.value("w.infogeo.coordinates('linear_sgd_0')")
         place = await page.value("w.infogeo.where('linear_sgd_0', 0)")
-        answers.grow(21)  # the made-up axes point the other way now
+        answers.grow(21, last=6000)  # the made-up axes point the other way now
         await page.tab.value(RELOAD)
         await page.until("w.infogeo.revision() === 'r21'")
         await page.frame()
@@ -107,7 +109,8 @@ def test_what_is_chosen_outlives_a_run_that_grows_and_the_map_never_flips():
         kept = await page.value(
             "[d.querySelector('select[aria-label=\"curve of\"]').value, d.querySelector('.record-head h3').textContent]"
         )
-        return before[1], after, place, await page.value("w.infogeo.where('linear_sgd_0', 0)"), kept, await page.drawn()
+        assert await page.value("w.infogeo.reading()") == pytest.approx(stopped)
+        return before, after, place, await page.value("w.infogeo.where('linear_sgd_0', 0)"), kept, await page.drawn()
 
     before, after, place, moved, kept, drawn = browse(answers, work)
     assert len(after) == len(before) + 1
@@ -248,15 +251,19 @@ def test_what_is_not_ours_is_text():
         for panel in ("run", "pair"):
             await page.click(f"#infogeo-tab-{panel}")
             await page.until(f"d.querySelectorAll('.{panel}-panel .sample').length")
-        made = await page.value("d.querySelectorAll('script:not([src]), i:not([class]), img[src=x], [onerror]').length")
+        count = "d.querySelectorAll('script:not([src]), i:not([class]), img[src=x], [onerror]').length"
+        made = await page.value(count)
         wide = await page.value("d.documentElement.scrollWidth - w.innerWidth")
-        return made, wide, await page.value("d.body.innerText")
+        text = await page.value("d.body.innerText")
+        await page.value("d.body.insertAdjacentHTML('beforeend', '<i>x')")  # what must not happen would be counted
+        return made, wide, text, await page.value(count)
 
-    made, wide, text = browse(answers, work)
+    made, wide, text, control = browse(answers, work)
     assert (made, wide) == (0, 0)
-    assert '<img src=x onerror="alert(1)"' in text
+    assert '<img src=x onerror="alert(1' in text
     assert "<script>alert(2)</script>" in text
-    assert "<i>airplane" in text
+    assert "<i>" in text
+    assert control == 1
 
 
 @pytest.mark.parametrize("width", [390, 900, 1600])
@@ -298,6 +305,37 @@ def test_a_server_that_is_gone_is_said_and_comes_back():
         await page.until("d.querySelector('.trouble').hidden")
 
     browse(TabAnswers(2), work)
+
+
+def test_a_server_that_does_not_answer_is_said():
+    async def work(page, server):
+        server.__exit__()
+        await page.tab.value(RELOAD)
+        await page.until("d.querySelector('.trouble').innerText.includes('TensorBoard has not answered since')")
+        assert await page.value("w.infogeo.records()") > 0
+
+    browse(TabAnswers(2), work)
+
+
+def test_time_runs_on_each_clock():
+    answers = TabAnswers(2)
+
+    async def work(page, server):
+        found = []
+        for clock in ("progress", "wall", "step"):
+            await page.choose("clock", clock)
+            await page.value("d.querySelector('.map canvas').focus()")
+            await page.press("ArrowLeft")
+            found.append((await page.value("w.infogeo.reading()"), await page.value("w.infogeo.records()")))
+            await page.press("End")
+        return found
+
+    (progress, _), (minutes, by_minutes), (step, by_step) = browse(answers, work)
+    reached = np.unique(np.concatenate([np.maximum.accumulate(answers.path(run)[1]) for run in range(2)]))
+    assert progress == pytest.approx(reached[-2])
+    assert minutes == pytest.approx(0.5 * answers.steps[-2] / 60)
+    assert step == pytest.approx(answers.steps[-2])
+    assert by_minutes == by_step == 2 * 33
 
 
 def test_without_labels_and_with_many_classes():

@@ -4,6 +4,9 @@ import hashlib
 import re
 from pathlib import Path
 
+from lightning_infogeo.figures import palette
+from lightning_infogeo.markers import Event
+
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "tab" / "src"
 BUNDLE = ROOT / "infogeo_tensorboard" / "static" / "index.js"
@@ -43,6 +46,17 @@ def test_no_source_parses_markup():
     )
     for path in SOURCES.glob("*.ts"):
         assert not parsing.search(path.read_text(encoding="utf-8")), path.name
+
+
+def test_colours_are_those_of_the_figures():
+    text = (SOURCES / "palette.ts").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"LINES = \[(.*?)\]", text)
+    assert tuple(re.findall(r"#\w+", lines)) == palette.LINES
+    assert re.findall(r'INK = "(.*?)"', text) == [palette.INK]
+    for name in ("overfitting", "recovered", "memorisation", "generalisation", "knee", "velocity_change", "my_own"):
+        (colour,) = re.findall(rf"  {name}: (.*?),", text) or ["INK"]
+        colour = {"VERMILION": "#D55E00", "INK": palette.INK}.get(colour, colour.strip('"'))
+        assert colour == palette.event_colour(Event(name, "val", 1, 2, 0.1, "")), name
 
 
 def test_sources_are_small_files():
