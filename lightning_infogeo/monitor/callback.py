@@ -286,8 +286,7 @@ class InfoGeometryMonitor(pl.Callback):
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         try:
             if self._session is not None:
-                self._session.deliver(trainer)
-                self._session.draw_last(trainer)
+                self._session.break_off(trainer)
         except Exception as error:
             rank_zero_warn(f"`InfoGeometryMonitor`: {type(error).__name__} while writing the last records: {error}")
         finally:  # also where somebody interrupts once more

@@ -149,10 +149,16 @@ class Session(Portable, left_behind={"_closed": True}):
         if self.neurons.recorder is not None:
             self.receive()
             self.neuron_plots.finish(trainer, x, lambda: self.neurons.trajectories)
-        self.draw_last(trainer)
+        self._draw_last(trainer)
         self._tell_tab(trainer, ended=True)
 
-    def draw_last(self, trainer: pl.Trainer) -> None:
+    def break_off(self, trainer: pl.Trainer) -> None:
+        """Writes and draws what there is where training ends by an exception."""
+        self.deliver(trainer)
+        self._draw_last(trainer)
+        self._tell_tab(trainer, ended=True)
+
+    def _draw_last(self, trainer: pl.Trainer) -> None:
         """Draws the last record that there is, once, and waits until all pictures are with the loggers."""
         x = logging_step(trainer) - 1
         if x < 0 or self.recorder is None or self.plots is None or not self.writer.takes(trainer, "figures"):

@@ -11,6 +11,7 @@ import torch
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.archive.settings import ArchiveSettings
 from lightning_infogeo.distances import OVERLAP_FLOOR
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import LoggerWriter
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.device.recorder import Recorder
@@ -18,7 +19,7 @@ from lightning_infogeo.monitor.device.sample_rows import SampleRows
 from lightning_infogeo.monitor.host.tab_log import FORMAT, STEP, TabLog, TabProbe
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from lightning_infogeo.schedules import Clock, Schedule
-from lightning_infogeo.tab import SampleLayout, laid_out, pictures_of
+from lightning_infogeo.tab import SampleLayout, TabSettings, laid_out, names_of, pictures_of, shortened
 from lightning_infogeo.trainer.run_metadata import metadata_of
 
 _PICTURES = 4
@@ -27,6 +28,7 @@ _PICTURES = 4
 _WAY, _WAY_POINTS = 16, (3, 11)
 """One part in so many of the budget is for the way from ignorance to truth, and how many points it has."""
 
+_DEEPEST = 8
 _MANY = 4096
 """Records are counted in advance up to this."""
 
@@ -56,15 +58,46 @@ def open_tab(
         state: of the tab so far; empty to begin.
     """
     settings = arguments.tab
+    nothing = TabLog(arguments.prefix, {}, 0, None, None, {}), None
     if settings is None or recorder is None or not loggers.takes(trainer, "tensors"):
-        return TabLog(arguments.prefix, {}, 0, None, None, {}), None
+        return nothing
+    try:  # what describes a run is read from objects of the user's own
+        log, rows = _opened(arguments, settings, trainer, module, run, recorder, clock, state)
+    except Exception as error:
+        if arguments.strict:
+            raise
+        rank_zero_warn(
+            f"`InfoGeometryMonitor(tab=...)`: {type(error).__name__}: {error}. TensorBoard's tab gets nothing of this "
+            "training; everything else is recorded."
+        )
+        return nothing
+    if not log.fits:
+        rank_zero_warn(
+            f"`TabSettings(budget={settings.budget!r})`: not even two records of {len(recorder.outputs.chosen)} probes "
+            "fit, so TensorBoard's tab gets nothing; give more, or follow fewer probes."
+        )
+        return nothing
+    return log, rows
+
+
+def _opened(
+    arguments: Arguments,
+    settings: TabSettings,
+    trainer: pl.Trainer,
+    module: pl.LightningModule,
+    run: str,
+    recorder: Recorder,
+    clock: Clock,
+    state: Mapping[str, Any],
+) -> tuple[TabLog, SampleRows]:
     outputs, classes = recorder.outputs, recorder.outputs.classes
     sizes = {name: (outputs.shape(name)[0], classes, outputs.shape(name)[1]) for name in outputs.chosen}
     room = settings.nbytes // _PICTURES if settings.pictures else 0
     layouts = laid_out(sizes, settings.nbytes - room)
     rows = SampleRows(outputs, layouts)
     metadata = metadata_of(trainer, module, arguments.archive or ArchiveSettings())
-    of_run = {"id": run, "metadata": {key: value for key, value in metadata.items() if key != "versions"}}
+    told = shortened({key: value for key, value in metadata.items() if key != "versions"})
+    of_run = {"id": run, "metadata": told}
     class_names = _class_names(trainer, classes)
     known = set(names(PROBE_QUANTITIES))
     probes = {}
@@ -129,23 +162,23 @@ def _pictures(
     recorder: Recorder, name: str, about: Mapping[str, Any], room: int
 ) -> dict[str, tuple[np.ndarray[Any, Any], dict[str, Any]]]:
     """Returns pictures of the samples of a probe, where each is an image of its own."""
-    if about["inputs"] is not None or not room:
+    inputs = about["inputs"] or about["indices"] or list(range(about["samples"]))
+    if not room or len(set(inputs)) < len(inputs):
         return {}
-    among = None if about["indices"] is None else torch.tensor(about["indices"])
-    pictures = pictures_of(recorder.outputs.chosen[name].probe.inputs, room, among)
+    pictures = pictures_of(recorder.outputs.chosen[name].probe.batches, room, torch.tensor(inputs))
     if pictures is None:
         return {}
     indices, images = pictures
-    place = {} if among is None else {index: k for k, index in enumerate(among.tolist())}
-    return {"pictures": (images.numpy(), {"samples": [place.get(index, index) for index in indices.tolist()]})}
+    sample = {index: k for k, index in enumerate(inputs)}
+    return {"pictures": (images.numpy(), {"samples": [sample[index] for index in indices.tolist()]})}
 
 
 def _class_names(trainer: pl.Trainer, classes: int) -> list[str] | None:
     """Returns the names of classes, where the data set trained on has one for each."""
     dataset = getattr(trainer.train_dataloader, "dataset", None)
-    while dataset is not None:
-        found = getattr(dataset, "classes", None)
-        if isinstance(found, (list, tuple)) and len(found) == classes and all(isinstance(name, str) for name in found):
-            return list(found)
-        dataset = getattr(dataset, "dataset", None)  # of a subset
+    for _ in range(_DEEPEST):  # subsets of subsets
+        found = names_of(getattr(dataset, "classes", None), classes)
+        if found is not None:
+            return found
+        dataset = getattr(dataset, "dataset", None)
     return None

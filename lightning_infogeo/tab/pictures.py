@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,39 +14,43 @@ SIDE = 32
 _LEAST = 4
 
 
-def pictures_of(inputs: Any, room: int, among: Tensor | None = None) -> tuple[Tensor, Tensor] | None:
+def pictures_of(batches: Sequence[Any], room: int, among: Tensor | None = None) -> tuple[Tensor, Tensor] | None:
     """Returns pictures of as many inputs as there is room for, evenly among all.
 
     Grey levels are those between the smallest and largest number of each colour in the pictures returned.
 
     Args:
-        inputs: of a probe.
+        batches: of the inputs of a probe.
         room: bytes for all pictures together.
-        among: the inputs to choose from, shape (n,); None for all.
+        among: the inputs to choose from, shape (n,), increasing; None for all.
 
     Returns:
         Indices of inputs, shape (k,), int64, and pictures of these, shape (k, h, w, c), uint8, with one colour or
-        three; None where inputs are no images, or there is no room for one.
+        three; None where inputs are no images of one size, or there is no room for one.
 
     Example:
-        >>> indices, pictures = pictures_of(torch.rand(100, 1, 64, 48), room=40_000)
+        >>> indices, pictures = pictures_of([torch.rand(100, 1, 64, 48)], room=40_000)
         >>> indices.shape, pictures.shape, pictures.min(), pictures.max()
         (torch.Size([52]), torch.Size([52, 32, 24, 1]), tensor(0, dtype=torch.uint8), tensor(255, dtype=torch.uint8))
     """
-    images = _images(inputs)
-    if images is None:
+    images = [found for batch in batches if (found := _images(batch)) is not None]
+    if len(images) < len(batches) or len({batch.shape[1:] for batch in images}) != 1:
         return None
-    candidates = torch.arange(len(images)) if among is None else among.cpu()
-    height, width = images.shape[2:]
+    candidates = torch.arange(sum(map(len, images))) if among is None else among.cpu()
+    colours, height, width = images[0].shape[1:]
     shrunk = max(height, width) / SIDE
     height, width = (max(1, round(size / max(shrunk, 1))) for size in (height, width))
-    count = min(len(candidates), room // (height * width * images.shape[1]))
+    count = min(len(candidates), room // (height * width * colours))
     if count < 1:
         return None
     chosen = candidates[torch.arange(count) * len(candidates) // count]
-    picked = images[chosen.to(images.device)].detach().float().nan_to_num(0, 0, 0).cpu()
-    if shrunk > 1:
-        picked = torch.nn.functional.adaptive_avg_pool2d(picked, (height, width))
+    parts, start = [], 0
+    for batch in images:
+        here = chosen[(chosen >= start) & (chosen < start + len(batch))] - start
+        part = batch[here.to(batch.device)].detach().float().nan_to_num(0, 0, 0).cpu()
+        parts.append(torch.nn.functional.adaptive_avg_pool2d(part, (height, width)) if shrunk > 1 else part)
+        start += len(batch)
+    picked = torch.cat(parts)
     low, high = picked.transpose(0, 1).flatten(1).aminmax(dim=1)
     spread = (high - low).clamp_min(torch.finfo(torch.float32).tiny)
     levels = (picked - low[:, None, None]) / spread[:, None, None] * 255

@@ -80,7 +80,7 @@ def laid_out(sizes: Mapping[str, tuple[int, int, int]], budget: int) -> dict[str
         >>> imagenet.written, imagenet.width, imagenet.sketched
         (512, 64, True)
     """
-    share = budget // RECORDS // max(len(sizes), 1)
+    share = budget // RECORDS // max(len(sizes), 2)  # runs with one probe and with two are on the same map
     layouts = {}
     for name, (samples, classes, kept) in sizes.items():
         layout = SampleLayout(samples, classes, kept, samples, kept)

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.archive.settings import ArchiveSettings
@@ -20,7 +21,7 @@ def metadata_of(trainer: pl.Trainer, module: pl.LightningModule, settings: Archi
     seed = os.environ.get("PL_GLOBAL_SEED")
     return {
         "model": type(module).__name__,
-        "parameters": sum(p.numel() for p in module.parameters()),
+        "parameters": sum(p.numel() for p in module.parameters() if not is_lazy(p)),
         "hyperparameters": metadata_values({**(getattr(datamodule, "hparams", None) or {}), **module.hparams}),
         "optimizers": [
             {"name": type(optimizer).__name__, **metadata_values(_settings(optimizer))}

@@ -41,7 +41,7 @@ def test_records_that_are_foreseen_are_thinned_evenly(fitting, made):
     assert max(gaps) <= 8 * made / fitting
 
 
-@given(st.integers(20, 200))
+@pytest.mark.parametrize("fitting", [20, 21, 37, 50, 100, 200])
 def test_what_is_not_foreseen_is_spent_ever_more_slowly(fitting):
     steps = taken(RecordBudget(fitting, 1, None), 20_000)
     assert fitting - 1 <= len(steps) <= fitting
@@ -50,19 +50,17 @@ def test_what_is_not_foreseen_is_spent_ever_more_slowly(fitting):
 
 
 @given(SIZES, EACH, MADE, st.integers(0, 600), st.booleans())
-def test_a_resumed_training_takes_the_same(size, each, made, at, known):
-    whole = taken(RecordBudget(size, each, made if known else None), made)
-    budget = RecordBudget(size, each, made if known else None)
-    before = [step for step in range(min(at, made)) if budget.takes(last=step == made - 1)]
-    again = RecordBudget(size, each, made if known else None, budget.state_dict())
-    assert before + [step for step in range(min(at, made), made) if again.takes(last=step == made - 1)] == whole
-
-
-def test_other_things_are_paid_from_it_too():
-    budget = RecordBudget(100, 40, 2)
-    assert budget.spend(30)
-    assert not budget.spend(80)
-    assert taken(budget, 2) == [1]
+def test_a_fit_that_goes_on_counts_on_with_a_budget_of_its_own(size, each, made, at, known):
+    at = min(at, made - 1)
+    before = RecordBudget(size, each, made if known else None)
+    steps = [step for step in range(at) if before.takes(last=False)]
+    budget = RecordBudget(size, each, made if known else None, before.seen)
+    later = [step for step in range(at, made) if budget.takes(last=step == made - 1)]
+    assert budget.used == each * len(later) <= size
+    if size >= 2 * each:
+        assert {at, made - 1} <= set(later)
+    if known and made * each <= size:
+        assert steps + later == list(range(made))
 
 
 @pytest.mark.parametrize("wrong", [{"budget": 99_999}, {"budget": "8 cows"}, {"budget": None}, {"pictures": 1}])

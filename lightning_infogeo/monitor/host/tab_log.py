@@ -48,6 +48,9 @@ class TabLog(Portable):
         planned: optimizer steps of the training; None where that is not known.
         foreseen: records of the training; None where that is not known.
         state: to go on from; empty to begin.
+
+    Attributes:
+        fits: whether two records at least fit the budget.
     """
 
     def __init__(
@@ -65,7 +68,8 @@ class TabLog(Portable):
         fixed = sum(len(json.dumps(probe.about)) * 3 for probe in probes.values())
         fixed += sum(array.nbytes for probe in probes.values() for array, _ in probe.once.values())
         each = sum(probe.layout.nbytes + 8 * len(probe.quantities) + _OVERHEAD for probe in probes.values())
-        self._budget = RecordBudget(budget - fixed, max(each, 1), foreseen, dict(state.get("budget", {})))
+        self.fits = budget - fixed >= 2 * each
+        self._budget = RecordBudget(budget - fixed, max(each, 1), foreseen, int(state.get("seen", 0)))
         self._copies = HostCopies()
         self._arrived: dict[int, Tensor] = dict(state.get("waiting", {}))
         self._last = 0
@@ -143,7 +147,7 @@ class TabLog(Portable):
     def state_dict(self) -> dict[str, Any]:
         """Returns tensors and plain values to go on from."""
         self.receive()
-        return {"budget": self._budget.state_dict(), "waiting": dict(self._arrived)}
+        return {"seen": self._budget.seen, "waiting": dict(self._arrived)}
 
     def _samples(self, name: str, rows: np.ndarray[Any, Any]) -> list[PluginTensor]:
         layout = self._probes[name].layout
