@@ -5,8 +5,12 @@ from importlib import import_module
 
 import pytest
 import torch
+from hypothesis import settings
 
 from tests.helpers.skipped import pytest_terminal_summary as pytest_terminal_summary
+
+settings.register_profile("without a clock", deadline=None)  # no test depends on how fast the machine is
+settings.load_profile("without a clock")
 
 
 def pytest_runtest_setup(item):
