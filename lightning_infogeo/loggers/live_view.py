@@ -21,6 +21,7 @@ Charts = dict[str, list[str]]
 """Keys of curves by the title of the chart that shows them together."""
 
 _PAGE = "http://localhost:6006/"
+_TAB = "#infogeo"
 _EXPERIMENT = "defaultExperimentId"
 """What TensorBoard's page calls everything below its log directory."""
 
@@ -32,14 +33,23 @@ class LiveView(NamedTuple):
         scalars: keys of curves, the most important first.
         pictures: keys of pictures.
         charts: curves to show together.
+        tab: whether the tab gets this training, too.
     """
 
     scalars: list[str]
     pictures: list[str]
     charts: Charts
+    tab: bool = False
 
     @classmethod
-    def of(cls, prefix: str, series: Sequence[Series], quantities: Sequence[str], pictures: Sequence[str]) -> Self:
+    def of(
+        cls,
+        prefix: str,
+        series: Sequence[Series],
+        quantities: Sequence[str],
+        pictures: Sequence[str],
+        tab: bool = False,
+    ) -> Self:
         """Returns the view of what is recorded: held-out probes before those trained on, quantities as they are given.
 
         Args:
@@ -47,6 +57,7 @@ class LiveView(NamedTuple):
             series: that are recorded; of weights none is shown.
             quantities: that the loggers get.
             pictures: what their keys end with.
+            tab: whether the tab gets this training, too.
 
         Example:
             >>> series = [Series("train", "probe", ("velocity",), True), Series("val", "probe", ("velocity",), False)]
@@ -64,13 +75,15 @@ class LiveView(NamedTuple):
         first, *others = charts.values() or [[]]
         held_out = sum(not one.trained for one in probes)
         shown = [*first[:1], *first[max(held_out, 1) :][:1], *(keys[0] for keys in others[:1])]
-        return cls(shown, ["/".join((prefix, name)) for name in pictures], charts)
+        return cls(shown, ["/".join((prefix, name)) for name in pictures], charts, tab)
 
     def lines(self, logger: Any) -> list[str]:
         """Returns what to type and where to look, for a logger of TensorBoard's."""
+        on_a_map = [f"all runs on one map, down to the sample: {_PAGE}{_TAB}"] if self.tab else []
         return [
             f"watch it live: {_shown(_tensorboard())} --logdir {_shown(_root(logger))}",
-            f"its page with the right cards: {self.link(logger)}",
+            *on_a_map,
+            f"pictures and curves of this one: {self.link(logger)}",
             "(tick Settings ▸ Reload data there, or it stands still)",
         ]
 

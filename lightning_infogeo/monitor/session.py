@@ -108,7 +108,8 @@ class Session(Portable, left_behind={"_closed": True}):
             self._record(trainer, module, self.clock(trainer, batch_idx=-1), x=None)
         self.planner.reconsider()
         pictures = () if self.plots is None else ("curves", "embedding")
-        view = LiveView.of(self.arguments.prefix, self.agreed.layout.series, self.arguments.quantities, pictures)
+        about = self.agreed.layout.series, self.arguments.quantities, pictures, self.tab.active
+        view = LiveView.of(self.arguments.prefix, *about)
         for line in self.writer.begin(trainer, view):
             say(line)
         self._tell_tab(trainer)

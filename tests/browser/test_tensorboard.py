@@ -47,7 +47,7 @@ def training(tmp_path_factory):
         patch.setattr("lightning_infogeo.monitor.session.say", said.append)
         monitor = InfoGeometryMonitor(embedding=EmbeddingSettings(share=1.0))
         fit(monitor, folder, train=mislabelled(), val=val_loader(400), logger=logger, max_steps=200, max_epochs=-1)
-    (link,) = re.findall(r"http://localhost:6006/\S+", "\n".join(said))
+    (link,) = re.findall(r"http://localhost:6006/\?\S+", "\n".join(said))
     return logger.root_dir, link
 
 

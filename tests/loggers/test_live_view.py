@@ -128,7 +128,8 @@ def test_the_command_and_the_link_are_said_once_before_training(tmp_path, capsys
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("[infogeo]")]
     (command,) = (line for line in lines if "watch it live" in line)
     assert command.endswith("--logdir 'my runs/digits'")
-    (link,) = (line for line in lines if "localhost" in line)
+    map_of_all, link = (line for line in lines if "localhost" in line)
+    assert map_of_all.endswith(" http://localhost:6006/#infogeo")
     image = {"plugin": "images", "runId": "defaultExperimentId/first", "sample": 0}
     assert pinned(link) == [
         {**image, "tag": "infogeo/curves"},
@@ -140,7 +141,8 @@ def test_the_command_and_the_link_are_said_once_before_training(tmp_path, capsys
 
 
 def test_without_pictures_none_is_pinned_and_without_tensorboard_nothing_is_said(tmp_path, capsys, lines_are_written):
-    fit(InfoGeometryMonitor(embedding=False), tmp_path, logger=TensorBoardLogger(tmp_path), max_steps=3)
+    logger = TensorBoardLogger(tmp_path)
+    fit(InfoGeometryMonitor(embedding=False, tab=False), tmp_path, logger=logger, max_steps=3)
     (link,) = (line for line in capsys.readouterr().err.splitlines() if "localhost" in line)
     assert {card["plugin"] for card in pinned(link)} == {"scalars"}
     fit(InfoGeometryMonitor(), tmp_path, logger=False, max_steps=3)
