@@ -20,7 +20,6 @@ from infogeo_tensorboard.json_values import rounded
 from infogeo_tensorboard.library import Library
 from infogeo_tensorboard.milestones import milestones
 from infogeo_tensorboard.points import Bytes, Points
-from infogeo_tensorboard.problems import RecordedError
 from infogeo_tensorboard.recording import Recording
 from infogeo_tensorboard.source import Source
 
@@ -47,7 +46,7 @@ class LiveMap:
         self._lock = threading.Lock()
         self._table = DistanceTable()
         self._places = _Places({}, {})
-        self._answer: tuple[str, dict[str, Any]] | None = None
+        self._answer: dict[str, Any] | None = None
 
     def answer(self, source: Source, group: Group) -> dict[str, Any]:
         """Returns the map as JSON has it; who asks while it is computed waits for it.
@@ -56,21 +55,21 @@ class LiveMap:
             source: to read from.
             group: what lies on it.
         """
-        revision = map_revision(group)
         with self._lock:
-            if self._answer is None or self._answer[0] != revision:
-                self._answer = (revision, self._computed(source, group, revision))
-            return self._answer[1]
+            if self._answer is None or self._answer["revision"] != map_revision(self._library, source, group):
+                answer = self._computed(source, group)
+                # Only now it is known which runs cannot be read; when they can be, or may be, it is another revision.
+                self._answer = answer | {"revision": map_revision(self._library, source, group)}
+            return self._answer
 
-    def _computed(self, source: Source, group: Group, revision: str) -> dict[str, Any]:
-        read = list(_readable(self._library, source, group))
+    def _computed(self, source: Source, group: Group) -> dict[str, Any]:
+        read = list(self._library.recordings(source, group))
         sizes = [len(recording) for _, recording in read]
         every = landmarks.thinning(sizes, group.metadata.samples * group.metadata.width)
         members = [(entry, recording.thinned(every)) for entry, recording in read]
         counts = [len(recording) for _, recording in members]
         answer: dict[str, Any] = {
             "key": group.key,
-            "revision": revision,
             "runs": [entry.name for entry, _ in members],
             "member": np.repeat(np.arange(len(members)), counts).tolist(),
             "steps": np.concatenate([[], *[recording.steps for _, recording in members]]).astype(int).tolist(),
@@ -158,9 +157,10 @@ class LiveMap:
         return minus_log_overlaps(chunks, spans, metadata.floor) / len(points.samples)
 
 
-def map_revision(group: Group) -> str:
+def map_revision(library: Library, source: Source, group: Group) -> str:
     """Returns what changes when anything on a map may have changed."""
-    return hashlib.sha256(repr((group.key, group.version)).encode()).hexdigest()[:16]
+    changing = group.key, group.version, library.marks(source, group)
+    return hashlib.sha256(repr(changing).encode()).hexdigest()[:16]
 
 
 def curves(recordings: Sequence[Recording]) -> dict[str, Any]:
@@ -185,11 +185,3 @@ def accuracy(recording: Recording) -> Floats:
     answers = Answers(recording.answers, recording.metadata.labels)
     values[answers.records] = answers.right.mean(1)
     return values
-
-
-def _readable(library: Library, source: Source, group: Group) -> Any:
-    for entry, probe in group.members:
-        try:
-            yield entry, library.recording(source, entry, probe)
-        except RecordedError:
-            continue  # the state says it

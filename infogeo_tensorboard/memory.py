@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from collections.abc import Hashable
+from typing import Any
 
 
 class Memory:
@@ -28,21 +26,29 @@ class Memory:
         """Bytes of the values kept."""
         return self._used
 
-    def recall(self, key: Hashable, version: Hashable, make: Callable[[], tuple[T, int]]) -> T:
-        """Returns the value of a key, made again where it is not there in this version.
+    def known(self, key: Hashable, version: Hashable) -> Any:
+        """Returns the value of a key, None where there is none of this version.
 
         Args:
             key: of the value.
-            version: hashable; of what it is made of.
-            make: returns the value and its size in bytes. Called without the lock, so perhaps twice at a time.
+            version: of what it was made of.
         """
         with self._lock:
             kept = self._values.get(key)
-            if kept is not None and kept[0] == version:
-                self._values.move_to_end(key)
-                value: T = kept[1]
-                return value
-        value, size = make()
+            if kept is None or kept[0] != version:
+                return None
+            self._values.move_to_end(key)
+            return kept[1]
+
+    def keep(self, key: Hashable, version: Hashable, value: Any, size: int) -> None:
+        """Keeps a value in place of that of another version.
+
+        Args:
+            key: of the value.
+            version: hashable; of what it was made of.
+            value: other than None.
+            size: bytes.
+        """
         with self._lock:
             self._drop(key)
             if size <= self._room:
@@ -50,7 +56,6 @@ class Memory:
                 self._used += size
             while self._used > self._room:
                 self._drop(next(iter(self._values)))
-        return value
 
     def _drop(self, key: Hashable) -> None:
         if key in self._values:

@@ -14,6 +14,8 @@ FORMAT = 1
 KINDS = ("amplitudes", "answers", "numbers", "geodesic", "pictures", "events")
 PROBE_KINDS = ("amplitudes", "answers", "numbers")
 
+_REMEMBERED = 8192
+"""Tags whose metadata are not parsed again when one run of many has grown."""
 _LARGEST = 10**8
 """More samples, classes or numbers a sample are no probe but a mistake."""
 RESOLUTION = 1 / 1020
@@ -82,7 +84,7 @@ class ProbeMetadata:
         return position if self.indices is None else self.indices[position]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_REMEMBERED)
 def tag_metadata(content: bytes) -> TagMetadata:
     """Returns what a tag says.
 
@@ -110,7 +112,7 @@ def tag_metadata(content: bytes) -> TagMetadata:
     return TagMetadata(kind, _text(given, "monitor"), probe, given)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_REMEMBERED)
 def probe_metadata(content: bytes) -> ProbeMetadata:
     """Returns what a tag of a probe says.
 
@@ -161,7 +163,7 @@ def probe_metadata(content: bytes) -> ProbeMetadata:
         floor=max(float(floor), RESOLUTION),
         quantities=tuple(quantities),
         run=run if isinstance(run, dict) else {},
-        key=hashlib.sha256(json.dumps(same).encode()).hexdigest()[:16],
+        key=hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:16],
     )
 
 
@@ -193,6 +195,6 @@ def _whole_numbers(given: dict[str, Any], name: str, length: int, below: int) ->
         return None
     if not isinstance(values, list) or len(values) != length:
         raise RecordedError(f"its {name} are not one for each of {length} samples")
-    if not all(_is_whole(value) and 0 <= value < below for value in values):
+    if set(map(type, values)) - {int} or not 0 <= min(values) <= max(values) < below:
         raise RecordedError(f"its {name} do not all lie between 0 and {below - 1}")
     return tuple(values)

@@ -29,7 +29,7 @@ def pair(a: SampleCourses, b: SampleCourses, names: tuple[str, str]) -> dict[str
         names: of both.
 
     Raises:
-        RequestError: where progress was not recorded, or there is no range that both reach.
+        RequestError: where progress was not recorded or is undefined, or there is no range that both reach.
     """
     reached = [_reached(one, name) for one, name in zip((a, b), names, strict=True)]
     low, high = max(values[0] for values in reached), min(values[-1] for values in reached)
@@ -63,9 +63,13 @@ def pair(a: SampleCourses, b: SampleCourses, names: tuple[str, str]) -> dict[str
 def _reached(courses: SampleCourses, name: str) -> Floats:
     """Returns the largest progress so far at each record, shape (T,)."""
     given = courses.recording.quantity("progress")
-    progress = None if given is None else given[courses.answers.records]
-    if progress is None or not np.isfinite(progress).all():
+    if given is None:
         raise RequestError(400, f"progress of {name} was not recorded: it needs labels")
+    progress = given[courses.answers.records]
+    unknown = np.count_nonzero(~np.isfinite(progress))
+    if unknown:
+        why = ": it needs labels" if courses.answers.labels is None else ""
+        raise RequestError(400, f"progress of {name} is undefined at {unknown} of its {len(progress)} records{why}")
     return np.asarray(np.maximum.accumulate(progress))
 
 

@@ -83,7 +83,7 @@ class Service:
 
     def _recording(self, source: Source, entry: Entry, probe: Probe) -> Recording:
         try:
-            return self.library.recording(source, entry, probe)
+            return self.library.recording(source, probe)
         except RecordedError as error:
             raise RequestError(400, f"{entry.name}: {error}") from error
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from infogeo_tensorboard.catalogue import Catalogue, Entry, Group, Probe
 from infogeo_tensorboard.json_values import flat_metadata
-from infogeo_tensorboard.library import Library
+from infogeo_tensorboard.library import Library, Told
 from infogeo_tensorboard.live_map import map_revision
 from infogeo_tensorboard.metadata import FORMAT
-from infogeo_tensorboard.problems import RecordedError, shortened
+from infogeo_tensorboard.problems import shortened
 from infogeo_tensorboard.recording import Numbers
 from infogeo_tensorboard.source import Source
 
@@ -32,20 +32,24 @@ def state(library: Library, source: Source, kept: int | None = 0) -> dict[str, A
         kept: how many tensors a tag TensorBoard keeps of this plugin; 0 for all.
     """
     catalogue = library.catalogue(source)
-    curves = {entry.name: _curves(library, source, entry) for entry in catalogue.entries.values()}
-    runs = [_run(library, source, entry, curves[entry.name]) for entry in catalogue.entries.values()]
-    for run, continued in zip(runs, _continued(list(catalogue.entries.values()), curves), strict=True):
+    entries = list(catalogue.entries.values())
+    told = library.told(source, entries)
+    curves = {entry.name: of_run.curves for entry, of_run in zip(entries, told, strict=True)}
+    runs = [_run(entry, of_run) for entry, of_run in zip(entries, told, strict=True)]
+    for run, entry, continued in zip(runs, entries, _continued(entries, curves), strict=True):
         run["continues"] = continued
+        run["problem"] = "; ".join([*entry.problems, *library.complaints(source, entry)]) or None
+    maps = [_map(group, curves, map_revision(library, source, group)) for group in catalogue.groups.values()]
     return {
         "format": FORMAT,
         "problem": _problem(runs, kept),
-        "revision": state_revision(catalogue),
-        "maps": _titled([_map(group, curves) for group in catalogue.groups.values()]),
+        "revision": _revision(catalogue, maps, runs),
+        "maps": _titled(maps),
         "runs": runs,
     }
 
 
-def state_revision(catalogue: Catalogue) -> str:
+def _revision(catalogue: Catalogue, maps: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]]) -> str:
     """Returns what changes when anything may have changed."""
     entries = catalogue.entries.values()
     versions = [
@@ -57,29 +61,12 @@ def state_revision(catalogue: Catalogue) -> str:
         )
         for entry in entries
     ]
-    return hashlib.sha256(repr(versions).encode()).hexdigest()[:16]
+    said = [one["revision"] for one in maps], [run["problem"] for run in runs]
+    return hashlib.sha256(repr((versions, said)).encode()).hexdigest()[:16]
 
 
-def _curves(library: Library, source: Source, entry: Entry) -> dict[str, Numbers]:
-    found: dict[str, Numbers] = {}
-    for name, probe in entry.probes.items():
-        if "numbers" in probe.series:
-            try:
-                found[name] = library.numbers(source, entry, probe)
-            except RecordedError as error:
-                entry.complain(f"{probe.series['numbers'].tag}: {error}")
-            else:
-                if found[name].problem:
-                    entry.complain(f"{probe.series['numbers'].tag}: {found[name].problem}")
-    return found
-
-
-def _run(library: Library, source: Source, entry: Entry, curves: dict[str, Numbers]) -> dict[str, Any]:
-    known: dict[str, Any] = {}
-    try:
-        known = library.known(source, entry)
-    except RecordedError as error:
-        entry.complain(f"{entry.monitor}/events: {error}")
+def _run(entry: Entry, told: Told) -> dict[str, Any]:
+    known, curves = told.known, told.curves
     events, verdicts, steps = known.get("events"), known.get("verdicts"), known.get("steps")
     steps = steps if isinstance(steps, dict) else {}
     recorded = [int(numbers.steps.max()) for numbers in curves.values() if len(numbers.at)]
@@ -93,7 +80,6 @@ def _run(library: Library, source: Source, entry: Entry, curves: dict[str, Numbe
         "last": last if _is_number(last) else max(recorded, default=None),
         "planned": steps.get("planned") if _is_number(steps.get("planned")) else None,
         "ended": known.get("ended") is True,
-        "problem": "; ".join([*entry.problems, *library.complaints(source, entry)]) or None,
     }
 
 
@@ -102,11 +88,15 @@ def _is_number(value: object) -> bool:
 
 
 def _continued(entries: Sequence[Entry], curves: dict[str, dict[str, Numbers]]) -> list[str | None]:
-    """Returns which run each entry goes on with: that whose id it names or has, and that began before it, last."""
-    began = {
-        entry.name: min((numbers.wall[0] for numbers in curves[entry.name].values() if len(numbers.wall)), default=0.0)
-        for entry in entries
-    }
+    """Returns which run each entry goes on with: that whose id it names or has, and that began before it, last.
+
+    It began before it in time and in steps. So neither a copy of a run nor what a second logger of the same training
+    has written goes on with it.
+    """
+    began = {}
+    for entry in entries:
+        first = [(numbers.wall[0], numbers.steps[0]) for numbers in curves[entry.name].values() if len(numbers.at)]
+        began[entry.name] = min((wall for wall, _ in first), default=0.0), min((step for _, step in first), default=0)
     by_id: dict[object, list[Entry]] = {}
     for entry in entries:
         by_id.setdefault(_identity(entry, "id"), []).append(entry)
@@ -117,7 +107,8 @@ def _continued(entries: Sequence[Entry], curves: dict[str, dict[str, Numbers]]) 
         earlier = [
             one
             for one in candidates
-            if one.monitor == entry.monitor and began[one.name] < began[entry.name]  # a copy began when it did
+            if one.monitor == entry.monitor
+            and all(before < after for before, after in zip(began[one.name], began[entry.name], strict=True))
         ]
         found.append(max(earlier, key=lambda one: began[one.name]).name if earlier else None)
     return found
@@ -128,7 +119,7 @@ def _identity(entry: Entry, name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _map(group: Group, curves: dict[str, dict[str, Numbers]]) -> dict[str, Any]:
+def _map(group: Group, curves: dict[str, dict[str, Numbers]], revision: str) -> dict[str, Any]:
     metadata = group.metadata
     what = "sample" if metadata.samples == 1 else "samples"
     return {
@@ -143,7 +134,7 @@ def _map(group: Group, curves: dict[str, dict[str, Numbers]]) -> dict[str, Any]:
         "sketched": metadata.sketched,
         "runs": [entry.name for entry, _ in group.members],
         "records": sum(_count(curves, entry, probe) for entry, probe in group.members),
-        "revision": map_revision(group),
+        "revision": revision,
     }
 
 

@@ -9,6 +9,7 @@ from tensorboard.plugins.base_plugin import TBContext
 from werkzeug.test import Client
 
 from infogeo_tensorboard import InfogeoLoader
+from infogeo_tensorboard.troubles import Troubles
 
 PATH = "/data/plugin/infogeo/"
 
@@ -18,25 +19,37 @@ class TabApp:
 
     Attributes:
         read: runs and tags of the tensors that have been read, in order.
+        requests: bytes of the tensors of each request for them.
+        away: runs and tags that cannot be read now.
         plugin: the plugin.
     """
 
     def __init__(self, logdir, hints=None):
-        self.logdir, self.read = str(logdir), []
+        self.logdir, self.read, self.requests, self.away = str(logdir), [], [], set()
         self._multiplexer = EventMultiplexer(tensor_size_guidance={"infogeo": 0})
         self.provider = MultiplexerDataProvider(self._multiplexer, self.logdir)
         read_tensors = self.provider.read_tensors
 
         def noted(*args, **kwargs):
             chosen = kwargs["run_tag_filter"]
-            self.read += [(run, tag) for run in chosen.runs for tag in chosen.tags]
-            return read_tensors(*args, **kwargs)
+            asked = [(run, tag) for run in chosen.runs for tag in chosen.tags]
+            self.read += asked
+            if self.away.intersection(asked):
+                raise ConnectionError("UNAVAILABLE")
+            found = read_tensors(*args, **kwargs)
+            sizes = [datum.numpy.nbytes for tags in found.values() for data in tags.values() for datum in data]
+            self.requests.append(sum(sizes))
+            return found
 
         self.provider.read_tensors = noted
         context = TBContext(data_provider=self.provider, logdir=self.logdir, sampling_hints=hints or {})
         self.plugin = InfogeoLoader().load(context)
         self._client = Client(application.TensorBoardWSGI([self.plugin], data_provider=self.provider))
         self.reload()
+
+    def set_clock(self, clock):
+        """Makes it take the time, in seconds, from a function."""
+        self.plugin._started().library.reader.troubles = Troubles(clock)
 
     def reload(self):
         """Reads what has been written."""

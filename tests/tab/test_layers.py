@@ -12,9 +12,9 @@ PACKAGE = Path(infogeo_tensorboard.__file__).parent
 FILES = sorted(PACKAGE.glob("*.py"))
 ORDER = [
     ["__init__"],
-    ["answers", "eigenpairs", "json_values", "landmarks", "memory", "milestones", "points", "problems"],
+    ["answers", "eigenpairs", "json_values", "landmarks", "memory", "milestones", "points", "problems", "troubles"],
     ["distance_table", "inpca", "metadata", "source", "unavailable"],
-    ["catalogue", "recording", "plugin"],
+    ["catalogue", "plugin", "reader", "recording"],
     ["arguments", "library"],
     ["live_map", "sample_lists"],
     ["pair", "state"],

@@ -186,6 +186,16 @@ def test_an_unlabelled_probe_has_what_moved_and_says_what_it_lacks(tmp_path):
     assert (code, "progress" in answer["error"]) == (400, True)
 
 
+def test_progress_that_is_undefined_is_called_so(tmp_path):
+    files = RunFiles(tmp_path / "a")
+    for record, one in enumerate(trajectory(4)):
+        files.record(record, WrittenProbe(), one, progress=float("nan") if record < 3 else 0.5)
+    files.close()
+    app = TabApp(tmp_path)
+    code, answer = app.get("pair", map=app.key(), a="a", b="a")
+    assert (code, answer["error"]) == (400, "progress of a is undefined at 3 of its 4 records")
+
+
 def test_runs_that_share_no_progress_are_told_so(tmp_path):
     for name, first in (("a", 0.0), ("b", 0.7)):
         files = RunFiles(tmp_path / name)

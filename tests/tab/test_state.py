@@ -59,6 +59,13 @@ def test_what_was_evaluated_on_other_samples_is_on_another_map(tmp_path, differe
     assert [one["title"] for one in maps] == [f"val · 32 samples of 10 classes · {one['key'][:6]}" for one in maps]
 
 
+@pytest.mark.parametrize(("sketch", "maps"), [({"seed": 0, "of": 40}, 2), ({"of": 64, "seed": 0}, 1)])
+def test_sketches_share_a_map_only_where_all_that_made_them_is_the_same(tmp_path, sketch, maps):
+    for name, one in (("a", {"seed": 0, "of": 64}), ("b", sketch)):
+        write_run(tmp_path / name, COURSE, WrittenProbe(extra={"sketch": one, "width": 10, "classes": 100}))
+    assert len(TabApp(tmp_path).ask("state")["maps"]) == maps
+
+
 def test_one_run_with_the_same_samples_twice_is_on_the_map_once(tmp_path):
     write_run(tmp_path / "a", COURSE)
     write_run(tmp_path / "a", COURSE, WrittenProbe(name="val_1"))
@@ -77,20 +84,37 @@ def test_maps_that_validate_come_first(tmp_path):
 
 
 def test_a_run_goes_on_with_that_whose_id_it_names_or_has(tmp_path):
-    told = {
-        "a": run("1"),
-        "b": run("2", "1"),
-        "c": run("1"),
-        "d": run("9", "unknown"),
-        "e": run("5", "5"),
-        "copy": run("1"),
+    told = {  # name: what it says, when it began, at which step
+        "a": (run("1"), 0, 0),
+        "b": (run("2", "1"), 1, 5),
+        "c": (run("1"), 2, 5),
+        "d": (run("9", "unknown"), 3, 5),
+        "e": (run("5", "5"), 4, 5),
+        "copy": (run("1"), 0, 0),
+        "of a second logger": (run("1"), 0.002, 0),
+        "copy of c": (run("1"), 2, 5),
+        "again from the checkpoint of c": (run("1"), 6, 5),
+        "beyond": (run("1"), 7, 8),
     }
-    for wall, (name, said) in enumerate(told.items()):
+    for name, (said, wall, step) in told.items():
         files = RunFiles(tmp_path / name, run=said)
-        files.record(0, WrittenProbe(), COURSE[0], wall=1000.0 + wall * (name != "copy"))
+        files.record(step, WrittenProbe(), COURSE[0], wall=1000.0 + wall)
         files.close()
     found = {name: one["continues"] for name, one in listed(TabApp(tmp_path)).items()}
-    assert found == {"a": None, "b": "a", "c": "a", "d": None, "e": None, "copy": None}
+    first = found["b"]
+    assert first in ("a", "copy", "of a second logger")
+    assert found == {
+        "a": None,
+        "b": first,
+        "c": first,
+        "d": None,
+        "e": None,
+        "copy": None,
+        "of a second logger": None,
+        "copy of c": first,
+        "again from the checkpoint of c": first,
+        "beyond": "again from the checkpoint of c",
+    }
 
 
 def test_what_is_known_is_what_was_written_last(tmp_path):
