@@ -59,6 +59,17 @@ class Arguments:
             raise RequestError(400, f"{name}={shortened(text)} is no whole number")
         return int(text)
 
+    def up_to(self, name: str, most: int, default: int) -> int:
+        """Returns a count from 1 up to a largest one; a default where none is given.
+
+        Raises:
+            RequestError: where it is no such number.
+        """
+        count = self.whole(name) if name in self._given else default
+        if not 1 <= count <= most:
+            raise RequestError(400, f"{name}={count} is not from 1 to {most}")
+        return count
+
     def _text(self, name: str) -> str:
         value = self._given.get(name)
         if not isinstance(value, str) or not value or len(value) > _LONGEST:

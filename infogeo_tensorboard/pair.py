@@ -17,7 +17,7 @@ GRID = 40
 """Values of progress."""
 
 
-def pair(a: SampleCourses, b: SampleCourses, names: tuple[str, str]) -> dict[str, Any]:
+def pair(a: SampleCourses, b: SampleCourses, names: tuple[str, str], top: int = TOP) -> dict[str, Any]:
     """Returns the distance of two runs at equal progress over the range that both reach.
 
     At each value the first record past it is taken, and the point between it and its predecessor by spherical
@@ -27,6 +27,7 @@ def pair(a: SampleCourses, b: SampleCourses, names: tuple[str, str]) -> dict[str
         a: of one run.
         b: of the other, on the same map.
         names: of both.
+        top: samples at most.
 
     Raises:
         RequestError: where progress was not recorded or is undefined, or there is no range that both reach.
@@ -42,7 +43,7 @@ def pair(a: SampleCourses, b: SampleCourses, names: tuple[str, str]) -> dict[str
     ways = [_Way(one, values, grid) for one, values in zip((a, b), reached, strict=True)]
     distances = np.array([_distances(ways[0].point(k), ways[1].point(k), a) for k in range(GRID)])
     at_end = distances[-1]
-    farthest = np.argsort(-at_end, kind="stable")[:TOP]
+    farthest = np.argsort(-at_end, kind="stable")[:top]
     last = ways[0].record[-1], ways[1].record[-1]
     items = a.items(farthest, last[0], None)
     others = b.items(farthest, last[1], None)
@@ -57,6 +58,7 @@ def pair(a: SampleCourses, b: SampleCourses, names: tuple[str, str]) -> dict[str
         "steps": [rounded(way.steps) for way in ways],
         "classes": _classes(at_end, a.answers.labels),
         "samples": items,
+        "total": len(at_end),
     }
 
 

@@ -16,7 +16,9 @@ from infogeo_tensorboard.problems import RequestError
 from infogeo_tensorboard.recording import Recording
 
 TOP = 10
-"""Samples of a list."""
+"""Samples of a list, unless more are asked for."""
+MOST = 100
+"""Samples of a list at most."""
 CLASSES = 20
 """Up to this many, all probabilities of a sample are given."""
 
@@ -76,12 +78,17 @@ class SampleCourses:
             far: how far each sample has moved, or None.
         """
         answers, labels, course = self.answers, self.answers.labels, self.course
+        since = None if labels is None else answers.right_since(record)
+        surest = answers.p_predicted[record]
         return [
             {
                 "sample": self.recording.metadata.index_in_probe(int(n)),
                 "label": None if labels is None else int(labels[n]),
                 "predicted": int(answers.predicted[record, n]),
                 "p": rounded(course[record, n]),
+                "p_predicted": rounded(surest[n]),
+                "mean_p": rounded(course[: record + 1, n].mean()),
+                "since": None if since is None or since[n] < 0 else self.steps[since[n]],
                 "moved": None if far is None else rounded(far[n]),
                 "course": rounded(course[:, n], 3),
                 "picture": self.has_picture(int(n)),
@@ -93,8 +100,13 @@ class SampleCourses:
         """Returns whether there is a picture of the sample at a position among those written."""
         return self._pictures is not None and position in self._pictures.place
 
-    def lists(self, step: int) -> dict[str, Any]:
-        """Returns the samples that moved, were forgotten, are wrong, … at the record nearest to a step."""
+    def lists(self, step: int, top: int = TOP) -> dict[str, Any]:
+        """Returns the samples that moved, were forgotten, are wrong, … at the record nearest to a step.
+
+        Args:
+            step: optimizer step.
+            top: samples of a list at most; "totals" says how many there are in all.
+        """
         record = self.nearest(step)
         answers, far = self.answers, self.moved(record)
         none = np.array([], np.int64)
@@ -106,14 +118,16 @@ class SampleCourses:
             found["forgotten"] = answers.forgotten(record)
             found["confidently_wrong"] = answers.confidently_wrong(record)
             found["never_learnt"] = answers.never_learnt(record)
-        shown = {name: self.items(samples[:TOP], record, far) for name, samples in found.items()}
         trained = self.recording.metadata.trained and answers.labels is not None
-        late = self.items(answers.memorised_late(record)[:TOP], record, far) if trained else None
+        if trained:
+            found["memorised_late"] = answers.memorised_late(record)
+        shown = {name: self.items(samples[:top], record, far) for name, samples in found.items()}
         return {
             "step": self.steps[record],
             "before": self.steps[record - 1] if record else None,
             "steps": self.steps,
-            "lists": shown | {"memorised_late": late},
+            "lists": {"memorised_late": None} | shown,
+            "totals": {name: len(samples) for name, samples in found.items()},
         }
 
     def cartography(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from infogeo_tensorboard.live_map import LiveMap
 from infogeo_tensorboard.pair import pair
 from infogeo_tensorboard.problems import RecordedError, RequestError
 from infogeo_tensorboard.recording import Recording
-from infogeo_tensorboard.sample_lists import SampleCourses, position_of
+from infogeo_tensorboard.sample_lists import MOST, TOP, SampleCourses, position_of
 from infogeo_tensorboard.source import Source
 from infogeo_tensorboard.state import state
 
@@ -56,10 +56,11 @@ class Service:
         if route == "pair":
             members = arguments.member(group, "a"), arguments.member(group, "b")
             a, b = (self._courses(source, *member) for member in members)
-            return pair(a, b, (members[0][0].name, members[1][0].name))
+            return pair(a, b, (members[0][0].name, members[1][0].name), arguments.up_to("top", MOST, TOP))
         entry, probe = arguments.member(group)
         if route == "samples":
-            return {"run": entry.name, **self._courses(source, entry, probe).lists(arguments.whole("step"))}
+            step, top = arguments.whole("step"), arguments.up_to("top", MOST, TOP)
+            return {"run": entry.name, **self._courses(source, entry, probe).lists(step, top)}
         if route == "cartography":
             return self._courses(source, entry, probe).cartography()
         if route == "sample":

@@ -77,8 +77,15 @@ def test_lists_are_what_loops_over_all_samples_find(app, step):
         "never_learnt": sorted(never, key=lambda n: chance[: at + 1, n].mean()),
         "memorised_late": sorted(late, key=lambda n: (-since[n], chance[: at + 1, n].mean())),
     }
+    whole = ask(app, "samples", run="a", step=step, top=100)
     for name, samples in expected.items():
         assert [item["sample"] for item in found["lists"][name]] == samples[:10], name
+        assert sorted(item["sample"] for item in whole["lists"][name]) == sorted(samples), name
+        assert found["totals"][name] == whole["totals"][name] == len(samples)
+    for item in whole["lists"]["memorised_late"]:
+        assert item["since"] == 10 * since[item["sample"]]
+    for item in whole["lists"]["never_learnt"]:
+        assert item["mean_p"] == pytest.approx(chance[: at + 1, item["sample"]].mean(), rel=FLOAT16)
     roots = amplitudes_of(p).astype(float)
     roots /= np.linalg.norm(roots, axis=-1, keepdims=True)
     if at:
@@ -92,6 +99,8 @@ def test_lists_are_what_loops_over_all_samples_find(app, step):
         assert item["label"] == n % CLASSES
         assert item["predicted"] == p[at, n].argmax()
         assert item["p"] == pytest.approx(chance[at, n], rel=FLOAT16)
+        assert item["p_predicted"] == pytest.approx(p[at, n].max(), rel=FLOAT16)
+        assert item["since"] is None
         assert np.allclose(item["course"], chance[:, n], rtol=FLOAT16, atol=1e-3)
         assert item["picture"] == (n in (0, 7, 9))
 
@@ -149,6 +158,8 @@ def test_two_runs_are_compared_at_equal_progress(app):
     assert [item["sample"] for item in found["samples"]] == np.argsort(-distances[-1])[:10].tolist()
     assert all(set(item["other"]) == {"predicted", "p"} for item in found["samples"])
     assert [len(steps) for steps in found["steps"]] == [len(grid)] * 2
+    assert found["total"] == SAMPLES
+    assert [len(ask(app, "pair", a="a", b="b", top=top)["samples"]) for top in (1, 30, 100)] == [1, 30, SAMPLES]
     same = ask(app, "pair", a="a", b="a")
     assert np.abs(same["distance"]).max() < 1e-6
 
@@ -217,7 +228,7 @@ NUMBERS = st.sampled_from(["0", "-1", "1e3", "NaN", "9" * 19, "9" * 5000, "٣", 
 
 @given(
     st.sampled_from(ROUTES),
-    st.dictionaries(st.sampled_from(["map", "run", "a", "b", "step", "sample", "x"]), WORDS | NUMBERS),
+    st.dictionaries(st.sampled_from(["map", "run", "a", "b", "step", "sample", "top", "x"]), WORDS | NUMBERS),
     st.booleans(),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
@@ -235,6 +246,13 @@ def test_whatever_is_asked_is_answered_in_json_and_never_by_a_failure(app, route
         assert list(answer) == ["error"]
         assert len(answer["error"]) < 300
         assert "Traceback" not in answer["error"]
+
+
+@pytest.mark.parametrize("top", ["0", "-1", "101", "1e1", "ten", "9" * 19])
+def test_lists_longer_than_a_hundred_samples_are_refused(app, top):
+    for route, runs in (("samples", {"run": "a", "step": 3}), ("pair", {"a": "a", "b": "b"})):
+        code, answer = app.get(route, map=app.key(), top=top, **runs)
+        assert (code, "top" in answer["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
