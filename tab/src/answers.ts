@@ -74,9 +74,13 @@ export interface Item {
   label: number | null;
   predicted: number;
   p: number | null;
+  p_predicted?: number | null;
+  mean_p?: number | null;
+  since?: number | null; // the step from which on it has been right
   moved: number | null;
   course: (number | null)[];
   picture: boolean;
+  distance?: number | null;
   other?: { predicted: number; p: number | null };
 }
 
@@ -86,6 +90,7 @@ export interface SamplesAnswer {
   before: number | null;
   steps: number[];
   lists: Record<string, Item[] | null>;
+  totals?: Record<string, number>;
 }
 
 export interface CartographyAnswer {
@@ -118,4 +123,5 @@ export interface PairAnswer {
   steps: [number[], number[]];
   classes: { class: number; distance: number }[];
   samples: Item[];
+  total?: number;
 }

@@ -1,9 +1,39 @@
 // What the map shows, in plain words: a hint for the first look, and a line that says how much of it can be seen.
+import type { MapAnswer } from "./answers";
 import { element } from "./element";
-import { eventColour } from "./palette";
+import { kindInk, letterOf } from "./event_look";
 import type { Store } from "./store";
 import { eventsOn } from "./verdicts";
 import { counted, number, percent, SKETCHED } from "./words";
+
+const KEYS: [keys: string, meaning: string][] = [
+  ["← →", "time"],
+  ["Home End", "first, last record"],
+  ["shift + arrows", "rotate"],
+  ["+ −", "zoom"],
+  ["N P", "next, previous run"],
+  ["Enter", "samples of its latest record"],
+  ["Esc", "back"],
+];
+
+const keys = (): HTMLElement =>
+  element(
+    "div",
+    { className: "keys" },
+    "Keys on the map: ",
+    ...KEYS.map(([key, meaning]) => element("span", {}, element("kbd", { textContent: key }), ` ${meaning}`)),
+  );
+
+const part = (some: number, all: number, noun: string): string =>
+  some === all ? counted(all, noun) : `${some.toLocaleString("en")} of ${counted(all, noun)}`;
+
+/** Returns the explained stress of the first axes alone, 1 − √(1 − share of the squared eigenvalues). */
+export function explained(answer: MapAnswer, axes: number): number {
+  const squares = answer.eigenvalues.map((value) => value ** 2);
+  const all = squares.reduce((sum, one) => sum + one, 0);
+  const own = squares.slice(0, axes).reduce((sum, one) => sum + one, 0);
+  return all ? 1 - Math.sqrt(1 - (1 - (1 - answer.stress) ** 2) * (own / all)) : answer.stress;
+}
 
 export class Caption {
   readonly hint: HTMLElement;
@@ -15,7 +45,7 @@ export class Caption {
     this.hint = element(
       "div",
       { className: "hint" },
-      this.what,
+      element("div", {}, this.what, keys()),
       element("button", {
         type: "button",
         textContent: "×",
@@ -23,7 +53,7 @@ export class Caption {
         onclick: () => store.choose({ hint: false }),
       }),
     );
-    store.watch(["data", "choice"], () => this.update());
+    store.watch(["data", "choice", "theme"], () => this.update());
   }
 
   private update(): void {
@@ -44,7 +74,7 @@ export class Caption {
           ...ignorance,
           " and head for ",
           bold("★ truth"),
-          " (every label certain); the dashed line is the straight way.",
+          " (every label certain). The dashed line is the shortest way on the sphere of predictions; drawn flat, it looks bent.",
         ]
       : answer.ignorance
         ? ["Runs start near ", ...ignorance, "."]
@@ -59,9 +89,12 @@ export class Caption {
       ...ends,
     );
     const timelike = answer.timelike.flatMap((one, axis) => (one ? [axis + 1] : []));
+    const shown = store.shown.reduce((sum, name) => sum + records.runs.get(name)!.records.length, 0);
     const said = [
-      `${counted(answer.runs.length, "run")}, ${counted(answer.steps.length, "record")}`,
-      `the three axes show ${percent(answer.stress)} of all distances${store.choice.flat ? ", two of them are seen here" : ""}`,
+      `${part(store.shown.length, answer.runs.length, "run")}, ${part(shown, answer.steps.length, "record")}`,
+      store.choice.flat
+        ? `these two axes show ${percent(explained(answer, 2))} of all distances, three would show ${percent(answer.stress)}`
+        : `the three axes show ${percent(answer.stress)} of all distances`,
       ...(timelike.length
         ? [
             `${timelike.length === 1 ? `axis ${timelike[0]} is` : `axes ${timelike.join(" and ")} are`} time-like: what is apart there is nearer than it looks`,
@@ -92,7 +125,7 @@ export class Caption {
       const button = element("button", {
         type: "button",
         className: "kind",
-        textContent: `✕ ${name.replaceAll("_", " ")}`,
+        textContent: `${letterOf(name)} ${name.replaceAll("_", " ")}`,
         title: off ? "click to mark these events" : "click to hide these marks",
         "aria-pressed": String(!off),
         onclick: () =>
@@ -100,11 +133,11 @@ export class Caption {
             events: off ? store.choice.events.filter((one) => one !== name) : [...store.choice.events, name],
           }),
       });
-      button.style.setProperty("--kind", eventColour(name));
+      button.style.setProperty("--kind", kindInk(name, store.inks));
       return button;
     });
     this.kinds.replaceChildren(
-      ...(names.length ? [element("span", { textContent: "✕ since, ○ known:" })] : []),
+      ...(names.length ? [element("span", { textContent: "marks: since · in a ring: known" })] : []),
       ...buttons,
     );
     if (focused >= 0) (this.kinds.children[focused] as HTMLElement | undefined)?.focus();

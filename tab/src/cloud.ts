@@ -73,18 +73,6 @@ export class Cloud {
       pen.lineWidth = 2;
       pen.strokeRect(plot.x(x) - 5, plot.y(y) - 5, 10, 10);
     }
-    pen.fillStyle = inks.soft;
-    pen.strokeStyle = inks.card;
-    pen.lineWidth = 3;
-    const corner = (text: string, across: number, down: number, align: CanvasTextAlign) => {
-      pen.textAlign = align;
-      pen.textBaseline = "middle";
-      pen.strokeText(text, across, down);
-      pen.fillText(text, across, down);
-    };
-    corner("easy", plot.left + 6, plot.top + 10, "left");
-    corner("hard or mislabelled", plot.left + 6, plot.bottom - 10, "left");
-    corner("ambiguous", plot.right - 6, (plot.top + plot.bottom) / 2, "right");
   }
 
   private near(x: number, y: number): number | null {

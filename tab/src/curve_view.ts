@@ -1,6 +1,7 @@
 // The curves below the map, on the clock of the time slider.
 import { fillMarker, Lettering, Marks } from "./marks";
-import { eventColour } from "./palette";
+import { inkOf, shapeOf } from "./event_look";
+import { faint } from "./map_painter";
 import { paintAxes, rangeOf, type Plot } from "./plot";
 import { nearest } from "./records";
 import { unspread } from "./scale";
@@ -69,10 +70,10 @@ export class CurveView {
         .filter((record) => Number.isFinite(values[record] ?? NaN) && (!log || values[record]! > 0))
         .map((record) => [plot.x(clock[record]!), plot.y(values[record]!)] as const);
     const order = [...shown].sort((a, b) => Number(store.isFaint(b)) - Number(store.isFaint(a)));
-    const lettering = new Lettering(pen, inks, this.surface.width);
+    const lettering = new Lettering(pen, inks, this.surface.width, this.surface.height);
     pen.lineJoin = "round";
     for (const name of order) {
-      const [look, faint, marked] = [store.look(name), store.isFaint(name), store.isMarked(name)];
+      const [look, receding, marked] = [store.look(name), store.isFaint(name), store.isMarked(name)];
       const { records } = store.records.runs.get(name)!;
       const past = store.past(name).length;
       pen.strokeStyle = pen.fillStyle = look.colour;
@@ -82,7 +83,7 @@ export class CurveView {
         [records.slice(Math.max(past - 1, 0)), 0.25],
         [records.slice(0, past), 1],
       ] as const) {
-        pen.globalAlpha = faint ? 0.12 : alpha;
+        pen.globalAlpha = receding ? faint(inks.dark) : alpha;
         pen.beginPath();
         for (const [x, y] of points([...part])) pen.lineTo(x, y);
         pen.stroke();
@@ -106,22 +107,22 @@ export class CurveView {
 
   private markEvents(marks: Marks, name: string, values: (number | null)[], clock: Float64Array, plot: Plot): void {
     const { store } = this;
-    const run = store.records!.runs.get(name)!;
+    const [run, state] = [store.records!.runs.get(name)!, store.run(name)];
     const past = store.past(name).length;
     const at = (place: number): [number, number] | null => {
       const value = values[run.records[place]!];
       return typeof value === "number" ? [plot.x(clock[run.records[place]!]!), plot.y(value)] : null;
     };
-    for (const event of eventsOn(store.run(name), store.map?.probe ?? "")) {
+    for (const event of eventsOn(state, store.map?.probe ?? "")) {
       if (store.choice.events.includes(event.name)) continue;
       const [began, found] = [
         nearest(run, event.step),
         typeof event.detected_at === "number" ? nearest(run, event.detected_at) : -1,
       ];
       const [from, to] = [at(began), found < 0 ? null : at(found)];
-      const colour = eventColour(event.name);
-      if (to && found < past) marks.known(...to, 4.5, colour);
-      if (from && began < past) marks.since(...from, 4, colour);
+      const [shape, colour] = [shapeOf(event.name), inkOf(event, state, store.inks)];
+      if (to && found < past) marks.known(...to, 4.5, shape, colour);
+      if (from && began < past) marks.since(...from, 4, shape, colour);
     }
   }
 
@@ -190,7 +191,7 @@ export class CurveView {
     if (!this.plot) return;
     const { low, high } = this.store.clock;
     const share = (this.surface.place(event)[0] - this.plot.left) / (this.plot.right - this.plot.left);
-    this.store.setReading(unspread(Math.min(Math.max(share, 0), 1), low, high, this.store.choice.logX));
+    this.store.travelTo(unspread(Math.min(Math.max(share, 0), 1), low, high, this.store.choice.logX));
   }
 
   private look(event: PointerEvent): void {

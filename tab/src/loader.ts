@@ -14,15 +14,20 @@ export class Loader<Answer> {
     private name: string,
     private place: HTMLElement,
     private draw: (answer: Answer) => void,
+    private keep = false, // shows what it had, paler, until there is an answer
   ) {}
 
   /** Asks, unless this was asked for at this revision already. */
   async load(parameters: Parameters, revision: string): Promise<void> {
     const asked = JSON.stringify(parameters);
     const wanted = `${revision} ${asked}`;
-    if (wanted === this.wanted) return;
+    if (wanted === this.wanted) {
+      if (asked === this.got) this.place.classList.remove("stale");
+      return;
+    }
     this.wanted = wanted;
-    if (asked !== this.got) {
+    if (asked !== this.got && this.keep && this.answer) this.place.classList.add("stale");
+    else if (asked !== this.got) {
       this.answer = null;
       this.text = "";
       this.place.replaceChildren(element("p", { className: "soft", textContent: "loading …" }));
@@ -33,12 +38,15 @@ export class Loader<Answer> {
       const text = JSON.stringify(answer);
       const same = asked === this.got && text === this.text;
       [this.got, this.text, this.answer] = [asked, text, answer];
+      this.place.classList.remove("stale");
       if (!same) this.draw(answer);
     } catch (error) {
       if (wanted !== this.wanted) return;
       this.wanted = ""; // so that the next refresh asks again
       if (asked === this.got && this.answer && !(error instanceof Refused)) return; // what is shown is still true
       this.got = "";
+      this.answer = null;
+      this.place.classList.remove("stale");
       const words = error instanceof Refused ? error.message : "TensorBoard does not answer; this is asked again.";
       this.place.replaceChildren(element("p", { className: "problem", textContent: words }));
     }
@@ -51,6 +59,7 @@ export class Loader<Answer> {
   clear(): void {
     this.wanted = this.got = this.text = "";
     this.answer = null;
+    this.place.classList.remove("stale");
     this.place.replaceChildren();
   }
 }

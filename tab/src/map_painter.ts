@@ -2,7 +2,8 @@
 import type { Point } from "./answers";
 import { projection, type Projection } from "./camera";
 import { addMarker, fillMarker, FONT, Lettering, Marks, star } from "./marks";
-import { eventColour, shade, SHADES } from "./palette";
+import { inkOf, shapeOf } from "./event_look";
+import { shade, SHADES } from "./palette";
 import { nearest, type Records } from "./records";
 import type { Store } from "./store";
 import { eventsOn } from "./verdicts";
@@ -16,18 +17,19 @@ export interface Painted {
   y: Float32Array;
 }
 
-const FAINT = 0.15;
+/** How opaque runs are that recede; more on a dark ground, where they vanish sooner. */
+export const faint = (dark: boolean): number => (dark ? 0.32 : 0.18);
 const MANY = 1500; // records beyond which thin lines and plain dots keep the map fluent: ten times as fast as wider ones
 
 export function paintMap(pen: CanvasRenderingContext2D, store: Store, width: number, height: number): Painted {
   const records = store.records!;
   const project = projection(store.choice.camera, records.frame, store.choice.flat, width, height);
   const painted = placed(store, records, project);
-  const lettering = new Lettering(pen, store.inks, width);
+  const lettering = new Lettering(pen, store.inks, width, height);
   paintAxes(pen, store, records, project);
   paintPath(pen, store, records, project);
-  const order = painted.runs.map((name) => ({ name, faint: store.isFaint(name), past: store.past(name) }));
-  order.sort((a, b) => Number(b.faint) - Number(a.faint));
+  const order = painted.runs.map((name) => ({ name, receding: store.isFaint(name), past: store.past(name) }));
+  order.sort((a, b) => Number(b.receding) - Number(a.receding));
   pen.lineJoin = "round";
   for (const run of order) paintRun(pen, store, run, painted);
   pen.globalAlpha = 1;
@@ -101,21 +103,22 @@ function paintPath(pen: CanvasRenderingContext2D, store: Store, records: Records
 
 interface Ordered {
   name: string;
-  faint: boolean;
+  receding: boolean;
   past: number[];
 }
 
 function paintRun(
   pen: CanvasRenderingContext2D,
   store: Store,
-  { name, faint, past }: Ordered,
+  { name, receding, past }: Ordered,
   { x, y, records }: Painted,
 ): void {
   if (!past.length) return;
   const look = store.look(name);
   const marked = store.isMarked(name);
   const last = past[past.length - 1]!;
-  pen.globalAlpha = faint ? FAINT : marked ? 1 : 0.85;
+  const alpha = receding ? faint(store.inks.dark) : 1;
+  pen.globalAlpha = receding ? alpha : marked ? 1 : 0.85;
   pen.lineWidth = marked ? 3 : 1.5;
   pen.setLineDash(look.dash);
   pen.strokeStyle = pen.fillStyle = look.colour;
@@ -125,7 +128,7 @@ function paintRun(
   if (many) {
     pen.lineWidth = 1;
     pen.setLineDash([]);
-    pen.globalAlpha = faint ? FAINT : 1;
+    pen.globalAlpha = alpha;
   }
   if (shades) {
     paintShaded(pen, store, past, shades, x, y, size);
@@ -134,9 +137,9 @@ function paintRun(
     pen.beginPath();
     for (const record of past) pen.lineTo(x[record]!, y[record]!);
     pen.stroke();
-    if (!faint && many) {
+    if (!receding && many) {
       for (const record of past) pen.fillRect(Math.round(x[record]! - 1.5), Math.round(y[record]! - 1.5), 3, 3);
-    } else if (!faint) {
+    } else if (!receding) {
       pen.beginPath();
       for (const record of past) addMarker(pen, look.marker, x[record]!, y[record]!, size);
       pen.fill();
@@ -171,17 +174,17 @@ function paintShaded(
 
 function paintEvents(pen: CanvasRenderingContext2D, store: Store, order: Ordered[], { x, y }: Painted): void {
   const marks = new Marks(pen, store.inks.card);
-  for (const { name, faint, past } of order) {
-    if (faint) continue;
-    const run = store.records!.runs.get(name)!;
-    for (const event of eventsOn(store.run(name), store.map?.probe ?? "")) {
+  for (const { name, receding, past } of order) {
+    if (receding) continue;
+    const [run, state] = [store.records!.runs.get(name)!, store.run(name)];
+    for (const event of eventsOn(state, store.map?.probe ?? "")) {
       if (store.choice.events.includes(event.name)) continue;
-      const colour = eventColour(event.name);
+      const [shape, colour] = [shapeOf(event.name), inkOf(event, state, store.inks)];
       const detected = typeof event.detected_at === "number" ? nearest(run, event.detected_at) : Infinity;
       const began = nearest(run, event.step);
       const place = (at: number): [number, number] => [x[run.records[at]!]!, y[run.records[at]!]!];
-      if (detected < past.length) marks.known(...place(detected), 5, colour);
-      if (began < past.length) marks.since(...place(began), 4.5, colour);
+      if (detected < past.length) marks.known(...place(detected), 5, shape, colour);
+      if (began < past.length) marks.since(...place(began), 4.5, shape, colour);
     }
   }
   marks.draw();
@@ -229,8 +232,8 @@ function paintLandmarks(
 
 // All names where runs are few, else of those that are highlighted.
 function paintNames(store: Store, order: Ordered[], { x, y }: Painted, lettering: Lettering): void {
-  for (const { name, faint, past } of [...order].reverse()) {
-    if (!past.length || faint || (order.length > 6 && !store.isMarked(name))) continue;
+  for (const { name, receding, past } of [...order].reverse()) {
+    if (!past.length || receding || (order.length > 6 && !store.isMarked(name))) continue;
     const last = past[past.length - 1]!;
     lettering.beside(short(name, 32), x[last]!, y[last]!, store.inks.ink);
   }

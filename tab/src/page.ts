@@ -1,10 +1,11 @@
 // The page: where everything stands, and what the keyboard does.
 import { Caption } from "./caption";
-import { fresh } from "./choice";
+import { fresh, type Choice } from "./choice";
 import { CurveView } from "./curve_view";
 import { chooser, element, fill } from "./element";
 import { MapView } from "./map_view";
 import { Notice } from "./notice";
+import { Nothing } from "./nothing";
 import { RunFilter } from "./run_filter";
 import { RunList } from "./run_list";
 import { Side } from "./side";
@@ -21,6 +22,7 @@ export class Page {
   private maps: HTMLSelectElement;
   private flat: HTMLButtonElement;
   private deep: HTMLButtonElement;
+  private before: Pick<Choice, "panel" | "marked"> | null = null; // a record was looked at
 
   constructor(
     private store: Store,
@@ -31,7 +33,7 @@ export class Page {
     this.map = new MapView(store, tip, select);
     this.curves = new CurveView(store, tip, select);
     this.time = new TimeBar(store);
-    this.side = new Side(store, tip, select);
+    this.side = new Side(store, tip, select, () => this.closeRecord());
     const [caption, notice] = [new Caption(store), new Notice(store)];
     this.maps = chooser("map", [], "", (map) => this.go(map));
     const button = (text: string, title: string, onclick: () => void) =>
@@ -41,11 +43,13 @@ export class Page {
     const home = button("reset view", "as at the beginning (or double-click the map)", () =>
       store.choose({ camera: fresh().camera }, "camera"),
     );
-    const help = button("?", "what the map shows", () => store.choose({ hint: !store.choice.hint }));
+    const help = button("?", "what the map shows, and the keys", () => store.choose({ hint: !store.choice.hint }));
+    const filter = new RunFilter(store);
     const runs = element(
       "div",
       { className: "left" },
-      new RunFilter(store).node,
+      filter.strip,
+      filter.node,
       new RunList(store, (map) => this.go(map)).node,
     );
     const middle = element(
@@ -54,11 +58,11 @@ export class Page {
       caption.hint,
       element(
         "div",
-        { className: "map" },
-        this.map.surface.canvas,
-        element("div", { className: "corner" }, this.deep, this.flat, home, help),
+        { className: "tools" },
         caption.kinds,
+        element("div", { className: "corner" }, this.deep, this.flat, home, help),
       ),
+      element("div", { className: "map" }, this.map.surface.canvas, new Nothing(store).node),
       caption.line,
       this.time.node,
       element("div", { className: "curves" }, this.curves.surface.canvas),
@@ -94,22 +98,42 @@ export class Page {
     this.deep.setAttribute("aria-pressed", String(!store.choice.flat));
   }
 
-  /** Shows another map. */
+  /** Shows another map; what is looked at stays where its run is on that map, too. */
   private go(map: string): void {
+    const { store } = this;
+    const runs = new Set(store.state?.maps.find((one) => one.key === map)?.runs ?? []);
+    const { selected, pair, marked } = store.choice;
     this.side.detail.close();
-    this.store.records = null;
-    this.store.choose({ map, selected: null, sample: null, pair: null, marked: [] });
-    this.store.tell("data");
+    store.records = null;
+    store.choose({
+      map,
+      selected: selected && runs.has(selected.run) ? selected : null,
+      sample: null,
+      pair: pair?.every((name) => runs.has(name)) ? pair : null,
+      marked: marked.filter((name) => runs.has(name)),
+    });
+    store.tell("data");
     this.refresh();
   }
 
   /** Shows the samples at a record, with its run highlighted. */
   select(run: string, step: number): void {
     const { store } = this;
+    const { panel, marked } = store.choice;
+    if (!store.choice.selected) this.before = { panel, marked };
     const hidden = store.choice.hidden.filter((name) => name !== run);
-    store.choose({ selected: { run, step }, marked: [run], hidden, panel: "record" });
-    // On a phone the samples stand below what was clicked.
-    if (window.matchMedia("(max-width: 720px)").matches) this.side.node.scrollIntoView({ block: "start" });
+    store.choose({ marked: [run], hidden, panel: "record" });
+    store.lookAt(run, step);
+    // On a phone the samples stand below what was clicked; they are there once this frame is drawn.
+    if (window.matchMedia("(max-width: 720px)").matches)
+      requestAnimationFrame(() => this.side.node.scrollIntoView({ block: "start" }));
+  }
+
+  // As it was before a record was looked at.
+  private closeRecord(): void {
+    const { store } = this;
+    store.choose({ selected: null, marked: [], ...this.before });
+    this.before = null;
   }
 
   private key(event: KeyboardEvent): void {
@@ -128,12 +152,13 @@ export class Page {
     }
   }
 
-  // One thing after the other: the sample, the record, what is highlighted.
+  // One thing after the other: the sample, the record, what is highlighted, the hint.
   private back(): void {
     const { choice } = this.store;
     this.time.play(false);
     if (this.side.detail.close()) return;
-    if (choice.selected) this.store.choose({ selected: null, marked: [] });
+    if (choice.selected) this.closeRecord();
     else if (choice.marked.length) this.store.choose({ marked: [] });
+    else if (choice.hint) this.store.choose({ hint: false });
   }
 }

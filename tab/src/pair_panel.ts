@@ -4,28 +4,32 @@ import { chooser, element, fill } from "./element";
 import { Loader } from "./loader";
 import { LINES } from "./palette";
 import { paintAxes, rangeOf, type Plot } from "./plot";
-import { sampleRow } from "./sample_row";
+import { moreButton, sampleRow } from "./sample_row";
 import type { Store } from "./store";
 import { Surface } from "./surface";
 import type { Tip } from "./tip";
 import { className, number, short, SKETCHED } from "./words";
 
 const CLASSES = 8;
+const SAMPLES = 10;
+const MOST = 100; // that the server gives
 
 export class PairPanel {
   readonly node = element("div", { className: "pair-panel" });
+  private note = element("div", {});
   private body = element("div", {});
   private boxes: [HTMLSelectElement, HTMLSelectElement];
   private loader: Loader<PairAnswer>;
   private surface: Surface;
   private plot: Plot | null = null;
+  private wide = { classes: false, samples: false };
 
   constructor(
     private store: Store,
     private tip: Tip,
     private open: (run: string, sample: number, picture: boolean) => void,
   ) {
-    this.loader = new Loader("pair", this.body, (answer) => this.draw(answer));
+    this.loader = new Loader("pair", this.body, (answer) => this.draw(answer), true);
     this.surface = new Surface("Distance between the two runs over progress", () => this.paint());
     this.surface.canvas.className = "pair-plot";
     this.surface.canvas.setAttribute("role", "img");
@@ -33,7 +37,7 @@ export class PairPanel {
     const box = (place: 0 | 1) =>
       chooser(place ? "second run" : "first run", [], "", (name) => this.choose(place, name));
     this.boxes = [box(0), box(1)];
-    this.node.append(element("div", { className: "row" }, this.boxes[0], " and ", this.boxes[1]), this.body);
+    this.node.append(element("div", { className: "row" }, this.boxes[0], " and ", this.boxes[1]), this.note, this.body);
     store.watch(["data", "choice"], () => this.update());
     store.watch(["theme"], () => this.paint());
   }
@@ -49,8 +53,8 @@ export class PairPanel {
   private suggested(): [string, string] {
     const { store } = this;
     const { pair, marked } = store.choice;
-    const candidates = [...(pair ?? []), ...marked, ...store.shown].filter((name) => store.isShown(name));
-    const [a = "", b = ""] = [...new Set(marked.length === 2 ? [...marked, ...candidates] : candidates)];
+    const wanted = marked.length === 2 ? [...marked, ...(pair ?? [])] : [...(pair ?? []), ...marked];
+    const [a = "", b = ""] = [...new Set([...wanted, ...store.shown])].filter((name) => store.isShown(name));
     return [a, b];
   }
 
@@ -61,6 +65,7 @@ export class PairPanel {
     const options = store.shown.map((name): [string, string] => [name, short(name, 40)]);
     fill(this.boxes[0], options, a);
     fill(this.boxes[1], options, b);
+    this.missing(a, b);
     if (!a || !b) {
       this.loader.clear();
       this.body.replaceChildren(
@@ -68,14 +73,39 @@ export class PairPanel {
       );
       return;
     }
-    void this.loader.load({ map: store.map.key, a, b }, store.map.revision);
+    const top: { top?: number } = this.wide.samples ? { top: MOST } : {};
+    const before = this.loader.answer;
+    if (before && (before.a !== a || before.b !== b)) this.loader.clear();
+    void this.loader.load({ map: store.map.key, a, b, ...top }, store.map.revision);
+  }
+
+  // A run that was chosen and is hidden by now has another in its place: which, and the way back.
+  private missing(a: string, b: string): void {
+    const { store } = this;
+    const gone = (store.choice.pair ?? []).filter((name) => store.names.includes(name) && !store.isShown(name));
+    this.note.replaceChildren(
+      ...gone.map((name) =>
+        element(
+          "p",
+          { className: "soft" },
+          `${short(name, 40)} is hidden${a && b ? ": the runs that are shown are compared" : ""}. `,
+          store.listed(name)
+            ? element("button", {
+                type: "button",
+                textContent: "show it",
+                onclick: () => store.choose({ hidden: store.choice.hidden.filter((one) => one !== name) }),
+              })
+            : null,
+        ),
+      ),
+    );
   }
 
   private draw(answer: PairAnswer): void {
     const { store } = this;
     const names = store.map?.class_names ?? null;
     const largest = Math.max(...answer.classes.map((one) => one.distance), 1e-12);
-    const bars = answer.classes.slice(0, CLASSES).map((one) => {
+    const bars = answer.classes.slice(0, this.wide.classes ? undefined : CLASSES).map((one) => {
       const bar = element("i", { className: "amount" });
       bar.style.width = `${Math.max((100 * one.distance) / largest, 0.5)}%`;
       return element(
@@ -86,6 +116,16 @@ export class PairPanel {
         element("span", { className: "soft", textContent: number(one.distance) }),
       );
     });
+    const items = answer.samples.slice(0, this.wide.samples ? undefined : SAMPLES);
+    const total = answer.total ?? items.length;
+    const more = (list: "classes" | "samples") =>
+      moreButton(this.wide[list], () => {
+        this.wide[list] = !this.wide[list];
+        this.loader.redraw();
+        this.update();
+      });
+    const count = (shown: number, all: number) =>
+      element("small", { className: "count", textContent: ` ${shown < all ? `${shown} of ` : ""}${all} ` });
     this.body.replaceChildren(
       element(
         "h4",
@@ -95,16 +135,25 @@ export class PairPanel {
       ),
       this.surface.canvas,
       store.map?.sketched ? element("p", { className: "soft", textContent: `The ${SKETCHED}.` }) : "",
-      element("h4", {}, "On which classes", element("small", { textContent: " at the end of the range both reach" })),
+      element(
+        "h4",
+        {},
+        answer.classes.length > CLASSES ? more("classes") : null,
+        "On which classes",
+        answer.classes.length ? count(bars.length, answer.classes.length) : null,
+        element("small", { textContent: " nats per sample, at the end of the range both reach" }),
+      ),
       ...(bars.length ? bars : [element("p", { className: "soft", textContent: "no labels" })]),
       element(
         "h4",
         {},
+        total > SAMPLES ? more("samples") : null,
         "On which samples",
+        count(items.length, total),
         element("small", { textContent: ` ${short(answer.a, 24)} against ${short(answer.b, 24)}` }),
       ),
-      ...answer.samples.map((item) =>
-        sampleRow(store, answer.a, item, null, false, (sample) => this.open(answer.a, sample, item.picture)),
+      ...items.map((item) =>
+        sampleRow(store, answer.a, item, null, "pair", (sample) => this.open(answer.a, sample, item.picture)),
       ),
     );
     this.paint();

@@ -5,16 +5,6 @@ export const LINES = ["#2A86C8", "#009E73", "#B07A00", "#7F78D2", "#C46A9C"] as 
 export const INK = "#858585";
 export const VERMILION = "#D55E00"; // of overfitting alone
 
-const EVENTS: Record<string, string> = {
-  overfitting: VERMILION,
-  recovered: "#2A86C8",
-  memorisation: "#C46A9C",
-  generalisation: "#B07A00",
-  knee: "#009E73",
-  velocity_change: "#7F78D2",
-};
-export const eventColour = (name: string): string => (Object.hasOwn(EVENTS, name) ? EVENTS[name]! : INK);
-
 const VIRIDIS = [
   [68, 1, 84],
   [59, 82, 139],
@@ -58,8 +48,25 @@ export interface Inks {
   line: string;
   card: string;
   mark: string;
+  bad: string;
 }
 export const INKS: Record<"light" | "dark", Inks> = {
-  light: { dark: false, ink: "#1f2328", soft: "#59636e", line: "#d8dee4", card: "#ffffff", mark: "#0072b2" },
-  dark: { dark: true, ink: "#eeeeee", soft: "#b4b9be", line: "#555555", card: "#303030", mark: "#56b4e9" },
+  light: {
+    dark: false,
+    ink: "#1f2328",
+    soft: "#59636e",
+    line: "#d8dee4",
+    card: "#ffffff",
+    mark: "#0072b2",
+    bad: "#b3261e",
+  },
+  dark: {
+    dark: true,
+    ink: "#eeeeee",
+    soft: "#b4b9be",
+    line: "#555555",
+    card: "#303030",
+    mark: "#56b4e9",
+    bad: "#ff9a90",
+  },
 };

@@ -1,12 +1,11 @@
 // What happens to samples at a record; before one is chosen, what happened in the runs.
-import type { Item, RunEvent, SamplesAnswer } from "./answers";
+import type { Item, SamplesAnswer } from "./answers";
 import { element } from "./element";
+import { Happenings, toldAt } from "./happenings";
 import { Loader } from "./loader";
-import { eventColour } from "./palette";
 import { nearest } from "./records";
-import { sampleRow } from "./sample_row";
-import type { Store } from "./store";
-import { eventsOn, headline } from "./verdicts";
+import { moreButton, sampleRow } from "./sample_row";
+import type { Store, Topic } from "./store";
 import { number, quantity, short } from "./words";
 
 interface ListWords {
@@ -34,39 +33,38 @@ const LISTS: Record<string, ListWords> = {
   memorised_late: { title: "Memorised late", meaning: "right only since lately, and from then on", none: "none" },
 };
 const FEW = 4;
-const MOST = 60; // events of a kind
-const gravity = (kind: string): number =>
-  (["overfitting", "recovered", "memorisation", "generalisation"].indexOf(kind) + 9) % 9;
-
-interface Happened {
-  name: string;
-  event: RunEvent;
-}
-
+const PAUSE = 200; // ms
+const MOST = 100; // that the server gives of a list
 export class RecordPanel {
   readonly node = element("div", { className: "record-panel" });
   private head = element("div", { className: "record-head" });
   private body = element("div", {});
   private loader: Loader<SamplesAnswer>;
+  private happenings: Happenings;
   private wide = new Set<string>(); // lists that are shown whole
+  private run = "";
+  private waiting = 0;
 
   constructor(
     private store: Store,
     private select: (run: string, step: number) => void,
     private open: (run: string, sample: number, picture: boolean) => void,
+    private back: () => void,
   ) {
-    this.loader = new Loader("samples", this.body, (answer) => this.draw(answer));
+    this.loader = new Loader("samples", this.body, (answer) => this.draw(answer), true);
+    this.happenings = new Happenings(store, select);
     this.node.append(this.head, this.body);
-    store.watch(["data", "choice"], () => this.update());
+    store.watch(["data", "choice", "record", "theme"], (topics) => this.update(topics));
   }
 
-  private update(): void {
+  private update(topics: ReadonlySet<Topic>): void {
     const { store } = this;
     const { selected } = store.choice;
     const run = selected ? store.records?.runs.get(selected.run) : undefined;
     if (!selected || !run?.records.length || !store.isShown(selected.run)) {
       this.loader.clear();
-      this.welcome();
+      window.clearTimeout(this.waiting);
+      this.happenings.fill(this.head, this.body);
       return;
     }
     const map = store.map!;
@@ -97,7 +95,7 @@ export class RecordPanel {
           type: "button",
           textContent: "× all runs",
           title: "back to what happened (Escape)",
-          onclick: () => store.choose({ selected: null, marked: [] }),
+          onclick: () => this.back(),
         }),
       ),
       element("div", {
@@ -106,9 +104,18 @@ export class RecordPanel {
           .map((name) => `${quantity(name).title.replace(/ \[.*/, "")} ${number(curves[name]![record])}`)
           .join(" · "),
       }),
+      ...toldAt(store, run, place),
     );
     if (within) this.head.querySelector<HTMLElement>(`[aria-label="${focused}"]`)?.focus();
-    void this.loader.load({ map: map.key, run: run.name, step: run.steps[place]! }, map.revision);
+    if (this.run !== run.name) this.loader.clear();
+    this.run = run.name;
+    // While time runs on, what it passes in a moment is not asked for.
+    const moment = topics.has("record") && this.loader.answer ? PAUSE : 0;
+    if (moment) this.body.classList.add("stale");
+    window.clearTimeout(this.waiting);
+    const wanted = { map: map.key, run: run.name, step: run.steps[place]!, ...(this.wide.size ? { top: MOST } : {}) };
+    if (moment) this.waiting = window.setTimeout(() => void this.loader.load(wanted, map.revision), moment);
+    else void this.loader.load(wanted, map.revision);
   }
 
   private draw(answer: SamplesAnswer): void {
@@ -128,15 +135,13 @@ export class RecordPanel {
     const at = answer.steps.indexOf(answer.step);
     const whole = this.wide.has(name);
     const since = name === "moved" && answer.before !== null ? ` (step ${number(answer.before)})` : "";
-    const more = element("button", {
-      type: "button",
-      className: "more",
-      textContent: whole ? "fewer" : `all ${items.length}`,
-      onclick: () => {
-        if (whole) this.wide.delete(name);
-        else this.wide.add(name);
-        this.loader.redraw();
-      },
+    const total = answer.totals?.[name] ?? items.length;
+    const rows = items.slice(0, whole ? undefined : FEW);
+    const more = moreButton(whole, () => {
+      if (whole) this.wide.delete(name);
+      else this.wide.add(name);
+      this.loader.redraw();
+      this.update(new Set());
     });
     const section = element(
       "section",
@@ -144,76 +149,21 @@ export class RecordPanel {
       element(
         "h4",
         {},
+        total > FEW ? more : null,
         words.title,
+        element("small", {
+          className: "count",
+          textContent: total > rows.length ? ` ${rows.length} of ${total} ` : ` ${total} `,
+        }),
         element("small", { textContent: ` ${words.meaning}${since}` }),
-        items.length > FEW ? more : null,
       ),
       ...(items.length
-        ? items
-            .slice(0, whole ? undefined : FEW)
-            .map((item) =>
-              sampleRow(this.store, answer.run, item, at, name === "moved", (sample) =>
-                this.open(answer.run, sample, item.picture),
-              ),
-            )
+        ? rows.map((item) =>
+            sampleRow(this.store, answer.run, item, at, name, (sample) => this.open(answer.run, sample, item.picture)),
+          )
         : [element("p", { className: "soft", textContent: words.none })]),
     );
     section.dataset["list"] = name;
     return section;
-  }
-
-  private welcome(): void {
-    const { store } = this;
-    const probe = store.map?.probe ?? "";
-    const events = store.shown.flatMap((name) => eventsOn(store.run(name), probe).map((event) => ({ name, event })));
-    const kinds = [...new Set(events.map(({ event }) => event.name))].sort((a, b) => gravity(a) - gravity(b));
-    this.head.replaceChildren(
-      element(
-        "p",
-        { className: "invite" },
-        element("b", { textContent: "Click a point" }),
-        " of the map or of a curve: the samples that moved, were forgotten, or are wrong with confidence at that step.",
-      ),
-    );
-    this.body.replaceChildren(
-      element("h4", { textContent: "What happened" }),
-      ...(events.length
-        ? []
-        : [element("p", { className: "soft", textContent: "No events so far in the runs that are shown." })]),
-      ...kinds.flatMap((kind) =>
-        this.happened(
-          kind,
-          events.filter(({ event }) => event.name === kind),
-        ),
-      ),
-    );
-  }
-
-  private happened(kind: string, events: Happened[]): HTMLElement[] {
-    events.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }) || a.event.step - b.event.step);
-    const rows = events.slice(0, MOST).map(({ name, event }) => {
-      const row = element(
-        "button",
-        {
-          type: "button",
-          className: "event",
-          title: event.message ?? headline(event),
-          onclick: () => this.select(name, event.step),
-        },
-        element("span", { textContent: short(name, 60) }),
-        element("span", {
-          className: "soft",
-          textContent: `since ${number(event.step)}${typeof event.detected_at === "number" ? `, known at ${number(event.detected_at)}` : ""}`,
-        }),
-      );
-      row.style.borderLeftColor = eventColour(kind);
-      row.dataset["run"] = name;
-      return row;
-    });
-    const more =
-      events.length > MOST
-        ? [element("p", { className: "soft", textContent: `and ${events.length - MOST} more: hide runs to see them` })]
-        : [];
-    return [element("h5", { textContent: `${kind.replaceAll("_", " ")} · ${events.length}` }), ...rows, ...more];
   }
 }

@@ -5,13 +5,13 @@ import { shown, written, type Key } from "./hyperparameters";
 import { INK, LINES, shade, SHADES } from "./palette";
 import type { Store } from "./store";
 import { said, VERDICT_COLOURS, VERDICTS, verdictOn } from "./verdicts";
-import { short } from "./words";
+import { number, short } from "./words";
 
 const FEW = 8; // values up to which each has a box of its own
 
 export class RunFilter {
   readonly node: HTMLElement;
-  private strip = element("div", { className: "strip", role: "group", "aria-label": "verdicts" });
+  readonly strip = element("div", { className: "strip", role: "group", "aria-label": "verdicts" });
   private colours: HTMLSelectElement;
   private legend = element("div", { className: "legend" });
   private query = element("input", { type: "search", placeholder: "name or lr=0.1", "aria-label": "search runs" });
@@ -27,7 +27,6 @@ export class RunFilter {
     this.node = element(
       "div",
       { className: "run-filter" },
-      this.strip,
       element(
         "div",
         { className: "row" },
@@ -43,6 +42,7 @@ export class RunFilter {
 
   private update(): void {
     const { store } = this;
+    if (this.query.value !== store.choice.query) this.query.value = store.choice.query;
     const keys = store.keys;
     const colours: [string, string][] = [
       [":run", "run"],
@@ -111,8 +111,12 @@ export class RunFilter {
       return element("span", {}, made, text);
     };
     const { colour } = store.choice;
-    if (colour === ":step") this.legend.replaceChildren(...bar("start", "end"));
-    else if (colour === ":verdict") {
+    if (colour === ":step") {
+      const { low, high } = store.clock;
+      const clock = store.choice.clock === "wall" ? "minute" : store.choice.clock;
+      const log = store.choice.logX ? " (log)" : "";
+      this.legend.replaceChildren(...bar(`${clock} ${number(low)}`, `${number(high)}${log}`));
+    } else if (colour === ":verdict") {
       const kinds = new Set(store.shown.map((name) => verdictOn(store.run(name), store.map?.probe ?? "").kind));
       const present = VERDICTS.filter((kind) => kinds.has(kind));
       this.legend.replaceChildren(...present.map((kind) => square(VERDICT_COLOURS[kind], said(kind))));

@@ -4,12 +4,13 @@ import { Cloud } from "./cloud";
 import { chooser, element, fill } from "./element";
 import { Loader } from "./loader";
 import { shade, SHADES } from "./palette";
-import { answered, pictured } from "./sample_row";
+import { answered, moreButton, pictured } from "./sample_row";
 import type { Store } from "./store";
 import type { Tip } from "./tip";
 import { number, short } from "./words";
 
 const RANKED = 20;
+const MOST = 100;
 
 export class RunPanel {
   readonly node = element("div", { className: "run-panel" });
@@ -18,6 +19,7 @@ export class RunPanel {
   private loader: Loader<CartographyAnswer>;
   private cloud: Cloud;
   private run: string | null = null;
+  private wide = false;
 
   constructor(
     private store: Store,
@@ -73,7 +75,7 @@ export class RunPanel {
     const bar = element("span", { className: "bar" });
     bar.style.background = `linear-gradient(to right, ${Array.from({ length: SHADES }, (_, i) => shade(i / (SHADES - 1), store.inks.dark)).join(",")})`;
     const places = new Map(answer.samples.map((sample, place) => [sample, place]));
-    const rows = answer.ranked.slice(0, RANKED).flatMap((sample, rank) => {
+    const rows = answer.ranked.slice(0, this.wide ? MOST : RANKED).flatMap((sample, rank) => {
       const place = places.get(sample);
       if (place === undefined) return [];
       const row = element(
@@ -95,14 +97,28 @@ export class RunPanel {
       row.dataset["sample"] = String(sample);
       return [row];
     });
+    const total = answer.ranked.length;
+    const below = answer.area_under_margin.filter((margin) => typeof margin === "number" && margin < 0).length;
+    const counts = `${rows.length < total ? `${rows.length} of ` : ""}${total}, ${below} of them below 0`;
     this.body.replaceChildren(
       element("h4", {}, "Cartography", element("small", { textContent: " each dot is a sample over the whole run" })),
       this.cloud.surface.canvas,
+      element("p", {
+        className: "soft",
+        textContent: "High up: easy. Low down on the left: hard or mislabelled. To the right: ambiguous.",
+      }),
       element("div", { className: "legend" }, "forgotten 0", bar, `${most} times`),
       element(
         "h4",
         {},
+        total > RANKED
+          ? moreButton(this.wide, () => {
+              this.wide = !this.wide;
+              this.loader.redraw();
+            })
+          : null,
         "Likely label errors",
+        element("small", { className: "count", textContent: ` ${counts} ` }),
         element("small", { textContent: " the smallest mean margin of the label over the strongest other class" }),
       ),
       ...(store.map?.trained

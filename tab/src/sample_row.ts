@@ -20,7 +20,8 @@ export function pictured(store: Store, run: string, sample: number, picture: boo
 }
 
 /** Returns a line of the probability of the label over a run's records, from 0 below to 1 above. */
-export function course(values: (number | null)[], at: number | null): SVGElement {
+function course(item: Item, at: number | null): SVGElement {
+  const values = item.course;
   const [width, height, last] = [72, 20, Math.max(values.length - 1, 1)];
   const x = (i: number) => 2 + ((width - 4) * i) / last;
   const y = (value: number) => height - 2 - (height - 4) * Math.min(Math.max(value, 0), 1);
@@ -30,7 +31,11 @@ export function course(values: (number | null)[], at: number | null): SVGElement
     )
     .join("");
   const svg = drawn("svg", { class: "course", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
-  svg.append(drawn("path", { d: `M2 ${height - 2}H${width - 2}`, class: "base" }));
+  const of = item.label === null ? "the predicted class" : "the label";
+  const bar = at === null ? "" : "; the bar is the record whose samples these are";
+  const title = drawn("title", {});
+  title.textContent = `p of ${of} from the first record (left) to the last, 0 below, 1 above${bar}`;
+  svg.append(title, drawn("path", { d: `M2 ${height - 2}H${width - 2}`, class: "base" }));
   if (at !== null && at >= 0) svg.append(drawn("path", { d: `M${x(at).toFixed(1)} 1V${height - 1}`, class: "now" }));
   svg.append(drawn("path", { d: path, class: "line" }));
   return svg;
@@ -56,21 +61,36 @@ export function answered(store: Store, label: number | null, predicted: number):
   );
 }
 
-/** Returns the row of an item; a click opens the sample's course. */
+/** Returns a button that shows more of a list, or fewer again. */
+export const moreButton = (whole: boolean, onclick: () => void): HTMLElement =>
+  element("button", { type: "button", className: "more", textContent: whole ? "fewer" : "more", onclick });
+
+const known = (value: number | null | undefined): value is number => typeof value === "number";
+const rough = (value: number): string => number(value, 2);
+
+// What a list is sorted by comes first.
+function valuesOf(item: Item, list: string): string[] {
+  const p = known(item.p) ? [`p(${item.label === null ? "predicted" : "label"}) ${rough(item.p)}`] : [];
+  const surest = known(item.p_predicted) ? [`p(predicted) ${rough(item.p_predicted)}`] : [];
+  const mean = known(item.mean_p) ? [`mean p(label) ${rough(item.mean_p)}`] : [];
+  if (list === "moved") return [...(known(item.moved) ? [`moved ${rough(item.moved)} rad`] : []), ...p];
+  if (list === "confidently_wrong") return [...surest, ...p];
+  if (list === "never_learnt") return [...mean, ...p];
+  if (list === "memorised_late") return [...(known(item.since) ? [`right since ${number(item.since)}`] : []), ...mean];
+  if (list === "pair") return [...(known(item.distance) ? [`distance ${rough(item.distance)} nats`] : []), ...p];
+  return p;
+}
+
+/** Returns the row of an item of a list; a click opens the sample's course. */
 export function sampleRow(
   store: Store,
   run: string,
   item: Item,
   at: number | null,
-  moved: boolean,
+  list: string,
   open: (sample: number) => void,
 ): HTMLElement {
-  const values = [
-    ...(item.p === null
-      ? []
-      : [`p(${item.label === null ? "predicted" : "label"}) ${number(Number(item.p.toPrecision(2)))}`]),
-    ...(moved && item.moved !== null ? [`moved ${number(Number(item.moved.toPrecision(2)))}`] : []),
-  ];
+  const values = valuesOf(item, list);
   const row = element(
     "button",
     { type: "button", className: "sample", "aria-label": `sample ${item.sample}`, onclick: () => open(item.sample) },
@@ -87,7 +107,7 @@ export function sampleRow(
           })
         : null,
     ),
-    course(item.course, at),
+    course(item, at),
   );
   row.dataset["sample"] = String(item.sample);
   return row;

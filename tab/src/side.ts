@@ -24,13 +24,14 @@ export class Side {
     private store: Store,
     tip: Tip,
     select: (run: string, step: number) => void,
+    back: () => void,
   ) {
     this.detail = new SampleDetail(store, () =>
       this.node.querySelector<HTMLElement>("[role=tab][aria-selected=true]")?.focus({ preventScroll: true }),
     );
     const open = (run: string, sample: number, picture: boolean) => this.detail.open(run, sample, picture);
     const panels: Record<Panel, HTMLElement> = {
-      record: new RecordPanel(store, select, open).node,
+      record: new RecordPanel(store, select, open, back).node,
       run: new RunPanel(store, tip, open).node,
       pair: new PairPanel(store, tip, open).node,
     };

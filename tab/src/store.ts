@@ -3,12 +3,12 @@ import type { MapState, RunState, State } from "./answers";
 import { remember, remembered, type Choice } from "./choice";
 import { identity, keysOf, passes, placed, valueOf, type Key } from "./hyperparameters";
 import { INK, INKS, LINES, lookOf, SHADES, shade, type Inks, type Look } from "./palette";
-import { countUntil, type Records } from "./records";
+import { countUntil, nearest, type Records } from "./records";
 import { spread, unspread } from "./scale";
 import { matches } from "./search";
 import { VERDICT_COLOURS, verdictOn } from "./verdicts";
 
-export type Topic = "data" | "choice" | "time" | "camera" | "hover" | "theme" | "status" | "size";
+export type Topic = "data" | "choice" | "record" | "time" | "camera" | "hover" | "theme" | "status" | "size";
 type View = (topics: ReadonlySet<Topic>) => void;
 
 export class Store {
@@ -43,7 +43,7 @@ export class Store {
     const fault = this.fault;
     for (const [view, own] of this.views) if ([...own].some((topic) => topics.has(topic))) this.draw(view, topics);
     if (this.fault !== fault) this.tell("status");
-    if (topics.has("choice") || topics.has("time")) remember(this.choice);
+    if (topics.has("choice") || topics.has("time") || topics.has("record")) remember(this.choice);
   }
 
   // What fails in one view leaves the others as they are without it.
@@ -181,9 +181,37 @@ export class Store {
     return this.choice.time >= 1 ? high : unspread(this.choice.time, low, high, this.choice.logX);
   }
 
+  /** Puts the time where the clock reads so; the record that is looked at stays. */
   setReading(reading: number): void {
+    this.choose({ time: this.timeAt(reading) }, "time");
+  }
+
+  private timeAt(reading: number): number {
     const { low, high } = this.clock;
-    this.choose({ time: Math.min(Math.max(spread(reading, low, high, this.choice.logX), 0), 1) }, "time");
+    return Math.min(Math.max(spread(reading, low, high, this.choice.logX), 0), 1);
+  }
+
+  /** Goes to a share of the time, and with it to the record that the run which is looked at had reached by then. */
+  travel(time: number): void {
+    this.choose({ time: Math.min(Math.max(time, 0), 1) }, "time");
+    const { selected } = this.choice;
+    const run = selected ? this.records?.runs.get(selected.run) : undefined;
+    if (!run?.records.length) return;
+    const step = run.steps[Math.max(this.past(run.name).length - 1, 0)]!;
+    if (step !== run.steps[nearest(run, selected!.step)]) this.choose({ selected: { run: run.name, step } }, "record");
+  }
+
+  travelTo(reading: number): void {
+    this.travel(this.timeAt(reading));
+  }
+
+  /** Looks at a record; one that is still to come takes the time along. */
+  lookAt(name: string, step: number): void {
+    const run = this.records?.runs.get(name);
+    this.choose({ selected: { run: name, step } });
+    if (!run?.records.length) return;
+    const place = nearest(run, step);
+    if (place >= this.past(name).length) this.setReading(this.clock.clock[run.records[place]!]!);
   }
 
   /** Returns the records of a run up to the chosen time. */

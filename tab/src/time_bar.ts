@@ -49,13 +49,13 @@ export class TimeBar {
   /** Goes to a share of the time. */
   seek(time: number): void {
     this.play(false);
-    this.store.choose({ time: Math.min(Math.max(time, 0), 1) }, "time");
+    this.store.travel(time);
   }
 
   play(on: boolean): void {
     this.playing = on && this.store.records !== null;
     if (this.playing) {
-      if (this.store.choice.time >= 1) this.store.choose({ time: 0 }, "time");
+      if (this.store.choice.time >= 1) this.store.travel(0);
       this.before = performance.now();
       requestAnimationFrame((now) => this.tick(now));
     }
@@ -68,7 +68,7 @@ export class TimeBar {
     const passed = Math.min(Math.max(now - this.before, 0), 100) / 1000;
     this.before = now;
     const time = Math.min(this.store.choice.time + passed / PLAYED, 1);
-    this.store.choose({ time }, "time");
+    this.store.travel(time);
     if (time >= 1) this.play(false);
     else requestAnimationFrame((next) => this.tick(next));
   }
@@ -98,7 +98,7 @@ export class TimeBar {
       if (next === null || (way > 0 ? at < next : at > next)) next = at;
     }
     this.play(false);
-    if (next !== null) store.setReading(next);
+    if (next !== null) store.travelTo(next);
   }
 
   private logTime(log: boolean): void {

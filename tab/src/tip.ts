@@ -1,9 +1,9 @@
 // What is said beside the pointer.
 import { element, type Child } from "./element";
-import { eventColour } from "./palette";
+import { inkOf, letterOf } from "./event_look";
 import { nearest } from "./records";
 import type { Store } from "./store";
-import { eventsOn, headline } from "./verdicts";
+import { eventsOn, headline, withdrawal } from "./verdicts";
 import { number, quantity, short } from "./words";
 
 export class Tip {
@@ -73,9 +73,10 @@ export class Tip {
         ),
       ),
       ...here.map((event) => {
-        const said = element("div", { textContent: headline(event) });
-        said.style.borderLeft = `3px solid ${eventColour(event.name)}`;
-        said.style.paddingLeft = "5px";
+        const withdrawn = withdrawal(event, store.run(name));
+        const after = withdrawn ? `, withdrawn at ${number(withdrawn.detected_at ?? withdrawn.step)}` : "";
+        const said = element("div", { textContent: `${letterOf(event.name)} ${headline(event)}${after}` });
+        said.style.color = inkOf(event, store.run(name), store.inks);
         return said;
       }),
       element("div", { className: "soft", textContent: "click: its samples" }),

@@ -56,3 +56,21 @@ export function headline(event: RunEvent): string {
   const known = event.detected_at === null || event.detected_at === undefined ? "" : `, known at ${event.detected_at}`;
   return `${event.name.replaceAll("_", " ")}${event.probe ? ` on ${event.probe}` : ""} since step ${event.step}${known}`;
 }
+
+const OVERFITTING = "overfitting";
+const RECOVERED = "recovered";
+const knownAt = (event: RunEvent): number => event.detected_at ?? event.step;
+
+/** Returns the event that withdraws a flag, which is the first of its probe that becomes known after it, else null. */
+export function withdrawal(event: RunEvent, run: RunState | undefined): RunEvent | null {
+  if (event.name !== OVERFITTING) return null;
+  const later = (run?.events ?? []).filter(
+    (one) =>
+      one !== event &&
+      (one.name === OVERFITTING || one.name === RECOVERED) &&
+      one.probe === event.probe &&
+      knownAt(one) >= knownAt(event),
+  );
+  const next = later.sort((a, b) => knownAt(a) - knownAt(b))[0];
+  return next?.name === RECOVERED ? next : null;
+}

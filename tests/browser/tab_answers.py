@@ -67,10 +67,18 @@ class TabAnswers:
             events = [self._event("knee", 36, 60, 0.4)]
             if self.overfits(i) and self.steps[-1] > 825:
                 events.append(self._event("overfitting", 670, 825, 0.18))
+            if i % 4 == 0 and self.steps[-1] > 400:  # flags that were withdrawn again, and one that stands
+                events += [self._event("overfitting", 100, 150, 0.1), self._event("recovered", 193, 193, 0.0)]
             metadata = {"model": model, "optimizer": optimizer, "lr": 10.0 ** -(i % 3 + 1), "seed": i // 4}
             if self.hostile:
                 metadata["<script>alert(2)</script>"] = HOSTILE if i % 2 else "short"
-            verdict = "flag since 670" if len(events) > 1 else "watch: up 1.2 % since 1,020" if i % 4 == 1 else "clean"
+            verdict = (
+                "flag since 670"
+                if self.overfits(i) and len(events) > 1
+                else "watch: up 1.2 % since 1,020"
+                if i % 4 == 1
+                else "clean"
+            )
             runs.append(
                 {
                     "name": name,
@@ -154,25 +162,32 @@ class TabAnswers:
             "label": label if self.labelled else None,
             "predicted": predicted,
             "p": round(float(course[-1]), 3),
+            "p_predicted": round(0.999 - sample / 2000, 3),
+            "mean_p": round(float(course.mean()), 3),
+            "since": int(self.steps[sample % self.records]),
             "moved": round(float(random.uniform(0.2, 1.5)), 3),
             "course": course.round(3).tolist(),
             "picture": bool(sample % 2),
         }
 
-    def samples_at(self, run, step):
+    def samples_at(self, run, step, top=10):
         """Returns the answer to ``samples``."""
         at = int(np.abs(self.steps - step).argmin())
+        totals = {"moved": self.samples, "forgotten": 26, "confidently_wrong": 130, "never_learnt": 3}
+        few = {name: range(min(total, top)) for name, total in totals.items()}
         lists = {
-            "moved": [self.item(self._some(at, i), 0.3 + 0.6 * (i % 2)) for i in range(10)],
-            "forgotten": [self.item(self._some(at, 20 + i), 0.1) for i in range(10)],
-            "confidently_wrong": [self.item(self._some(at, 40 + i), 0.02) for i in range(10)],
-            "never_learnt": [self.item(self._some(at, 60 + i), 0.05) for i in range(3)],
+            "moved": [self.item(self._some(at, i), 0.3 + 0.6 * (i % 2)) for i in few["moved"]],
+            "forgotten": [self.item(self._some(at, 20 + i), 0.1) for i in few["forgotten"]],
+            "confidently_wrong": [self.item(self._some(at, 40 + i), 0.02) for i in few["confidently_wrong"]],
+            "never_learnt": [self.item(self._some(at, 60 + i), 0.05) for i in few["never_learnt"]],
             "memorised_late": None,
         }
         if not self.labelled:
             lists = {name: lists[name] if name == "moved" else [] for name in lists}
+            totals = {name: total if name == "moved" else 0 for name, total in totals.items()}
         before = int(self.steps[at - 1]) if at else None
-        return {"run": run, "step": int(self.steps[at]), "before": before, "steps": self.steps.tolist(), "lists": lists}
+        answer = {"run": run, "step": int(self.steps[at]), "before": before, "steps": self.steps.tolist()}
+        return {**answer, "lists": lists, "totals": totals}
 
     def _some(self, at, place):
         return (7 * at + 13 * place) % self.samples
@@ -209,14 +224,15 @@ class TabAnswers:
         answer = {"sample": sample, "label": item["label"], "steps": self.steps.tolist(), "p": item["course"]}
         return {**answer, "predicted": predicted, "probabilities": probabilities}
 
-    def pair(self, a, b):
+    def pair(self, a, b, top=10):
         """Returns the answer to ``pair``."""
         grid = np.linspace(0.02, 0.9, 60)
         distance = 0.01 + 0.2 * np.clip(grid - 0.4, 0, None) ** 2
         shares = np.sort(self.random.gamma(1, 0.02, self.classes))[::-1]
         steps = np.round(4000 * grid**2).astype(int).tolist()
         items = [
-            {**self.item(11 * i, 0.2), "other": {"predicted": int(self.labels[11 * i]), "p": 0.9}} for i in range(10)
+            {**self.item(n, 0.2), "distance": 0.9 - n / 999, "other": {"predicted": int(self.labels[n]), "p": 0.9}}
+            for n in (11 * i % self.samples for i in range(top))
         ]
         return {
             "a": a,
@@ -226,4 +242,5 @@ class TabAnswers:
             "steps": [steps, steps],
             "classes": [{"class": i, "distance": round(float(share), 5)} for i, share in enumerate(shares)],
             "samples": items,
+            "total": self.samples,
         }

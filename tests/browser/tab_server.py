@@ -99,10 +99,10 @@ class TabServer:
         ways = {
             "state": answers.state,
             "map": lambda: answers.map(asked["map"]),
-            "samples": lambda: answers.samples_at(asked["run"], int(asked["step"])),
+            "samples": lambda: answers.samples_at(asked["run"], int(asked["step"]), int(asked.get("top", 10))),
             "cartography": answers.cartography,
             "sample": lambda: answers.sample(int(asked["sample"])),
-            "pair": lambda: answers.pair(asked["a"], asked["b"]),
+            "pair": lambda: answers.pair(asked["a"], asked["b"], int(asked.get("top", 10))),
         }
         return ways[name]() if name in ways else None
 

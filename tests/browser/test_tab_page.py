@@ -53,6 +53,7 @@ def test_a_click_on_a_record_shows_its_samples(place):
         await page.until("d.querySelectorAll('.sample').length")
         rows = "[...d.querySelectorAll('[data-list=forgotten] .sample')].map((one) => Number(one.dataset.sample))"
         await page.click("[data-list=forgotten] .more")
+        await page.until("d.querySelectorAll('[data-list=forgotten] .sample').length > 10")
         shown = await page.value(rows)
         pictures = await page.value("d.querySelectorAll('[data-list=forgotten] img').length")
         await page.click("[data-list=forgotten] .sample")
@@ -60,7 +61,7 @@ def test_a_click_on_a_record_shows_its_samples(place):
         return shown, pictures, [asked for name, asked in server.asked if name in ("samples", "sample")]
 
     shown, pictures, asked = browse(answers, work)
-    expected = [item["sample"] for item in answers.samples_at("linear_sgd_0", step)["lists"]["forgotten"]]
+    expected = [item["sample"] for item in answers.samples_at("linear_sgd_0", step, 100)["lists"]["forgotten"]]
     assert shown == expected
     assert pictures == sum(sample % 2 for sample in expected)  # half of the made-up samples have one
     assert asked[0] == {"map": "a1", "run": "linear_sgd_0", "step": str(step)}
@@ -214,10 +215,14 @@ def test_maps_are_never_mixed():
         await page.until("d.querySelectorAll('.sample').length")
         await page.choose("map", "b2")
         await page.ready()
-        left = await page.value("d.querySelectorAll('.record-panel .sample').length")
-        return left, [asked["map"] for name, asked in server.asked if name == "map"]
+        await page.until("d.querySelectorAll('.record-panel .sample').length")
+        head = await page.value("d.querySelector('.record-head').innerText")
+        asked = [(name, asked["map"], asked.get("step")) for name, asked in server.asked if name in ("map", "samples")]
+        return head, asked
 
-    assert browse(TabAnswers(2), work) == (0, ["a1", "b2"])
+    head, asked = browse(TabAnswers(2), work)
+    assert asked == [("map", "a1", None), ("samples", "a1", "4000"), ("map", "b2", None), ("samples", "b2", "4000")]
+    assert head.startswith("linear_adam_0")  # the run is on both maps, so it is still looked at
 
 
 def test_what_is_not_ours_is_text():

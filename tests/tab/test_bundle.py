@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 from lightning_infogeo.figures import palette
-from lightning_infogeo.markers import Event
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "tab" / "src"
@@ -53,10 +52,15 @@ def test_colours_are_those_of_the_figures():
     (lines,) = re.findall(r"LINES = \[(.*?)\]", text)
     assert tuple(re.findall(r"#\w+", lines)) == palette.LINES
     assert re.findall(r'INK = "(.*?)"', text) == [palette.INK]
-    for name in ("overfitting", "recovered", "memorisation", "generalisation", "knee", "velocity_change", "my_own"):
-        (colour,) = re.findall(rf"  {name}: (.*?),", text) or ["INK"]
-        colour = {"VERMILION": "#D55E00", "INK": palette.INK}.get(colour, colour.strip('"'))
-        assert colour == palette.event_colour(Event(name, "val", 1, 2, 0.1, "")), name
+
+
+def test_events_have_inks_that_no_run_has():
+    text = (SOURCES / "palette.ts").read_text(encoding="utf-8")
+    inks = {ink.upper() for ink in re.findall(r"(?:ink|soft|bad): \"(#\w+)\"", text)}
+    assert len(inks) == 6  # of light and of dark
+    assert inks.isdisjoint({colour.upper() for colour in (*palette.LINES, palette.INK)})
+    marked = (SOURCES / "event_look.ts").read_text(encoding="utf-8")
+    assert not re.search(r"#[0-9a-fA-F]{6}|LINES|INK\b", marked)
 
 
 def test_sources_are_small_files():
