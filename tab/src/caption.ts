@@ -88,7 +88,9 @@ export class Caption {
       ": they differ. ",
       ...ends,
     );
-    const timelike = answer.timelike.flatMap((one, axis) => (one ? [axis + 1] : []));
+    const timelike = answer.timelike.flatMap((one, axis) =>
+      one && !(store.choice.flat && axis > 1) ? [axis + 1] : [],
+    );
     const shown = store.shown.reduce((sum, name) => sum + records.runs.get(name)!.records.length, 0);
     const said = [
       `${part(store.shown.length, answer.runs.length, "run")}, ${part(shown, answer.steps.length, "record")}`,

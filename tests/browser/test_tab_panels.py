@@ -214,6 +214,7 @@ def test_what_the_hint_the_legend_and_the_caption_say():
     two = 12.1**2 + 3.4**2
     share = 1 - (1 - (1 - (1 - 0.968) ** 2) * two / (two + 0.6**2)) ** 0.5
     assert f"these two axes show {100 * share:.0f} % of all distances, three would show 97 %" in caption
+    assert "time-like" not in caption  # the third axis is, and is not seen
     assert apart  # no letters of the map stand under a chip
     assert high[0] == high[1]
     assert panel == "infogeo-tab-pair"  # as it was before the record was opened
