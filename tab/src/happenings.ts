@@ -65,7 +65,11 @@ export class Happenings {
   }
 
   private kind(kind: string, events: Happened[]): HTMLElement[] {
-    events.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }) || a.event.step - b.event.step);
+    const past = (one: Happened) => Number(one.withdrawn !== null); // what stands comes first
+    events.sort(
+      (a, b) =>
+        past(a) - past(b) || a.name.localeCompare(b.name, "en", { numeric: true }) || a.event.step - b.event.step,
+    );
     const withdrawn = events.filter((one) => one.withdrawn).length;
     const count = withdrawn
       ? `${events.length - withdrawn} standing, ${withdrawn} withdrawn`

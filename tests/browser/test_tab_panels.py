@@ -109,6 +109,7 @@ def test_withdrawn_flags_are_told_as_such_and_a_click_tells_an_event_in_full():
 
     async def work(page, server):
         title = await page.value("d.querySelector('h5[data-kind=overfitting]').textContent")
+        runs = await page.value("[...d.querySelectorAll('.event')].slice(0, 6).map((one) => one.dataset.run)")
         kinds = await page.value("[...d.querySelectorAll('h5')].map((one) => one.dataset.kind)")
         rows = await page.value(
             "[...d.querySelectorAll('.event.withdrawn')].map((one) => [one.dataset.run, one.innerText])"
@@ -119,12 +120,13 @@ def test_withdrawn_flags_are_told_as_such_and_a_click_tells_an_event_in_full():
         )
         await page.click(".event:not(.withdrawn)")
         await page.until(SAMPLES)
-        return title, kinds, rows, (struck, standing), await page.value(HEAD)
+        return title, runs, kinds, rows, (struck, standing), await page.value(HEAD)
 
-    title, kinds, rows, lines, head = browse(answers, work)
+    title, runs, kinds, rows, lines, head = browse(answers, work)
     assert title.endswith("overfitting · 3 standing, 3 withdrawn")
     assert kinds == ["overfitting", "knee"]  # what withdraws a flag is told with the flag
     assert [name for name, _ in rows] == ["linear_adam_0", "linear_adam_1", "linear_adam_2"]
+    assert runs == [f"{name}_{i}" for name in ("narrow_adam", "linear_adam") for i in range(3)]  # what stands is first
     assert all("withdrawn at 193" in text for _, text in rows)
     assert lines == ("line-through", "none")
     nearest = min(answers.steps.tolist(), key=lambda step: abs(step - 670))
