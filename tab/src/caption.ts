@@ -3,7 +3,7 @@ import { element } from "./element";
 import { eventColour } from "./palette";
 import type { Store } from "./store";
 import { eventsOn } from "./verdicts";
-import { counted, number, percent } from "./words";
+import { counted, number, percent, SKETCHED } from "./words";
 
 export class Caption {
   readonly hint: HTMLElement;
@@ -74,7 +74,7 @@ export class Caption {
         ? [`of each run every ${answer.thinned === 2 ? "2nd" : `${answer.thinned}th`} record`]
         : []),
       ...(answer.samples_used < map.samples ? [`from ${number(answer.samples_used)} of the samples`] : []),
-      ...(map.sketched ? ["classes are sketched: distances are estimates"] : []),
+      ...(map.sketched ? [SKETCHED] : []),
     ];
     this.line.replaceChildren(`${said.join(" · ")}.`);
     this.events();

@@ -25,8 +25,7 @@ export class Cloud {
     this.surface.canvas.className = "cloud";
     this.surface.canvas.setAttribute("role", "img");
     store.watch(["theme", "choice"], () => this.paint());
-    this.surface.canvas.addEventListener("pointermove", (event) => this.point(event));
-    this.surface.canvas.addEventListener("pointerleave", () => tip.hide());
+    tip.follow(this.surface.canvas, (event) => this.point(event));
     this.surface.canvas.addEventListener("click", (event) => {
       const place = this.near(...this.surface.place(event));
       if (place !== null) this.open(place);
@@ -36,6 +35,7 @@ export class Cloud {
   show(answer: CartographyAnswer): void {
     this.answer = answer;
     this.paint();
+    this.tip.update();
   }
 
   private paint(): void {

@@ -33,10 +33,14 @@ export class CurveView {
     store.watch(["data", "choice", "time", "hover", "theme", "size"], () => this.paint());
     const { canvas } = this.surface;
     canvas.addEventListener("pointerdown", (event) => this.press(event));
-    canvas.addEventListener("pointermove", (event) => this.move(event));
+    canvas.addEventListener("pointermove", (event) => this.scrubbing && this.scrub(event));
+    tip.follow(
+      canvas,
+      (event) => this.look(event),
+      () => this.leave(),
+    );
     canvas.addEventListener("pointerup", () => (this.scrubbing = false));
     canvas.addEventListener("pointercancel", () => (this.scrubbing = false));
-    canvas.addEventListener("pointerleave", () => this.leave());
   }
 
   paint(): void {
@@ -189,8 +193,8 @@ export class CurveView {
     this.store.setReading(unspread(Math.min(Math.max(share, 0), 1), low, high, this.store.choice.logX));
   }
 
-  private move(event: PointerEvent): void {
-    if (this.scrubbing) return this.scrub(event);
+  private look(event: PointerEvent): void {
+    if (this.scrubbing) return;
     const record = this.near(...this.surface.place(event));
     if (record === null) return this.leave();
     const { answer } = this.store.records!;

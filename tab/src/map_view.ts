@@ -26,10 +26,14 @@ export class MapView {
     store.watch(["data", "choice", "time", "camera", "hover", "theme", "size"], () => this.paint());
     const { canvas } = this.surface;
     canvas.addEventListener("pointerdown", (event) => this.press(event));
-    canvas.addEventListener("pointermove", (event) => this.move(event));
+    canvas.addEventListener("pointermove", (event) => this.drag(event));
+    tip.follow(
+      canvas,
+      (event) => this.look(event),
+      () => this.point(null),
+    );
     for (const kind of ["pointerup", "pointercancel"] as const)
       canvas.addEventListener(kind, (event) => this.release(event));
-    canvas.addEventListener("pointerleave", () => this.point(null));
     canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     canvas.addEventListener("dblclick", () =>
       store.choose({ camera: { ...store.choice.camera, zoom: 1, x: 0, y: 0 } }, "camera"),
@@ -77,12 +81,13 @@ export class MapView {
     if (this.fingers.size === 1) this.dragged = 0;
   }
 
-  private move(event: PointerEvent): void {
+  private look(event: PointerEvent): void {
+    if (!this.fingers.size) this.point(this.near(...this.surface.place(event)), event);
+  }
+
+  private drag(event: PointerEvent): void {
     const before = this.fingers.get(event.pointerId);
-    if (!before) {
-      this.point(this.near(...this.surface.place(event)), event);
-      return;
-    }
+    if (!before) return;
     const [dx, dy] = [event.clientX - before[0], event.clientY - before[1]];
     this.dragged += Math.abs(dx) + Math.abs(dy);
     if (this.dragged < 4) return;

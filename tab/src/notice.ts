@@ -15,7 +15,7 @@ export class Notice {
   update(): void {
     const { store } = this;
     const { state, records, trouble } = store;
-    const problem = state?.problem ?? null;
+    const problem = store.fault ?? state?.problem ?? null;
     this.line.hidden = !(records && (trouble || problem));
     this.line.textContent = trouble ?? problem ?? "";
     this.whole.hidden = records !== null;

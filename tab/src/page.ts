@@ -76,6 +76,8 @@ export class Page {
       head.hidden = !store.state?.maps.length;
       this.update();
     });
+    // After all that is drawn, so that it is what the pointer now rests on.
+    store.watch(["data", "choice", "time", "camera", "size"], () => tip.update());
     notice.update();
     body.hidden = head.hidden = true;
     document.addEventListener("keydown", (event) => this.key(event));

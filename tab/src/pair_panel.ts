@@ -8,7 +8,7 @@ import { sampleRow } from "./sample_row";
 import type { Store } from "./store";
 import { Surface } from "./surface";
 import type { Tip } from "./tip";
-import { className, number, short } from "./words";
+import { className, number, short, SKETCHED } from "./words";
 
 const CLASSES = 8;
 
@@ -29,8 +29,7 @@ export class PairPanel {
     this.surface = new Surface("Distance between the two runs over progress", () => this.paint());
     this.surface.canvas.className = "pair-plot";
     this.surface.canvas.setAttribute("role", "img");
-    this.surface.canvas.addEventListener("pointermove", (event) => this.point(event));
-    this.surface.canvas.addEventListener("pointerleave", () => tip.hide());
+    tip.follow(this.surface.canvas, (event) => this.point(event));
     const box = (place: 0 | 1) =>
       chooser(place ? "second run" : "first run", [], "", (name) => this.choose(place, name));
     this.boxes = [box(0), box(1)];
@@ -95,6 +94,7 @@ export class PairPanel {
         element("small", { textContent: " distance of the predictions at equal progress, nats per sample" }),
       ),
       this.surface.canvas,
+      store.map?.sketched ? element("p", { className: "soft", textContent: `The ${SKETCHED}.` }) : "",
       element("h4", {}, "On which classes", element("small", { textContent: " at the end of the range both reach" })),
       ...(bars.length ? bars : [element("p", { className: "soft", textContent: "no labels" })]),
       element(
@@ -108,6 +108,7 @@ export class PairPanel {
       ),
     );
     this.paint();
+    this.tip.update();
   }
 
   private paint(): void {
@@ -135,7 +136,7 @@ export class PairPanel {
   // At which steps the two runs had come this far.
   private point(event: PointerEvent): void {
     const { answer } = this.loader;
-    if (!answer?.progress.length || !this.plot) return;
+    if (!answer?.progress.length || !this.plot) return this.tip.hide();
     const [across] = this.surface.place(event);
     const away = answer.progress.map((value) => Math.abs(this.plot!.x(value) - across));
     const at = away.indexOf(Math.min(...away));

@@ -16,8 +16,6 @@ export interface Records {
   clocks: Map<Clock, Float64Array>; // of each record, as large as any before it in its run
 }
 
-export const CLOCKS: Clock[] = ["step", "progress", "wall"];
-
 export function recordsOf(answer: MapAnswer): Records {
   const runs = new Map<string, RunRecords>();
   for (const name of answer.runs) runs.set(name, { name, records: [], steps: [] });

@@ -107,6 +107,7 @@ export class Refresh {
     const begun = store.records === null;
     const reading = !begun && store.choice.time < 1 ? store.reading : null;
     store.records = recordsOf(aligned(answer, store.records?.answer ?? null));
+    if (store.hovered?.record != null) store.hovered = null; // the places of records are others now
     if (reading !== null) store.setReading(reading); // the clock goes on, what it was stopped at stays
     this.drawn = wanted;
     if (begun) this.begin(map.probe);

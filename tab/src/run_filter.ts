@@ -1,11 +1,11 @@
 // Colour, search and filter of runs, and the strip of verdicts above them.
 import type { Filter } from "./choice";
 import { chooser, element, fill } from "./element";
-import type { Key } from "./hyperparameters";
+import { shown, written, type Key } from "./hyperparameters";
 import { INK, LINES, shade, SHADES } from "./palette";
 import type { Store } from "./store";
 import { said, VERDICT_COLOURS, VERDICTS, verdictOn } from "./verdicts";
-import { number, short } from "./words";
+import { short } from "./words";
 
 const FEW = 8; // values up to which each has a box of its own
 
@@ -63,7 +63,7 @@ export class RunFilter {
     this.explain(keys.find((key) => key.name === store.choice.colour));
     const wanted = JSON.stringify([
       store.choice.filters.map((filter) => filter.key),
-      keys.map((key) => [key.name, key.values]),
+      keys.map((key) => [key.name, ...key.values]),
     ]);
     if (wanted !== this.drawn) {
       this.drawn = wanted;
@@ -75,9 +75,8 @@ export class RunFilter {
   private verdicts(): void {
     const { store } = this;
     const probe = store.map?.probe ?? "";
-    const listed = store.names.filter((name) => store.listed(name));
     const buttons = VERDICTS.flatMap((kind) => {
-      const own = listed.filter((name) => verdictOn(store.run(name), probe).kind === kind);
+      const own = store.shown.filter((name) => verdictOn(store.run(name), probe).kind === kind);
       if (!own.length) return [];
       const pressed =
         own.length === store.choice.marked.length && own.every((name) => store.choice.marked.includes(name));
@@ -114,23 +113,23 @@ export class RunFilter {
     const { colour } = store.choice;
     if (colour === ":step") this.legend.replaceChildren(...bar("start", "end"));
     else if (colour === ":verdict") {
-      const kinds = new Set(store.names.map((name) => verdictOn(store.run(name), store.map?.probe ?? "").kind));
-      const shown = VERDICTS.filter((kind) => kinds.has(kind));
-      this.legend.replaceChildren(...shown.map((kind) => square(VERDICT_COLOURS[kind], said(kind))));
+      const kinds = new Set(store.shown.map((name) => verdictOn(store.run(name), store.map?.probe ?? "").kind));
+      const present = VERDICTS.filter((kind) => kinds.has(kind));
+      this.legend.replaceChildren(...present.map((kind) => square(VERDICT_COLOURS[kind], said(kind))));
     } else if (key?.numbers) {
-      this.legend.replaceChildren(...bar(number(key.low), `${number(key.high)}${key.log ? " (log)" : ""}`));
+      this.legend.replaceChildren(...bar(shown(key, key.low), `${shown(key, key.high)}${key.log ? " (log)" : ""}`));
     } else if (key) {
-      const shown = key.values
+      const squares = [...key.values.values()]
         .slice(0, FEW)
-        .map((value, i) => square(LINES[i % LINES.length] ?? INK, short(value, 22)));
-      this.legend.replaceChildren(...shown, ...(key.values.length > FEW ? ["…"] : []));
+        .map((text, i) => square(LINES[i % LINES.length] ?? INK, short(text, 22)));
+      this.legend.replaceChildren(...squares, ...(key.values.size > FEW ? ["…"] : []));
     } else this.legend.replaceChildren();
   }
 
   private add(name: string): void {
     const key = this.store.keys.find((one) => one.name === name);
     if (!key) return;
-    const range = key.numbers !== null && key.values.length > FEW;
+    const range = key.numbers !== null && key.values.size > FEW;
     const filter: Filter = { key: name, without: range ? null : [], low: null, high: null };
     this.store.choose({ filters: [...this.store.choice.filters, filter] });
   }
@@ -162,10 +161,10 @@ export class RunFilter {
       });
     const without = new Set(filter.without ?? []);
     const body = filter.without
-      ? (key?.values ?? []).map((value) =>
+      ? [...(key?.values ?? [])].map(([value, text]) =>
           element(
             "label",
-            {},
+            { title: text },
             element("input", {
               type: "checkbox",
               checked: !without.has(value),
@@ -175,10 +174,10 @@ export class RunFilter {
                 change({ without: [...without] });
               },
             }),
-            short(value, 24),
+            short(text, 24),
           ),
         )
-      : [bound("low", number(key?.low)), " to ", bound("high", number(key?.high))];
+      : [bound("low", written(key?.low ?? null)), " to ", bound("high", written(key?.high ?? null))];
     return element(
       "fieldset",
       { className: "filter" },

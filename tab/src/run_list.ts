@@ -1,11 +1,11 @@
 // The list of runs: the legend of everything, and where runs are hidden and highlighted.
 import { element } from "./element";
+import { written } from "./hyperparameters";
 import type { Look } from "./palette";
 import { addMarker } from "./marks";
 import type { Store } from "./store";
 import { verdictOn } from "./verdicts";
 import { counted, number, short } from "./words";
-import { written } from "./hyperparameters";
 
 interface Row {
   node: HTMLElement;

@@ -54,17 +54,22 @@ export class SampleDetail {
   refresh(): void {
     const { map, choice } = this.store;
     if (this.node.hidden || !map || choice.sample === null) return;
+    if (this.store.records && !this.store.isShown(this.run)) return this.shut();
     void this.loader.load({ map: map.key, run: this.run, sample: choice.sample }, map.revision);
   }
 
   /** Returns whether there was something to close. */
   close(): boolean {
     if (this.node.hidden) return false;
+    this.shut();
+    this.closed();
+    return true;
+  }
+
+  private shut(): void {
     this.node.hidden = true;
     this.loader.clear();
     this.store.choose({ sample: null });
-    this.closed();
-    return true;
   }
 
   private draw(answer: SampleAnswer): void {

@@ -1,10 +1,11 @@
 // What is known and what is chosen; every view draws from here, so nothing can be shown in one and hidden in another.
 import type { MapState, RunState, State } from "./answers";
 import { remember, remembered, type Choice } from "./choice";
-import { keysOf, matches, passes, placed, written, type Key } from "./hyperparameters";
+import { identity, keysOf, passes, placed, valueOf, type Key } from "./hyperparameters";
 import { INK, INKS, LINES, lookOf, SHADES, shade, type Inks, type Look } from "./palette";
 import { countUntil, type Records } from "./records";
 import { spread, unspread } from "./scale";
+import { matches } from "./search";
 import { VERDICT_COLOURS, verdictOn } from "./verdicts";
 
 export type Topic = "data" | "choice" | "time" | "camera" | "hover" | "theme" | "status" | "size";
@@ -20,7 +21,9 @@ export class Store {
   inks: Inks = INKS.light;
   private views: [View, ReadonlySet<Topic>][] = [];
   private pending = new Set<Topic>();
-  private cached: { looks?: Map<string, Look>; keys?: Key[]; shown?: string[] } = {};
+  private cached: { looks?: Map<string, Look>; shown?: string[] } = {};
+  private known: Key[] | null = null; // until there are other data
+  private faults = new Map<View, string>();
 
   /** Calls a view, at most once a frame, when something of these topics has changed. */
   watch(topics: Topic[], view: View): void {
@@ -31,13 +34,33 @@ export class Store {
     if (!this.pending.size) requestAnimationFrame(() => this.flush());
     for (const topic of topics) this.pending.add(topic);
     if (topics.some((topic) => topic === "data" || topic === "choice" || topic === "theme")) this.cached = {};
+    if (topics.includes("data")) this.known = null;
   }
 
   private flush(): void {
     const topics = this.pending;
     this.pending = new Set();
-    for (const [view, own] of this.views) if ([...own].some((topic) => topics.has(topic))) view(topics);
+    const fault = this.fault;
+    for (const [view, own] of this.views) if ([...own].some((topic) => topics.has(topic))) this.draw(view, topics);
+    if (this.fault !== fault) this.tell("status");
     if (topics.has("choice") || topics.has("time")) remember(this.choice);
+  }
+
+  // What fails in one view leaves the others as they are without it.
+  private draw(view: View, topics: ReadonlySet<Topic>): void {
+    try {
+      view(topics);
+      this.faults.delete(view);
+    } catch (error) {
+      this.faults.set(view, String(error));
+      console.error(error);
+    }
+  }
+
+  /** Why a part of the page could not be drawn, in words. */
+  get fault(): string | null {
+    const [first] = this.faults.values();
+    return first === undefined ? null : `A part of this page could not be drawn: ${first}`;
   }
 
   choose(changes: Partial<Choice>, topic: Topic = "choice"): void {
@@ -67,14 +90,16 @@ export class Store {
 
   get keys(): Key[] {
     const runs = this.names.map((name) => this.run(name)).filter((run) => run !== undefined);
-    return (this.cached.keys ??= keysOf(runs));
+    return (this.known ??= keysOf(runs));
   }
 
   /** Returns whether a run passes what is searched and filtered, hidden or not. */
   listed(name: string): boolean {
     const { query, filters } = this.choice;
     const run = this.run(name);
-    return (!query.trim() || matches(name, run, query.trim())) && filters.every((filter) => passes(run, filter));
+    return (
+      (!query.trim() || matches(name, run, query.trim(), this.keys)) && filters.every((filter) => passes(run, filter))
+    );
   }
 
   get shown(): string[] {
@@ -127,8 +152,7 @@ export class Store {
       if (value === undefined) return [INK, "none"];
       return [shade(placed(key, value), this.inks.dark), String(value)];
     }
-    const metadata = this.run(name)?.metadata ?? {};
-    const value = key.values.indexOf(written(Object.hasOwn(metadata, colour) ? metadata[colour] : undefined));
+    const value = [...key.values.keys()].indexOf(identity(valueOf(this.run(name), colour)));
     return [LINES[value % LINES.length]!, String(value % LINES.length)];
   }
 

@@ -1,8 +1,8 @@
 // The slider over training, its play button, and the clock it runs on.
+import { CLOCKS, type Clock } from "./choice";
 import { chooser, element, fill } from "./element";
-import { CLOCKS, countUntil } from "./records";
+import { countUntil } from "./records";
 import type { Store } from "./store";
-import type { Clock } from "./choice";
 import { number, ordered, quantity } from "./words";
 
 const PLAYED = 8; // seconds from the first record to the last

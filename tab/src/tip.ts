@@ -8,6 +8,32 @@ import { number, quantity, short } from "./words";
 
 export class Tip {
   readonly node = element("div", { className: "tip", role: "status", hidden: true });
+  private rests: { on: HTMLElement; say: () => void } | null = null; // what a pointer was moved to last
+
+  /** Says what is under the pointer on a canvas: when it is moved, and by `update` while it rests there. */
+  follow(canvas: HTMLElement, say: (event: PointerEvent) => void, left: () => void = () => this.hide()): void {
+    canvas.addEventListener("pointermove", (event) => {
+      this.rests = { on: canvas, say: () => say(event) };
+      say(event);
+    });
+    canvas.addEventListener("pointerleave", () => {
+      this.forget();
+      left();
+    });
+    canvas.addEventListener("pointerdown", () => this.forget()); // what is clicked is not said again
+  }
+
+  /** Looks again at what is under a pointer that rests, after what is drawn there has changed. */
+  update(): void {
+    if (!this.rests) return;
+    if (this.rests.on.getClientRects().length) this.rests.say();
+    else this.forget();
+  }
+
+  private forget(): void {
+    this.rests = null;
+    this.hide();
+  }
 
   hide(): void {
     this.node.hidden = true;

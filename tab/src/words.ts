@@ -43,14 +43,25 @@ export function ordered(names: string[]): string[] {
   return [...known, ...names.filter((name) => !FIRST.includes(name)).sort()];
 }
 
-/** Returns a number with three significant digits, without an exponent where that reads well. */
-export function number(value: number | null | undefined): string {
+const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 17 });
+
+/** Returns a number with so many significant digits, without an exponent where that reads well. */
+export function number(value: number | null | undefined, digits = 3): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  if (size >= 1e6 || (size > 0 && size < 1e-4)) return value.toExponential(1);
-  if (Number.isInteger(value)) return value.toLocaleString("en");
-  if (size >= 1000) return Math.round(value).toLocaleString("en");
-  return String(Number(value.toPrecision(3)));
+  const whole = size >= 1 ? Math.floor(Math.log10(size)) + 1 : 0; // digits before the point
+  if (whole > Math.max(digits, 6) || (size > 0 && size < 1e-4)) return exponential(value, digits);
+  if (Number.isInteger(value)) return GROUPED.format(value);
+  if (size >= 1000) return GROUPED.format(Number(value.toPrecision(Math.max(digits, whole))));
+  return String(Number(value.toPrecision(digits)));
+}
+
+const exponential = (value: number, digits: number): string => Number(value.toPrecision(digits)).toExponential();
+
+/** Returns the number that a text is, as it is typed or as `number` shows it, else null. */
+export function numeral(text: string): number | null {
+  const grouped = /^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(",", "") : text;
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(grouped) ? Number(grouped) : null;
 }
 
 export const percent = (share: number): string => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
@@ -72,3 +83,6 @@ export function className(names: string[] | null, index: number | null): string 
   if (index === null) return "–";
   return names?.[index] ?? String(index);
 }
+
+/** What sketches, which have 64 numbers a sample, leave of distances. */
+export const SKETCHED = "classes are sketched: distances are compressed beyond about 1 nat, and none exceeds 2.1 nats";

@@ -2,7 +2,13 @@
 
 import asyncio
 
+from tests.browser import chromium
+from tests.browser.tab_server import TabServer
+
 KEYS = {"End": 35, "ArrowLeft": 37, "ArrowRight": 39, "Escape": 27, "Tab": 9, "Enter": 13, " ": 32}
+
+RELOAD = 'window.channel.postMessage(JSON.stringify({type: "experimental.DataReloaded", id: 1, payload: null}))'
+"""What TensorBoard says after a reload."""
 
 
 class TabPage:
@@ -73,3 +79,21 @@ class TabPage:
         await self.frame()
         found = await self.value("w.infogeo.drawn()")
         return set(found["map"]), set(found["curves"])
+
+
+def browse(answers, work, dark=False, width=1440, height=900, ready=True, wrong=()):
+    """Runs ``work(page, server)`` on the page, with made-up answers; nothing but ``wrong`` may go wrong in it."""
+    with TabServer(answers) as server:
+
+        async def inside(tab):
+            await tab.visit(server.address + ("#dark" if dark else ""), width=width, height=height)
+            page = TabPage(tab)
+            if ready:
+                await page.ready()
+            found = await work(page, server)
+            assert tab.dialogs == []
+            expected = ("Failed to load resource", *wrong)
+            assert [error for error in tab.errors if not any(one in error for one in expected)] == []
+            return found
+
+        return chromium.browse(inside)

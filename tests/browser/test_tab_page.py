@@ -7,31 +7,11 @@ import pytest
 
 from tests.browser import chromium
 from tests.browser.tab_answers import TabAnswers
-from tests.browser.tab_page import TabPage
-from tests.browser.tab_server import TabServer
+from tests.browser.tab_page import RELOAD, browse
 
 pytestmark = chromium.needed
 
 SHIFT = 8  # of the DevTools protocol
-RELOAD = 'window.channel.postMessage(JSON.stringify({type: "experimental.DataReloaded", id: 1, payload: null}))'
-"""What TensorBoard says after a reload."""
-
-
-def browse(answers, work, dark=False, width=1440, height=900, ready=True):
-    """Runs ``work(page, server)`` on the page; nothing may go wrong in it."""
-    with TabServer(answers) as server:
-
-        async def inside(tab):
-            await tab.visit(server.address + ("#dark" if dark else ""), width=width, height=height)
-            page = TabPage(tab)
-            if ready:
-                await page.ready()
-            found = await work(page, server)
-            assert tab.dialogs == []
-            assert [error for error in tab.errors if "Failed to load resource" not in error] == []
-            return found
-
-        return chromium.browse(inside)
 
 
 def test_a_hidden_run_is_hidden_everywhere():
