@@ -2,15 +2,18 @@ import gc
 import logging
 import multiprocessing
 from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 import torch
-from hypothesis import settings
 
 from tests.helpers.skipped import pytest_terminal_summary as pytest_terminal_summary
 
-settings.register_profile("without a clock", deadline=None)  # no test depends on how fast the machine is
-settings.load_profile("without a clock")
+if find_spec("hypothesis"):  # which a machine with a GPU may lack
+    from hypothesis import settings
+
+    settings.register_profile("without a clock", deadline=None)  # no test depends on how fast the machine is
+    settings.load_profile("without a clock")
 
 
 def pytest_runtest_setup(item):

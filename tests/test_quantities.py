@@ -187,7 +187,8 @@ with open("page.html", encoding="utf-8") as file:
 
 def changed_copy(tmp_path, recipe):
     copy = tmp_path / "tree" / "lightning_infogeo"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in (PACKAGE, PACKAGE.parent / "infogeo_tensorboard"):
+        shutil.copytree(package, copy.parent / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     for name, before, after in recipe:
         text = (copy / name).read_text(encoding="utf-8")
         assert text.count(before) == 1

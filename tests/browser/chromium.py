@@ -105,6 +105,7 @@ class Tab:
             " box.value = option.value; box.dispatchEvent(new Event('change'));"
             " await new Promise((done) => setTimeout(done, 300)); })()"
         )
+        await self.until("document.body.dataset.drawn !== '0'")  # a page that says whether it is drawn
 
     async def show(self, selector):
         """Scrolls to what a selector finds."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from lightning_infogeo import ParameterDensity, Trajectory
+from lightning_infogeo import ParameterDensity, TabSettings, Trajectory
 from tests.helpers.gpu_fits import Convolutional, Language, Net, fit, images, texts, watching
 from tests.helpers.wrapped_records import WrappedRecords
 
@@ -62,6 +62,9 @@ CASES = {
     "all sketched": {"memory": "1MB", "model": wide},
     "few records kept": {"memory": 60_000},
     "pictures": {"logger": True},
+    "TensorBoard's tab": {"logger": True, "embedding": False},
+    "the tab, many classes": {"logger": True, "model": wide, "tab": TabSettings(100_000)},
+    "the tab, all sketched": {"logger": True, "model": wide, "memory": "1MB"},
     "convolutions": {"model": Convolutional},
     "tokens": {"output": "tokens", "probes": "auto", "model": Language, "loader": texts},
     "bf16-mixed": {"trained": {"precision": "bf16-mixed"}},

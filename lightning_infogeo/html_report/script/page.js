@@ -6,19 +6,21 @@
   if (!data.samples.shown.length) { byId("samples-section").remove(); stale.delete("samples"); }
   if (!data.neurons.length) { byId("neurons-section").remove(); stale.delete("neurons"); }
 
-  let waiting = false;
+  let waiting = false, drawing = 0;
   function draw() {
     if (waiting) return;
     waiting = true;
     document.body.dataset.drawn = "0";
     requestAnimationFrame(async () => {
       waiting = false;
+      drawing += 1;
       for (const id of [...stale].filter((one) => seen.has(one))) {
         stale.delete(id);
         await PLOTS[id]();
         if (!byId(id).dataset.wired) clickable(id);
       }
-      if (!waiting) document.body.dataset.drawn = "1";
+      drawing -= 1;
+      if (!waiting && !drawing) document.body.dataset.drawn = "1";
     });
   }
   function clickable(id) {
