@@ -18,7 +18,7 @@ class TabApp:
     """A log directory that is read when ``reload`` is called.
 
     Attributes:
-        read: runs and tags of the tensors that have been read, in order.
+        read: runs and tags of the tensors that have been read, those of a request in any order.
         requests: bytes of the tensors of each request for them.
         away: runs and tags that cannot be read now.
         plugin: the plugin.

@@ -5,7 +5,7 @@ import pytest
 
 from infogeo_tensorboard import reader
 from infogeo_tensorboard.troubles import Troubles
-from tests.tab.event_files import RunFiles, WrittenProbe, trajectory, write_run
+from tests.tab.event_files import RunFiles, WrittenProbe, trajectory
 from tests.tab.tab_app import TabApp
 
 COURSE = trajectory(6)
@@ -23,13 +23,18 @@ class Clock:
 
 
 def written(folder, count, probes=(VAL,)):
-    for index in range(count):
-        files = RunFiles(folder / f"run_{index}")
-        for step, one in enumerate(COURSE):
-            for probe in probes:
-                files.record(step, probe, one)
-        files.events(5, {"format": 1, "events": [{"name": f"of {index}"}]})
-        files.close()
+    """Writes runs, and returns their files, which may go on."""
+    return [_written(folder, index, probes) for index in range(count)]
+
+
+def _written(folder, index, probes):
+    files = RunFiles(folder / f"run_{index}")
+    for step, one in enumerate(COURSE):
+        for probe in probes:
+            files.record(step, probe, one)
+    files.events(5, {"format": 1, "events": [{"name": f"of {index}"}]})
+    files.flush()
+    return files
 
 
 def problems(app):
@@ -37,7 +42,7 @@ def problems(app):
 
 
 def test_many_runs_are_read_by_one_request_and_then_those_alone_that_have_grown(tmp_path):
-    written(tmp_path, 30, (VAL, TRAIN))
+    files = written(tmp_path, 30, (VAL, TRAIN))
     app = TabApp(tmp_path)
     state = app.ask("state")
     assert [run["events"][0]["name"] for run in state["runs"]] == [f"of {index}" for index in range(30)]
@@ -50,10 +55,11 @@ def test_many_runs_are_read_by_one_request_and_then_those_alone_that_have_grown(
     assert len(app.requests) == 2
     app.read.clear()
     for index in (3, 7):
-        write_run(tmp_path / f"run_{index}", COURSE[:1], VAL, steps=[6])
+        files[index].record(6, VAL, COURSE[0])
+        files[index].flush()
     app.reload()
     assert len(app.ask("state")["runs"]) == 30
-    assert app.read == [(f"run_{index}", "infogeo/val/numbers") for index in (3, 7)]
+    assert sorted(app.read) == [(f"run_{index}", "infogeo/val/numbers") for index in (3, 7)]
     assert len(app.ask("map", map=key)["coordinates"]) == 182
     assert {run for run, _ in app.read} == {"run_3", "run_7"}
     assert len(app.requests) == 4
