@@ -16,6 +16,8 @@ from lightning_infogeo.html_report.verdicts import verdict_on
 from lightning_infogeo.quantities import column_title
 
 _DIMENSIONS = 3
+_PAIRS = 200
+"""Pairs of groups listed at most."""
 _EVENTS = 2000
 """Events listed at most."""
 
@@ -58,6 +60,24 @@ def runs(payload: ReportPayload) -> str:
         settings = [_setting(column[k]) for column in columns.values()]
         row[1:1] = [verdict_on(run.archive, payload.probe).text, *settings]
     return table([head[0], "verdict", *columns, *head[1:]], body, mark_runs=True)
+
+
+def pairs_of_groups(payload: ReportPayload) -> str:
+    """Returns the table of the groups of the factor that sets runs apart most, pair by pair; one sentence without."""
+    effects = payload.comparison.effects() if payload.comparison is not None else []
+    if payload.comparison is None or not effects:
+        return "<p>No factor parts these runs.</p>"
+    key, p_value = effects[0].key, effects[0].groups.p_value
+    body = []
+    for row in payload.comparison.group_pairs(key)[:_PAIRS]:
+        known = not math.isnan(row.shuffled)
+        beside = [_shown(row.shuffled), f"{row.closer} of {row.pairs}" if known else "–", _shown(row.ratio)]
+        body.append(
+            [row.first, row.second, _shown(row.distance), _shown(row.whole_range), *beside, _shown(row.p_value)]
+        )
+    head = ["group", "and", "distance [nats]", "over the whole range", "A, shuffled B", "closer than it", "ratio", "p"]
+    said = f"By {key}, the factor that sets runs apart most; p of all its groups together: {_shown(p_value)}."
+    return f"<p>{escape(said)}</p>{table(head, body)}"
 
 
 def dimensions(payload: ReportPayload) -> str:

@@ -176,7 +176,7 @@ def _distances(comparison: Comparison) -> dict[str, Any] | None:
             [[round((place - 5) / 10, 4) for place in along], rounded(across)]
             for along, across in zip(drawn["icoord"], drawn["dcoord"], strict=True)
         ],
-        "null": _number(float(comparison.null.mean())) if comparison.null.numel() else None,
+        "null": _number(comparison.shuffled_mean),
     }
 
 
