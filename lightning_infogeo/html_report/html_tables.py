@@ -85,10 +85,12 @@ def dimensions(payload: ReportPayload) -> str:
     found, missing = dimensions_by_run(payload)
     body = []
     for name, spectrum in found:
-        slope = spectrum.slope
-        decay = ("–", "–") if slope is None else (_shown(slope.value), _shown(slope.r_squared))
+        decay = ["–"] * 5
+        if spectrum.decay is not None:
+            decay = [_shown(value) for fit in spectrum.decay for value in (fit.value, fit.r_squared)]
+            decay.append(_shown(spectrum.decay.power.last))
         body.append([name, *decay, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions)])
-    parts = [table(["run", "c of the inputs", "R²", "predicted", "measured"], body)] if body else []
+    parts = [table(["run", "c of the inputs", "R²", "α", "R²", "modes", "predicted", "measured"], body)] if body else []
     for reason, names in missing.items():
         of = "all runs" if len(names) == len(payload.runs) > 1 else listed(names)
         parts.append(f"<p>No prediction for {escape(of)}: {escape(reason)}.</p>")
