@@ -75,9 +75,9 @@ PROBE_QUANTITIES = (
     ),
     Quantity(
         "roughness",
-        "roughness: 1 straight, ½ diffusive",
-        "how the distance over a recording interval compares with the steps inside: 1 straight on, ½ a random walk, "
-        "below that back and forth",
+        "diffusion exponent: 1 ballistic, ½ diffusive",
+        "diffusion exponent in prediction space, of the distance against the number of steps within a recording "
+        "interval: 1 ballistic (straight on), ½ diffusive (a random walk), below ½ subdiffusive (back and forth)",
         place=0,
     ),
     Quantity("entropy", "entropy of the predictions", "how undecided they are", unit="nats", symbol="H", place=5),
