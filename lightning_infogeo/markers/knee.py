@@ -70,7 +70,7 @@ class LogLogKnee(Marker):
                 raise ValueError(f"`LogLogKnee({argument}={getattr(self, argument)!r})`: must be positive.")
 
     def observed(self, row: Mapping[str, float]) -> list[float]:
-        """Returns the length, of weights without the noise floor: with it the knee comes 1.5 times too early."""
+        """Returns the length, of weights that without the noise floor."""
         return [row.get("corrected_length", row["length"])]
 
     def start(self, like: Tensor) -> LogLogKneeState:
