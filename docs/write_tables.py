@@ -3,7 +3,13 @@
 import re
 from pathlib import Path
 
-from lightning_infogeo.quantities import PROBE_QUANTITIES, REFERENCE_QUANTITIES, WEIGHT_QUANTITIES, Quantity
+from lightning_infogeo.quantities import (
+    DERIVED_WEIGHT_QUANTITIES,
+    PROBE_QUANTITIES,
+    REFERENCE_QUANTITIES,
+    WEIGHT_QUANTITIES,
+    Quantity,
+)
 
 
 def sentence_table(quantities: tuple[Quantity, ...]) -> str:
@@ -24,7 +30,7 @@ TABLES = {
     "README.md": ("quantities of probes", sentence_table(PROBE_QUANTITIES)),
     "docs/archive.md": ("quantities of references", sentence_table(REFERENCE_QUANTITIES)),
     "docs/guide.md": ("axes", axes_table((*PROBE_QUANTITIES, *REFERENCE_QUANTITIES))),
-    "docs/weights.md": ("quantities of weights", sentence_table(WEIGHT_QUANTITIES)),
+    "docs/weights.md": ("quantities of weights", sentence_table((*WEIGHT_QUANTITIES, *DERIVED_WEIGHT_QUANTITIES))),
 }
 
 

@@ -71,6 +71,7 @@ from lightning_infogeo.tab import TabSettings as TabSettings
 from lightning_infogeo.theory import hyper_ribbon as hyper_ribbon
 from lightning_infogeo.theory import input_spectrum as input_spectrum
 from lightning_infogeo.theory import kernel_spectrum as kernel_spectrum
+from lightning_infogeo.theory import low_dimensional as low_dimensional
 from lightning_infogeo.theory import phase_diagram as phase_diagram
 from lightning_infogeo.theory import predicted_spectrum as predicted_spectrum
 from lightning_infogeo.theory import probe_spectrum as probe_spectrum

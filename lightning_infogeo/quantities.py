@@ -75,9 +75,9 @@ PROBE_QUANTITIES = (
     ),
     Quantity(
         "roughness",
-        "roughness: 1 straight, ½ diffusive",
-        "how the distance over a recording interval compares with the steps inside: 1 straight on, ½ a random walk, "
-        "below that back and forth",
+        "diffusion exponent: 1 ballistic, ½ diffusive",
+        "diffusion exponent in prediction space, of the distance against the number of steps within a recording "
+        "interval: 1 ballistic (straight on), ½ diffusive (a random walk), below ½ subdiffusive (back and forth)",
         place=0,
     ),
     Quantity("entropy", "entropy of the predictions", "how undecided they are", unit="nats", symbol="H", place=5),
@@ -152,6 +152,16 @@ WEIGHT_QUANTITIES = (
 )
 """Quantities of a group of weights, computed by ``parameters.density.extend``; the recorder adds the interval."""
 
+DERIVED_WEIGHT_QUANTITIES = (
+    Quantity(
+        "corrected_length",
+        "information length without the noise floor",
+        "the length less what sampling alone adds: the sum of √(d² − floor²), or 0 where it is below the floor",
+        unit="rad",
+    ),
+)
+"""Quantities that follow from a record of weights and those before: not stored, and computed of old archives too."""
+
 _RUN_COLUMNS = {
     "progress": ("progress at the end", ""),
     "distance to truth": ("distance to truth", "nats"),
@@ -219,7 +229,7 @@ def column_title(column: str) -> str:
 def _displayed(of_weights: bool) -> list[Quantity]:
     """Shown first is how far from truth a probe is, last how it compares with a reference."""
     if of_weights:
-        return list(WEIGHT_QUANTITIES)
+        return [*WEIGHT_QUANTITIES, *DERIVED_WEIGHT_QUANTITIES]
     return sorted((*PROBE_QUANTITIES, *REFERENCE_QUANTITIES), key=lambda each: _SHOWN_BY_NEED.index(each.needs))
 
 

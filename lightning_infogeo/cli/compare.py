@@ -15,7 +15,7 @@ from lightning_infogeo.cli.process_group import ProcessGroup
 from lightning_infogeo.cli.progress import print_message, print_note, progress_bars, table_console
 from lightning_infogeo.cli.run_checks import check_comparable, check_keys, notes_on
 from lightning_infogeo.cli.runs import OpenedRun, locate_runs, open_runs
-from lightning_infogeo.cli.terminal_tables import factor_table, run_tables, summary_table
+from lightning_infogeo.cli.terminal_tables import factor_table, pairs_table, run_tables, summary_table
 from lightning_infogeo.comparison import Comparison, compare, what_sets_runs_apart
 from lightning_infogeo.loggers import LINE, plain
 
@@ -78,6 +78,7 @@ def _print(comparison: Comparison, wide: bool) -> None:
     effects = comparison.effects()
     if effects:
         parts.append(factor_table(effects))
+        parts.append(pairs_table(effects[0].key, comparison.group_pairs(effects[0].key)))
         parts.append(Constrain(Text(plain(what_sets_runs_apart(effects)), style="bold"), LINE))
     for part in parts:
         console.print(part)

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from lightning_infogeo.cli.errors import Exit, Failure
-from lightning_infogeo.comparison import Comparison, leaf_order
+from lightning_infogeo.comparison import Comparison, GroupPair, leaf_order
 from lightning_infogeo.json_values import document_values
 from lightning_infogeo.quantities import column_title
 
-FILES = ("summary.csv", "runs.csv", "distances.csv", "comparison.json", "joint.png", "distances.png", "speed.png")
+FILES = (
+    *("summary.csv", "runs.csv", "groups.csv", "distances.csv", "comparison.json"),
+    *("joint.png", "distances.png", "speed.png"),
+)
 """Files that ``write`` writes, in this order."""
 
 
@@ -47,6 +50,8 @@ def write(folder: Path, comparison: Comparison, paths: Sequence[str], probe: str
     _table(folder / "summary.csv", ["quantity", "value", "unit"], (row.values() for row in rows))
     runs = comparison.run_table()
     _table(folder / "runs.csv", [column_title(column) for column in runs[0]], (row.values() for row in runs))
+    pairs = ([key, *pair] for key in comparison.groups for pair in comparison.group_pairs(key))
+    _table(folder / "groups.csv", ["factor", *(name.replace("_", " ") for name in GroupPair._fields)], pairs)
     distances = zip(comparison.names, comparison.distances.tolist(), strict=True)
     head = ["distance between trajectories [nats]", *comparison.names]
     _table(folder / "distances.csv", head, ([name, *row] for name, row in distances))
@@ -73,9 +78,11 @@ def _result(comparison: Comparison, paths: Sequence[str], probe: str, notes: Seq
             for row, path, metadata in zip(comparison.run_table(), paths, comparison.metadata, strict=True)
         ],
         "distances": comparison.distances,
+        "whole_range": comparison.whole_range,
         "tree": comparison.tree.tolist(),
         "leaf_order": leaf_order(comparison.tree),
         "null": comparison.null,
+        "shuffled": comparison.shuffled,
         "progress_values": comparison.progress_values,
         "speed": comparison.speed,
         "courses": [course._asdict() for course in comparison.courses],

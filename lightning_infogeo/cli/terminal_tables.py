@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lightning_infogeo.comparison import Comparison, Effect
+from lightning_infogeo.comparison import Comparison, Effect, GroupPair
 from lightning_infogeo.comparison.result import OF_FACTORS
 from lightning_infogeo.loggers import FittedTable
 from lightning_infogeo.quantities import column_title
@@ -15,6 +15,8 @@ Row = Mapping[str, Any]
 
 _MOST_RUNS = 60
 """The most runs that are listed in the terminal; runs.csv has all."""
+_MOST_PAIRS = 21
+"""The most pairs of groups listed: those of six groups."""
 _MOST_ASKED_FOR = ("run", "last step", "progress", "distance to truth", "re-indexed length", "steps to 0.5")
 
 
@@ -34,7 +36,11 @@ def number(value: Any) -> str:
 
 def summary_table(comparison: Comparison) -> FittedTable:
     """Returns the table of quantities of all runs together; the factors have one of their own."""
-    table = FittedTable("What the runs have in common", "Distances: d_B at equal progress, mean over samples.")
+    table = FittedTable(
+        "What the runs have in common",
+        "Distances: d_B at equal progress, mean over samples, over the progress that both runs reach; whole range: the "
+        "last record of a run that stops early is repeated. Shuffled B: another run with samples shuffled in classes.",
+    )
     table.add_column("quantity", "words")
     table.add_column("value")
     table.add_column("unit", "words")
@@ -53,21 +59,51 @@ def factor_table(effects: Sequence[Effect]) -> FittedTable:
     """
     notes = [
         "Mean distances in nats; ratio: between ÷ within; alone: between runs that differ in this factor and in no "
-        "other."
+        "other; p: that runs assigned to the groups at random are as far apart."
     ]
     known_by_more = [f"{effect.key} = {', '.join(effect.aliases)}" for effect in effects if effect.aliases]
     if known_by_more:
         notes.append(f"The same factor by more than one key: {'; '.join(known_by_more)}.")
     table = FittedTable("What sets them apart", " ".join(notes))
     table.add_column("factor", "name")
-    for heading in ("groups", "within groups", "between groups", "ratio", "alone"):
+    for heading in ("groups", "within groups", "between groups", "ratio", "alone", "p"):
         table.add_column(heading)
     for effect in effects:
         groups = effect.groups
         distances = [number(value) for value in (groups.within, groups.between, groups.alone)]
         ratio = f"{effect.ratio:.2f}" if math.isfinite(effect.ratio) else "–"
-        table.add_row(effect.key, str(len(groups.values)), *distances[:2], ratio, distances[2])
+        cells = [effect.key, str(len(groups.values)), *distances[:2], ratio, distances[2]]
+        table.add_row(*cells, _probability(groups.p_value))
     return table
+
+
+def pairs_table(key: str, rows: Sequence[GroupPair]) -> FittedTable:
+    """Returns the table of the groups of a factor, pair by pair, only the first of them where there are many.
+
+    Args:
+        key: of the factor.
+        rows: by ``Comparison.group_pairs``.
+    """
+    notes = ["Mean distances in nats, over the progress that both reach, and over the whole range."]
+    if any(row.shuffled == row.shuffled for row in rows):
+        notes.append("closer: of all pairs of runs, those closer than A is to shuffled B; ratio to it, median.")
+    if len(rows) > _MOST_PAIRS:
+        notes.append(f"The first {_MOST_PAIRS} of {len(rows)}; --out writes all to groups.csv.")
+    table = FittedTable(f"Pairs of groups of {key}", " ".join(notes))
+    table.add_column("group", "name")
+    table.add_column("and", "name")
+    for heading in ("distance", "whole range", "closer", "ratio", "p"):
+        table.add_column(heading)
+    for row in rows[:_MOST_PAIRS]:
+        known = row.shuffled == row.shuffled
+        closer, ratio = (f"{row.closer} of {row.pairs}", number(row.ratio)) if known else ("–", "–")
+        apart = [number(row.distance), number(row.whole_range)]
+        table.add_row(row.first, row.second, *apart, closer, ratio, _probability(row.p_value))
+    return table
+
+
+def _probability(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2g}" if value >= 1e-3 else f"{value:.0e}"
 
 
 def run_tables(comparison: Comparison, wide: bool, width: int) -> Iterator[FittedTable]:

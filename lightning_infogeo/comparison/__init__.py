@@ -9,11 +9,13 @@ from lightning_infogeo.comparison.dendrogram import dendrogram as dendrogram
 from lightning_infogeo.comparison.dendrogram import leaf_order as leaf_order
 from lightning_infogeo.comparison.effects import Effect as Effect
 from lightning_infogeo.comparison.effects import what_sets_runs_apart as what_sets_runs_apart
+from lightning_infogeo.comparison.group_pairs import GroupPair as GroupPair
 from lightning_infogeo.comparison.grouping import Grouping as Grouping
 from lightning_infogeo.comparison.jobs import Work as Work
 from lightning_infogeo.comparison.joint import JointEmbedding as JointEmbedding
 from lightning_infogeo.comparison.joint import joint_embedding as joint_embedding
 from lightning_infogeo.comparison.nulls import shuffled_within_classes as shuffled_within_classes
+from lightning_infogeo.comparison.permutation import permutation_p_value as permutation_p_value
 from lightning_infogeo.comparison.reindexed import Tube as Tube
 from lightning_infogeo.comparison.reindexed import trajectory_distance as trajectory_distance
 from lightning_infogeo.comparison.result import Comparison as Comparison

@@ -16,7 +16,7 @@ from lightning_infogeo.comparison.dendrogram import dendrogram
 from lightning_infogeo.comparison.grouping import factors, grouping
 from lightning_infogeo.comparison.jobs import Watch, Work
 from lightning_infogeo.comparison.joint import check_landmarks, embed
-from lightning_infogeo.comparison.nulls import shuffle_null
+from lightning_infogeo.comparison.nulls import shuffle_null, shuffled_within_classes
 from lightning_infogeo.comparison.reindexed import ReindexedRun, at_equal_progress
 from lightning_infogeo.comparison.result import Comparison
 from lightning_infogeo.comparison.run import RecordedRun
@@ -57,8 +57,9 @@ def compare(
         n_components: number of axes of the embedding.
         objective: of progress, "arc" or "bhattacharyya"; never compare across these.
         progress_values: values in (0, 1] for which the steps to reach them are found.
-        n: values of progress at which trajectories are compared.
-        draws: shuffles behind the null.
+        n: values of progress at which trajectories are compared, those that both of a pair reach.
+        draws: shuffles behind the null of each run; the first also serves to compare run A with shuffled run B. 0 for
+            none of either.
         seed: of shuffles and landmarks.
         memory: bytes of working memory to use at most in each process, beside results.
         folder: where finished parts are kept, so that an interrupted comparison can continue; shared by all ranks. All
@@ -95,21 +96,24 @@ def compare(
     runs = [ReindexedRun(run, course.progress, n) for run, course in zip(points.runs, all_courses, strict=True)]
     name = f"{content} {objective}"
     null, lengths = shuffle_null(runs, labels, n, draws, seed, work, name)
-    distances, tubes = at_equal_progress(runs, n, members, work, name)
+    shuffle = shuffled_within_classes(labels, seed) if draws else None
+    apart = at_equal_progress(runs, n, members, work, name, shuffle)
     embedding = embed(trajectories, labels, landmarks, n_components, seed, work, content)
     return Comparison(
         names=unique_names([run.name for run in trajectories]),
         embedding=embedding,
-        distances=distances,
-        tree=dendrogram(distances),
+        distances=apart.distances,
+        whole_range=apart.whole_range,
+        tree=dendrogram(apart.distances),
         null=null,
+        shuffled=apart.shuffled,
         courses=tuple(all_courses),
         reindexed_lengths=lengths,
         geodesic_length=2 * math.acos(points.classes**-0.5),
         progress_values=values,
         speed=torch.stack([steps_to_reach(course.steps, course.progress, values) for course in all_courses]),
-        tubes=tubes,
-        groups={key: grouping(distances, key, metadata) for key in keys},
+        tubes=apart.tubes,
+        groups={key: grouping(apart.distances, key, metadata) for key in keys},
         metadata=tuple(metadata),
         notes=_notes(trajectories, all_courses),
     )
@@ -142,11 +146,11 @@ def _notes(runs: Sequence[RecordedRun], all_courses: Sequence[Course]) -> tuple[
     short = sum(float(course.progress.max()) < _SHORT for course in all_courses)
     if short:
         notes.append(
-            f"{short} of {len(runs)} runs never reach progress {_SHORT:g}: beyond their largest progress their last "
-            "record is used, which makes their distances larger."
+            f"{short} of {len(runs)} runs never reach progress {_SHORT:g}: their distances are over the progress that "
+            "they reach, and compare only beginnings. Distances over the whole range repeat their last record."
         )
     return tuple(notes)
 
 
 _SHORT = 0.8
-"""Progress below which a run is noted: its last record is then compared over a fifth of the grid or more."""
+"""Progress below which a run is noted: a fifth of the grid or more is then not compared."""

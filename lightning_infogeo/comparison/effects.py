@@ -65,9 +65,14 @@ def what_sets_runs_apart(found: Iterable[Effect]) -> str:
             f" Between runs that differ in one factor alone, {strongest.key} matters most: "
             f"{strongest.groups.alone:.3g} nats."
         )
+    if most.groups.p_value >= _BY_CHANCE:
+        p = most.groups.p_value
+        sentence += f" This may be chance: of runs assigned to {most.key} at random, {p:.0%} are as far apart."
     return sentence
 
 
+_BY_CHANCE = 0.05
+"""p-value from which on the sentence says that the difference may be chance."""
 _APART = 1.05
 """Ratio from which on a factor is said to set runs apart: below, it would be printed as 1.0."""
 _RECORDED_ALWAYS = ("parameters", "optimizers", "versions")

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_infogeo.comparison.permutation import permutation_p_value
+
 NO_VALUE = "—"
 """The value of runs that lack a key."""
 
@@ -29,6 +31,7 @@ class Grouping(NamedTuple):
             factors that are constant in every group cannot be separated from it and do not count.
         pairs: number of pairs behind each of these three.
         table: mean distance between runs of either value, shape (G, G).
+        p_value: that runs assigned to the groups at random would be as far apart by group (``permutation_p_value``).
     """
 
     key: str
@@ -39,6 +42,7 @@ class Grouping(NamedTuple):
     alone: float
     pairs: tuple[int, int, int]
     table: Tensor
+    p_value: float = math.nan
 
 
 def grouping(distances: Tensor, key: str, metadata: Sequence[Mapping[str, Any]]) -> Grouping:
@@ -72,9 +76,9 @@ def grouping(distances: Tensor, key: str, metadata: Sequence[Mapping[str, Any]])
     kinds_of_pairs = [pairs_above & same, pairs_above & ~same, pairs_above & ~same & others]
     within, between, alone = (_mean(distances, metadata_of_run) for metadata_of_run in kinds_of_pairs)
     counts_of_pairs = tuple(int(metadata_of_run.sum()) for metadata_of_run in kinds_of_pairs)
-    return Grouping(
-        key, values, member, within, between, alone, (counts_of_pairs[0], counts_of_pairs[1], counts_of_pairs[2]), table
-    )
+    counts_of = (counts_of_pairs[0], counts_of_pairs[1], counts_of_pairs[2])
+    p_value = permutation_p_value(distances, member) if distances.any() else math.nan
+    return Grouping(key, values, member, within, between, alone, counts_of, table, p_value)
 
 
 def factors(metadata: Sequence[Mapping[str, Any]]) -> list[str]:

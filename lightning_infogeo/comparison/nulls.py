@@ -34,8 +34,11 @@ def shuffle_null(
 
     The samples of the probe are permuted within their classes, the same way at every record: the copy has the same loss
     and the same progress at every step, but learned other samples first. Runs that are closer to each other than this
-    agree on more than the loss. A class with one sample stays as it is. The re-indexed length is the information length
-    over the n values of progress; unlike the length over records it does not depend on the recording schedule.
+    agree on more than the loss. A class with one sample stays as it is. Distances are over the progress that the run
+    reaches. The re-indexed length is the information length over the n values of progress; unlike the length over
+    records it does not depend on the recording schedule.
+
+    The published comparison is of run A with another run B shuffled: ``at_equal_progress(shuffle=)``.
     """
     orders = [shuffled_within_classes(labels, seed + draw) for draw in range(draws)]
     samples, classes = runs[0].run.amplitudes.shape[1:]
@@ -47,14 +50,15 @@ def shuffle_null(
         for start in range(0, n, grid):
             part = runs[k].read(slice(start, start + grid)).to(work.device)
             for draw, order in enumerate(orders):
-                result[draw] += float(bhattacharyya(part, part[:, order]).double().sum()) / n
+                reached = part[: max(0, runs[k].reach - start)]
+                result[draw] += float(bhattacharyya(reached, reached[:, order]).double().sum()) / runs[k].reach
             path = part if previous is None else torch.cat([previous, part])
             result[draws] += float(fisher_rao(path[:-1], path[1:]).double().sum())
             previous = part[-1:]
         return result
 
     values = torch.zeros(len(runs), draws + 1, dtype=torch.float64)
-    fingerprint = fingerprint_of(content, labels.tolist(), n, draws, seed, grid)
+    fingerprint = fingerprint_of(content, labels.tolist(), n, draws, seed, grid, [run.reach for run in runs])
     for k, result in work.results("null", len(runs), compute, fingerprint):
         values[k] = result
     values = sum_over_ranks(values)

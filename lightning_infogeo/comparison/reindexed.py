@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,11 +19,16 @@ from lightning_infogeo.geodesics import Objective, brackets, geodesic
 
 
 class ReindexedRun:
-    """A run at n equally spaced values of progress in (0, 1], as ``reindex`` gives it, interpolated as it is read."""
+    """A run at n equally spaced values of progress in (0, 1], as ``reindex`` gives it, interpolated as it is read.
+
+    It reaches the first ``reach`` of these values, at least one; at those beyond, its last record is repeated.
+    """
 
     def __init__(self, run: RecordedRun, progress: Tensor, n: int) -> None:
         self.run = run
         self.before, self.after, self.fraction = brackets(progress, n)
+        # Progress is known to 6e-8: a run that ends on a value of the grid reaches it.
+        self.reach = max(1, min(n, math.floor(n * (float(progress.max()) + 1e-6))))
 
     def read(self, values: slice, samples: slice = slice(None)) -> Tensor:
         """Returns the run at some of the values, shape (g, n, C)."""
@@ -45,24 +51,44 @@ class Tube(NamedTuple):
     largest: Tensor
 
 
+class EqualProgress(NamedTuple):
+    """What R runs are apart at equal progress, d_B averaged over the values of progress, nats per sample.
+
+    Attributes:
+        distances: over the range of progress that both runs of a pair reach, shape (R, R).
+        whole_range: over (0, 1]; the last record of a run that stops early is repeated. Shape (R, R).
+        shuffled: of run i from run j with the probe's samples shuffled within classes, over the range that both reach,
+            shape (R, R), not symmetric; (0, 0) without a shuffle.
+        tubes: around the mean of each set of members, over (0, 1].
+    """
+
+    distances: Tensor
+    whole_range: Tensor
+    shuffled: Tensor
+    tubes: dict[str, Tube]
+
+
 def trajectory_distance(
     a: RecordedRun,
     b: RecordedRun,
     same_probe: bool = False,
     *,
+    whole_range: bool = False,
     objective: Objective = "arc",
     n: int = 100,
     memory: int = 2**28,
 ) -> float:
-    """Returns the distance between two trajectories: d_B at equal progress, averaged over the grid of progress.
+    """Returns the distance between two trajectories: d_B at equal progress, averaged over the progress that both reach.
 
     Both are re-indexed by their progress from ignorance to truth (arXiv 2305.01604), so that only their paths matter,
-    not their speed.
+    not their speed. Beyond the largest progress of the run that comes less far there is nothing to compare (so arXiv
+    2210.17011); its last record could only be repeated, which makes a run that stops early look far.
 
     Args:
         a: a run.
         b: another on the same probe, with labels.
         same_probe: accepts differing fingerprints where N, C and labels agree.
+        whole_range: averages over (0, 1] all the same, repeating the last record.
         objective: of ``progress``.
         n: values of progress in (0, 1].
         memory: bytes of working memory to use at most.
@@ -85,6 +111,12 @@ def trajectory_distance(
         >>> fast = Recording("fast", torch.arange(5), path[::2], labels)
         >>> round(trajectory_distance(slow, fast), 5)
         0.0
+
+        One that stops half way is on the same path, and far from its end.
+
+        >>> half = Recording("half", torch.arange(5), path[:5], labels)
+        >>> round(trajectory_distance(slow, half), 5), round(trajectory_distance(slow, half, whole_range=True), 5)
+        (0.0, 0.02006)
     """
     labels = agreed_labels([a, b], same_probe, "trajectory_distance")
     if labels is None:
@@ -92,21 +124,35 @@ def trajectory_distance(
     work, points = Work(memory), Checkpoints([a, b])
     all_courses = courses(points, labels, objective, work, "")
     runs = [ReindexedRun(run, course.progress, n) for run, course in zip(points.runs, all_courses, strict=True)]
-    return float(at_equal_progress(runs, n, {}, work)[0][0, 1])
+    found = at_equal_progress(runs, n, {}, work)
+    return float((found.whole_range if whole_range else found.distances)[0, 1])
 
 
 def at_equal_progress(
-    runs: Sequence[ReindexedRun], n: int, members: Mapping[str, Sequence[int]], work: Work, content: str = ""
-) -> tuple[Tensor, dict[str, Tube]]:
-    """Returns the distances between trajectories, shape (R, R), and the tube around the mean of each set of members.
+    runs: Sequence[ReindexedRun],
+    n: int,
+    members: Mapping[str, Sequence[int]],
+    work: Work,
+    content: str = "",
+    shuffle: Tensor | None = None,
+) -> EqualProgress:
+    """Returns the distances between trajectories, and the tube around the mean of each set of members.
 
     All runs are read side by side, at a few values of progress and on as many samples as fit into memory, so that the
     amount read grows with the number of runs and not of pairs. The ranks share these jobs.
+
+    Args:
+        runs: re-indexed on the same grid.
+        n: values of it.
+        members: indices of the runs of each tube.
+        work: memory, device, and the folder in which finished jobs are kept.
+        content: of ``digest``; needed where a folder is given.
+        shuffle: permutation of the samples for the distances of runs from shuffled ones, shape (N,); None for none.
     """
     samples, classes = runs[0].run.amplitudes.shape[1:]
-    sets = list(members.items())
-    # All runs in up to 8 bytes a number, the mean of each set, and the temporaries of interpolating one run.
-    row = 8 * classes * (len(runs) + len(sets) + 8)
+    count, sets = len(runs), list(members.items())
+    # All runs in up to 8 bytes a number, shuffled ones too, the mean of each set, the temporaries of interpolating one.
+    row = 8 * classes * ((1 if shuffle is None else 2) * count + len(sets) + 8)
     room = max(1, work.memory // 2 // row)
     width = max(1, min(samples, room))
     grid = max(1, min(room // width, n // 10, n))
@@ -115,36 +161,53 @@ def at_equal_progress(
         for g in range(0, n, grid)
         for s in range(0, samples, width)
     ]
+    reach = torch.tensor([run.reach for run in runs])
+    both = torch.minimum(reach[:, None], reach)
+    tables = 2 if shuffle is None else 3
+    columns = tables * count + len(sets) * n
 
     dtype = torch.float64 if any(run.read(slice(0, 1)).dtype == torch.float64 for run in runs) else torch.float32
 
     def compute(job: int) -> Tensor:
         values, part = jobs[job]
-        shape = (len(runs), values.stop - values.start, part.stop - part.start, classes)
+        shape = (count, values.stop - values.start, part.stop - part.start, classes)
         stack = torch.empty(shape, dtype=dtype, device=work.device)
         for k, run in enumerate(runs):
             stack[k] = run.read(values, part)
-        result = torch.zeros(len(runs), len(runs) + len(sets) * n, dtype=torch.float64)
+        result = torch.zeros(count, columns, dtype=torch.float64)
         for u in range(stack.shape[1]):
-            distances = pairwise_bhattacharyya(stack[:, u], memory=work.memory // 4)
-            result[:, : len(runs)] += distances.cpu() * stack.shape[2]
+            reached = both > values.start + u
+            distances = pairwise_bhattacharyya(stack[:, u], memory=work.memory // 4).cpu() * stack.shape[2]
+            result[:, :count] += torch.where(reached, distances, 0)
+            result[:, count : 2 * count] += distances
+            if shuffle is not None and reached.any():
+                if width == samples:
+                    other = stack[:, u, shuffle]
+                else:  # the samples that take the place of this part's may be any
+                    at = slice(values.start + u, values.start + u + 1)
+                    other = torch.stack([run.read(at)[0][shuffle[part]] for run in runs]).to(stack)
+                distances = pairwise_bhattacharyya(stack[:, u], other, memory=work.memory // 4).cpu() * stack.shape[2]
+                result[:, 2 * count : 3 * count] += torch.where(reached, distances, 0)
         for s, (_, indices) in enumerate(sets):
             mean_run = torch.nn.functional.normalize(
                 sum((stack[k] for k in indices), torch.zeros_like(stack[0])), dim=-1
             )
-            columns = slice(len(runs) + s * n + values.start, len(runs) + s * n + values.stop)
+            start = tables * count + s * n
             for k in indices:
-                result[k, columns] = bhattacharyya(stack[k], mean_run, "sum").double().cpu()
+                apart = bhattacharyya(stack[k], mean_run, "sum").double().cpu()
+                result[k, start + values.start : start + values.stop] = apart
         return result
 
-    sums = torch.zeros(len(runs), len(runs) + len(sets) * n, dtype=torch.float64)
-    fingerprint = fingerprint_of(content, grid, width, n, sets)
+    sums = torch.zeros(count, columns, dtype=torch.float64)
+    order = None if shuffle is None else shuffle.tolist()
+    fingerprint = fingerprint_of(content, grid, width, n, sets, reach.tolist(), order)
     for _, result in work.results("equal-progress", len(jobs), compute, fingerprint):
         sums += result
     sums = sum_over_ranks(sums) / samples
-    distances = sums[:, : len(runs)] / n
+    common, whole, *shuffled = torch.split(sums[:, : tables * count], count, dim=1)
     tubes = {}
     for s, (key, indices) in enumerate(sets):
-        widths = sums[list(indices), len(runs) + s * n : len(runs) + (s + 1) * n]
+        widths = sums[list(indices), tables * count + s * n : tables * count + (s + 1) * n]
         tubes[key] = Tube(widths.mean(0), widths.amax(0))
-    return distances, tubes
+    none = torch.zeros(0, 0, dtype=torch.float64)
+    return EqualProgress(common / both, whole / n, shuffled[0] / both if shuffled else none, tubes)

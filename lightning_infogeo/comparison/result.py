@@ -12,13 +12,14 @@ from torch import Tensor
 
 from lightning_infogeo.comparison.course import Course
 from lightning_infogeo.comparison.effects import Effect, effects
+from lightning_infogeo.comparison.group_pairs import GroupPair, against_shuffled, group_pairs
 from lightning_infogeo.comparison.grouping import Grouping, grouping
 from lightning_infogeo.comparison.joint import JointEmbedding
 from lightning_infogeo.comparison.reindexed import Tube
 
 Row = dict[str, Any]
 
-OF_FACTORS = ("distance within groups", "distance between groups", "distance by this factor alone")
+OF_FACTORS = ("distance within groups", "distance between groups", "distance by this factor alone", "p by permutation")
 """The ends of the names of a summary's rows about a factor, after its key."""
 
 
@@ -28,9 +29,13 @@ class Comparison(NamedTuple):
     Attributes:
         names: of the runs, unique.
         embedding: of all their checkpoints, with ignorance, truth and the geodesic.
-        distances: between trajectories, d_B at equal progress averaged over progress, shape (R, R), nats per sample.
-        tree: SciPy's linkage matrix of these by complete linkage, shape (R − 1, 4).
+        distances: between trajectories, d_B at equal progress averaged over the progress that both runs reach, shape
+            (R, R), nats per sample.
+        whole_range: the same over (0, 1], the last record of a run that stops early repeated, shape (R, R).
+        tree: SciPy's linkage matrix of ``distances`` by complete linkage, shape (R − 1, 4).
         null: distance of each run to itself with the probe's samples shuffled within classes, shape (R, draws).
+        shuffled: distance of run i from run j with the samples shuffled within classes, shape (R, R), not symmetric,
+            its diagonal the first column of ``null``; (0, 0) without draws.
         courses: of each run: progress, lengths, displacement and distance to truth at its records.
         reindexed_lengths: Fisher–Rao length over the n values of progress, shape (R,), rad; it can be compared between
             recording schedules.
@@ -46,8 +51,10 @@ class Comparison(NamedTuple):
     names: tuple[str, ...]
     embedding: JointEmbedding
     distances: Tensor
+    whole_range: Tensor
     tree: np.ndarray
     null: Tensor
+    shuffled: Tensor
     courses: tuple[Course, ...]
     reindexed_lengths: Tensor
     geodesic_length: float
@@ -57,6 +64,11 @@ class Comparison(NamedTuple):
     groups: Mapping[str, Grouping]
     metadata: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
+
+    @property
+    def shuffled_mean(self) -> float:
+        """Mean distance of a run from another one with samples shuffled within classes; NaN for one run or no draws."""
+        return against_shuffled(self.distances, self.shuffled, _upper_triangle(len(self.names)))[2]
 
     def group_by(self, key: str) -> Grouping:
         """Returns the runs grouped by any key of their metadata, dotted where nested.
@@ -75,13 +87,22 @@ class Comparison(NamedTuple):
         rows = [(self.speed[groups.member == g] + 1).log().nanmean(0).exp() - 1 for g in range(len(groups.values))]
         return torch.stack(rows)
 
+    def group_pairs(self, key: str) -> list[GroupPair]:
+        """Returns how far apart the runs of every two groups of a key are, and those within each.
+
+        Raises:
+            ValueError: where no run has it.
+        """
+        return list(group_pairs(self.group_by(key), self.distances, self.whole_range, self.shuffled))
+
     def effects(self) -> list[Effect]:
         """Returns the factors of ``groups``, keys of the same one merged, first the one that sets runs apart most."""
         return effects(self.groups)
 
     def summary(self) -> list[Row]:
         """Returns a table of all runs together: rows of "quantity", "value" (a number) and "unit" (may be empty)."""
-        embedding, pairs = self.embedding, self.distances[_upper_triangle(len(self.names))]
+        embedding, above = self.embedding, _upper_triangle(len(self.names))
+        pairs, whole_range = self.distances[above], self.whole_range[above]
         rows = [
             _row("runs", len(self.names)),
             _row("checkpoints", len(embedding.steps)),
@@ -97,11 +118,18 @@ class Comparison(NamedTuple):
         if len(pairs):
             rows.append(_row("distance between trajectories, mean", float(pairs.mean()), "nats"))
             rows.append(_row("distance between trajectories, largest", float(pairs.max()), "nats"))
+            rows.append(_row("distance over the whole range, mean", float(whole_range.mean()), "nats"))
         if self.null.numel():
             rows.append(_row("distance under the within-class shuffle", float(self.null.mean()), "nats"))
+        if self.shuffled.numel() and len(pairs):
+            closer, ratio, beside = against_shuffled(self.distances, self.shuffled, above)
+            rows.append(_row("distance of A from shuffled B, mean", beside, "nats"))
+            rows.append(_row(f"pairs closer than A is to shuffled B, of {len(pairs)}", closer))
+            rows.append(_row("distance ÷ that of A from shuffled B, median", ratio))
         for key, groups in self.groups.items():
-            distances = (groups.within, groups.between, groups.alone)
-            rows += [_row(f"{key}: {name}", value, "nats") for name, value in zip(OF_FACTORS, distances, strict=True)]
+            values = (groups.within, groups.between, groups.alone, groups.p_value)
+            units = ("nats", "nats", "nats", "")
+            rows += [_row(f"{key}: {name}", v, u) for name, v, u in zip(OF_FACTORS, values, units, strict=True)]
         for name, tube in self.tubes.items():
             rows.append(_row(f"tube width, {name}", float(tube.mean.mean()), "nats"))
         rows.append(_row("progress at the last record, mean", _mean([float(c.progress[-1]) for c in self.courses])))

@@ -1,6 +1,7 @@
 """The meaning of a model's outputs (categorical, Bernoulli, tokens), and amplitudes: square roots of probabilities."""
 
 from lightning_infogeo.distributions.bernoulli import Bernoulli as Bernoulli
+from lightning_infogeo.distributions.bits_per_byte import bits_per_byte as bits_per_byte
 from lightning_infogeo.distributions.categorical import Categorical as Categorical
 from lightning_infogeo.distributions.distribution import IGNORED as IGNORED
 from lightning_infogeo.distributions.distribution import Distribution as Distribution

@@ -76,9 +76,9 @@ def joint(comparison: Comparison, key: str | None = None, title: str = "") -> Fi
 def trajectory_distances(comparison: Comparison, key: str | None = None, title: str = "") -> Figure:
     """Returns the dendrogram of the runs, their names at its leaves, and the distances between their trajectories.
 
-    The heat map's rows are those of the dendrogram, its columns in the same order. The dashed line is the distance
-    under the within-class shuffle: what joins right of it agrees on more than the loss. The picture grows with the
-    runs, so that up to 200 have their names.
+    The heat map's rows are those of the dendrogram, its columns in the same order. The dashed line is the mean distance
+    of a run from another with samples shuffled within classes: what joins right of it agrees on more than the loss. The
+    picture grows with the runs, so that up to 200 have their names.
 
     Args:
         comparison: comparison of the runs.
@@ -102,8 +102,8 @@ def trajectory_distances(comparison: Comparison, key: str | None = None, title: 
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     _draw_tree(left, comparison)
     farthest = [float(comparison.distances.max())]
-    if comparison.null.numel():
-        farthest.append(float(comparison.null.mean()))
+    if math.isfinite(comparison.shuffled_mean):
+        farthest.append(comparison.shuffled_mean)
         left.axvline(farthest[1], color="0.4", linestyle="--", linewidth=1, label="shuffled within classes")
     leaves = [colours[int(groups.member[k])] for k in order]
     left.scatter(np.zeros(count), range(count), c=leaves, s=16 if named else 4, zorder=3, clip_on=False)

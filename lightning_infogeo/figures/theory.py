@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_DECAYS = {
+    "exponential": "decay c of the inputs' eigenvalues",
+    "power": "exponent α of the inputs' eigenvalues, i^−α",
+}
 _LABELS = {
-    "decay": "decay c of the inputs' eigenvalues",
     "scale": "scale of the target, |w*| ÷ σ_w",
     "steps": "steps T",
 }
@@ -24,7 +27,7 @@ _LABELS = {
 def phase_diagram(diagrams: PhaseDiagram | Sequence[PhaseDiagram], title: str = "") -> Figure:
     """Returns the variance that three dimensions explain on a grid of two controls, a panel a diagram.
 
-    The thick line is the boundary, beyond which trajectories are hyper-ribbons; thin lines are numbers of dimensions
+    The thick line is the boundary, beyond which trajectories are low-dimensional; thin lines are numbers of dimensions
     for 95 % of the variance.
 
     Args:
@@ -42,14 +45,15 @@ def phase_diagram(diagrams: PhaseDiagram | Sequence[PhaseDiagram], title: str = 
         table = diagram.explained_variance.numpy()
         image = axes.pcolormesh(*grid, table, cmap="cividis", vmin=0, vmax=1, shading="nearest", rasterized=True)
         _contours(axes, diagram)
+        labels = {**_LABELS, "decay": _DECAYS[diagram.model]}
         for set_scale, set_label, name in (
             (axes.set_xscale, axes.set_xlabel, diagram.columns),
             (axes.set_yscale, axes.set_ylabel, diagram.rows),
         ):
             set_scale("linear" if name == "decay" else "log")
-            set_label(_LABELS[name])
+            set_label(labels[name])
         (third,) = {"decay", "scale", "steps"} - {diagram.rows, diagram.columns}
-        axes.set_title(f"{_LABELS[third]} = {diagram.fixed:g}", fontsize="medium")
+        axes.set_title(f"{labels[third]} = {diagram.fixed:g}", fontsize="medium")
     figure.colorbar(image, ax=list(panels), label="variance explained by three dimensions", shrink=0.9)
     if title:
         figure.suptitle(title)
@@ -69,8 +73,8 @@ def _contours(axes: Axes, diagram: PhaseDiagram) -> None:
         names = axes.clabel(lines, fmt=lambda level: f"{int(level)} dimensions", fontsize=7, inline=False)
         for drawn in (lines, *names):  # the ground is dark here and light there
             drawn.set_path_effects([withStroke(linewidth=2, foreground="white")])
-    ribbon = diagram.is_ribbon
-    if ribbon.any() and not ribbon.all():
+    low = diagram.is_low_dimensional
+    if low.any() and not low.all():
         table = diagram.explained_variance.numpy()
         axes.contour(*grid, table, [diagram.threshold], colors=COLOURS[1], linewidths=2.5)
 

@@ -73,6 +73,7 @@ def page(payload: ReportPayload) -> str:
         summary=tables.summary(payload),
         watch=f"{WATCH:.0%}",
         runs=tables.runs(payload),
+        pairs=tables.pairs_of_groups(payload),
         dimensions=tables.dimensions(payload),
         events=tables.events(payload),
         metadata=tables.metadata(payload),

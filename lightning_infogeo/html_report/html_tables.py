@@ -16,6 +16,8 @@ from lightning_infogeo.html_report.verdicts import verdict_on
 from lightning_infogeo.quantities import column_title
 
 _DIMENSIONS = 3
+_PAIRS = 200
+"""Pairs of groups listed at most."""
 _EVENTS = 2000
 """Events listed at most."""
 
@@ -60,15 +62,35 @@ def runs(payload: ReportPayload) -> str:
     return table([head[0], "verdict", *columns, *head[1:]], body, mark_runs=True)
 
 
+def pairs_of_groups(payload: ReportPayload) -> str:
+    """Returns the table of the groups of the factor that sets runs apart most, pair by pair; one sentence without."""
+    effects = payload.comparison.effects() if payload.comparison is not None else []
+    if payload.comparison is None or not effects:
+        return "<p>No factor parts these runs.</p>"
+    key, p_value = effects[0].key, effects[0].groups.p_value
+    body = []
+    for row in payload.comparison.group_pairs(key)[:_PAIRS]:
+        known = not math.isnan(row.shuffled)
+        beside = [_shown(row.shuffled), f"{row.closer} of {row.pairs}" if known else "–", _shown(row.ratio)]
+        body.append(
+            [row.first, row.second, _shown(row.distance), _shown(row.whole_range), *beside, _shown(row.p_value)]
+        )
+    head = ["group", "and", "distance [nats]", "over the whole range", "A, shuffled B", "closer than it", "ratio", "p"]
+    said = f"By {key}, the factor that sets runs apart most; p of all its groups together: {_shown(p_value)}."
+    return f"<p>{escape(said)}</p>{table(head, body)}"
+
+
 def dimensions(payload: ReportPayload) -> str:
     """Returns the table of dimensions, and for runs that are not in it the reason."""
     found, missing = dimensions_by_run(payload)
     body = []
     for name, spectrum in found:
-        slope = spectrum.slope
-        decay = ("–", "–") if slope is None else (_shown(slope.value), _shown(slope.r_squared))
+        decay = ["–"] * 5
+        if spectrum.decay is not None:
+            decay = [_shown(value) for fit in spectrum.decay for value in (fit.value, fit.r_squared)]
+            decay.append(_shown(spectrum.decay.power.last))
         body.append([name, *decay, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions)])
-    parts = [table(["run", "c of the inputs", "R²", "predicted", "measured"], body)] if body else []
+    parts = [table(["run", "c of the inputs", "R²", "α", "R²", "modes", "predicted", "measured"], body)] if body else []
     for reason, names in missing.items():
         of = "all runs" if len(names) == len(payload.runs) > 1 else listed(names)
         parts.append(f"<p>No prediction for {escape(of)}: {escape(reason)}.</p>")

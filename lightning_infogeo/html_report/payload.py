@@ -19,6 +19,7 @@ from lightning_infogeo.html_report.typed_arrays import floats, packed
 from lightning_infogeo.html_report.verdicts import event_of, verdict_on
 from lightning_infogeo.json_values import rounded
 from lightning_infogeo.quantities import Quantity, ordered, quantity
+from lightning_infogeo.trajectory.corrected_length import corrected_length
 from lightning_infogeo.trajectory.series import kind_of
 
 POINTS = 60_000
@@ -139,14 +140,14 @@ def _series(runs: Sequence[ReportRun]) -> list[dict[str, Any]]:
 def _curve(k: int, recorded: ArchivedTrajectory, total: int) -> dict[str, Any]:
     shown = _thinned(len(recorded), total)
     columns = recorded.quantities[shown].mT
+    named = dict(zip(recorded.attributes["quantities"], columns, strict=True))
+    if "floor" in named:
+        every = dict(zip(recorded.attributes["quantities"], recorded.quantities.mT, strict=True))
+        named["corrected_length"] = corrected_length(every["velocity"], every["floor"], every["interval"])[shown]
     return {
         "run": k,
         "steps": packed(recorded.steps[shown]),
-        "values": {
-            name: floats(column)
-            for name, column in zip(recorded.attributes["quantities"], columns, strict=True)
-            if column.isfinite().any()
-        },
+        "values": {name: floats(column) for name, column in named.items() if column.isfinite().any()},
     }
 
 
@@ -176,7 +177,7 @@ def _distances(comparison: Comparison) -> dict[str, Any] | None:
             [[round((place - 5) / 10, 4) for place in along], rounded(across)]
             for along, across in zip(drawn["icoord"], drawn["dcoord"], strict=True)
         ],
-        "null": _number(float(comparison.null.mean())) if comparison.null.numel() else None,
+        "null": _number(comparison.shuffled_mean),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,10 +44,10 @@ class LogLogKnee(Marker):
     """Fires when d²(ln L)/d(ln t)² has passed a minimum, L being the information length and t the step.
 
     Following the quantity defined in arXiv 2406.05295, where its minimum over a training is said to mark a transition
-    that coincides with or precedes overfitting. It marks the knee of learning, and also of trainings that never
-    overfit. The curvature at a record is that of a parabola fitted to the last ``window`` of ln t, a fixed sum over the
-    records in it whose weights depend on their steps only; it belongs to the middle of the window, so that a knee at t
-    is known at about 2.5 t.
+    that coincides with or precedes overfitting. Of weights L is the length without the noise floor. It marks the knee
+    of learning, and also of trainings that never overfit. The curvature at a record is that of a parabola fitted to the
+    last ``window`` of ln t, a fixed sum over the records in it whose weights depend on their steps only; it belongs to
+    the middle of the window, so that a knee at t is known at about 2.5 t.
 
     Args:
         window: width in ln t.
@@ -67,6 +68,10 @@ class LogLogKnee(Marker):
         for argument in ("window", "depth"):
             if not getattr(self, argument) > 0:
                 raise ValueError(f"`LogLogKnee({argument}={getattr(self, argument)!r})`: must be positive.")
+
+    def observed(self, row: Mapping[str, float]) -> list[float]:
+        """Returns the length, of weights that without the noise floor."""
+        return [row.get("corrected_length", row["length"])]
 
     def start(self, like: Tensor) -> LogLogKneeState:
         """Returns the state before the first record, of the type and on the device of ``like``."""

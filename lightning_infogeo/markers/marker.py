@@ -88,6 +88,14 @@ class Marker(ABC):
         held_out = not (self.held_out_only and series.trained)
         return series.kind in self.watches and held_out and set(self.observes) <= set(series.quantities)
 
+    def observed(self, row: Mapping[str, float]) -> list[float]:
+        """Returns what ``extend`` gets of a record, of scope "record": the quantities of ``observes``.
+
+        Args:
+            row: quantities of the series by name, those derived from them too.
+        """
+        return [row[quantity] for quantity in self.observes]
+
     @abstractmethod
     def start(self, like: Tensor) -> Any:
         """Returns the state before the first record, of the type and on the device of ``like``.

@@ -172,7 +172,7 @@ class MarkerRunner:
     def _extend(self, name: str, probe: str, step: int, rows: Mapping[str, Mapping[str, float]]) -> list[Event]:
         marker, row = self._by_name[name], rows[probe]
         trained = {} if self._trained is None else rows[self._trained]
-        observed = [row[quantity] for quantity in marker.observes]
+        observed = marker.observed(row)
         beside = [trained.get(quantity, float("nan")) for quantity in marker.observes_trained]
         values = (torch.tensor(numbers, dtype=torch.float64) for numbers in (observed, beside))
         state = self._states[name, probe] = marker.extend(self._states[name, probe], step, *values)

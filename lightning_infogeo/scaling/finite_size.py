@@ -16,7 +16,7 @@ from lightning_infogeo.scaling.collapse import Array, Curves
 from lightning_infogeo.scaling.curvature import Knee, knee
 
 Run = tuple[Tensor, Tensor]
-Verdict = Literal["collapse", "coincide", "no collapse", "noise", "no knee"]
+Verdict = Literal["sharpening", "shift", "broadening", "coincide", "no collapse", "noise", "no knee"]
 
 
 class Estimate(NamedTuple):
@@ -56,8 +56,11 @@ class Scaling(NamedTuple):
         misfit: root mean square deviation over that of the curves, range [0, ∞).
         collapse_p: share of simulated collapsing curves, with the same noise, that fit no better.
         chance_p: share of the same curves, aligned at random, that fit as well.
-        verdict: "collapse": one curve, rescaled. "coincide": no telling them from one curve as they are. "no collapse":
-            not one curve. "noise": any curves would fit as well. "no knee": at one size or more no run has one.
+        verdict: of curves that fall on one another, by the interval of a: "sharpening" above 0, as of a transition that
+            becomes abrupt in large networks; "shift" around 0, a crossover that keeps its width, which speaks against
+            such a transition; "broadening" below 0. "coincide": no telling them from one curve as they are. "no
+            collapse": not one curve. "noise": any curves would fit as well. "no knee": at one size or more no run has
+            one.
         curves: a size.
     """
 
@@ -94,7 +97,8 @@ def finite_size_scaling(
     a bootstrap over runs, and within each run over its records, so that a single run a size is enough; with several
     they are wider than they need be, the noise of the records being part of the spread of the runs too. They are of the
     smoothed curves: a bend narrower than ``smoothing`` is as wide as that at every size, which pulls a and b towards 0
-    whatever their intervals; believe exponents that stay the same with half the smoothing.
+    whatever their intervals; believe exponents, and the verdict "shift", that stay the same with half the smoothing. A
+    shift excludes no sharpening below the upper end of a's interval.
 
     Args:
         curves: for each size one run or several, each (steps, length) of shape (T,). Runs without a knee are left out.
@@ -147,14 +151,15 @@ def finite_size_scaling(
     chance_p = (1 + sum(quality <= best.quality for quality in by_chance)) / (1 + draws)
     apart = around.misfit(a, b)
     unscaled, p, unscaled_apart = _as_they_are(good, raw)
-    verdict: Verdict = "coincide" if p >= 1 - confidence or unscaled_apart < tolerance else "collapse"
+    width = _estimate(a, np.array([refit.a for refit in refits]), tails)
+    verdict: Verdict = "coincide" if p >= 1 - confidence or unscaled_apart < tolerance else _rescaled(width)
     if collapse_p < 1 - confidence and apart > tolerance:
         verdict = "no collapse"
     elif chance_p > 1 - confidence:
         verdict = "noise"
     return result._replace(
         shift=_slope(np.log(n), at, ats, tails),
-        width=_estimate(a, np.array([refit.a for refit in refits]), tails),
+        width=width,
         height=_estimate(b, np.array([refit.b for refit in refits]), tails),
         quality=best.quality,
         unscaled=unscaled,
@@ -163,6 +168,10 @@ def finite_size_scaling(
         chance_p=chance_p,
         verdict=verdict,
     )
+
+
+def _rescaled(width: Estimate) -> Verdict:
+    return "sharpening" if width.low > 0 else "broadening" if width.high < 0 else "shift"
 
 
 _POINTS = 81

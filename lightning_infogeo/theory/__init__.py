@@ -8,11 +8,15 @@ from lightning_infogeo.theory.measured import probe_spectrum as probe_spectrum
 from lightning_infogeo.theory.phase_diagram import PhaseDiagram as PhaseDiagram
 from lightning_infogeo.theory.phase_diagram import phase_diagram as phase_diagram
 from lightning_infogeo.theory.prediction import HyperRibbon as HyperRibbon
+from lightning_infogeo.theory.prediction import LowDimensional as LowDimensional
 from lightning_infogeo.theory.prediction import Spectrum as Spectrum
 from lightning_infogeo.theory.prediction import hyper_ribbon as hyper_ribbon
+from lightning_infogeo.theory.prediction import low_dimensional as low_dimensional
 from lightning_infogeo.theory.prediction import predicted_spectrum as predicted_spectrum
+from lightning_infogeo.theory.slope import Decay as Decay
 from lightning_infogeo.theory.slope import Slope as Slope
 from lightning_infogeo.theory.slope import decay_slope as decay_slope
+from lightning_infogeo.theory.slope import power_slope as power_slope
 from lightning_infogeo.theory.spectrum import InputSpectrum as InputSpectrum
 from lightning_infogeo.theory.spectrum import input_spectrum as input_spectrum
 from lightning_infogeo.theory.spectrum import kernel_spectrum as kernel_spectrum

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.theory.prediction import Spectrum, predicted_spectrum, sorted_spectrum
-from lightning_infogeo.theory.slope import Slope
+from lightning_infogeo.theory.slope import Decay, Slope
 from lightning_infogeo.theory.spectrum import input_spectrum, kernel_spectrum
 
 _COLUMNS = 4096
@@ -19,11 +19,12 @@ class ProbeSpectrum(NamedTuple):
     """The number of dimensions of a probe's trajectory, predicted and measured.
 
     Attributes:
-        slope: c of the probe's inputs; None where they have fewer than two modes.
+        slope: c of the probe's inputs, on its range of modes; None where they have fewer than two.
         predicted: spectrum of a linear model trained on the probe.
         measured: spectrum of the recorded distances.
         predicted_dimensions: for 95 % of the variance.
         measured_dimensions: the same of the record.
+        decay: of the inputs' eigenvalues, by an exponential and by a power law; None as ``slope``.
     """
 
     slope: Slope | None
@@ -31,6 +32,7 @@ class ProbeSpectrum(NamedTuple):
     measured: Spectrum
     predicted_dimensions: int
     measured_dimensions: int
+    decay: Decay | None = None
 
 
 def gaussian_distances(predictions: Tensor, variance: float = 1.0) -> Tensor:
@@ -103,7 +105,9 @@ def probe_spectrum(
 
     The prediction is of a linear model of the probe's inputs, its weights 0 to begin with, that learns the probe's
     labels (one-hot, less the uniform prediction) with squared loss, recorded at the same steps. A network is not that
-    model and its loss may be another: the two numbers are to be read beside each other, not as a test.
+    model and its loss may be another: the two numbers are to be read beside each other, not as a test. Weights of 0
+    mean σ_w = 0, targets infinitely large against the initial weights, where the theory gives two to five dimensions
+    for almost any inputs: that "2" was predicted and measured says little.
 
     Args:
         inputs: inputs of the probe, shape (N, ...), floating or integer.
@@ -137,7 +141,8 @@ def probe_spectrum(
     rate = 1 / float(spectrum.eigenvalues[0]) if lr is None else lr
     predicted = predicted_spectrum(spectrum.eigenvalues, targets, 0.0, rate, steps, momentum=momentum, weights=weights)
     measured = measured_spectrum(distances, weights)
-    return ProbeSpectrum(spectrum.slope, predicted, measured, predicted.dimensions(), measured.dimensions())
+    counts = predicted.dimensions(), measured.dimensions()
+    return ProbeSpectrum(spectrum.slope, predicted, measured, *counts, spectrum.decay)
 
 
 def _one_hot(labels: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The predicted spectrum of a trajectory, and whether it is a hyper-ribbon."""
+"""The predicted spectrum of a trajectory, and whether it is low-dimensional."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.theory.covariance import covariance_factor
+from lightning_infogeo.theory.slope import Slope, decay_slope
 
 THRESHOLD = 0.9
-"""Share of the variance in three dimensions from which a trajectory counts as a hyper-ribbon."""
+"""Share of the variance in three dimensions from which a trajectory counts as low-dimensional."""
 
 
 class Spectrum(NamedTuple):
@@ -43,39 +44,69 @@ class Spectrum(NamedTuple):
         return max(1, int((beyond > (1 - share + 1e-12) * beyond[:1]).sum()))
 
 
-class HyperRibbon(NamedTuple):
-    """A verdict.
+class LowDimensional(NamedTuple):
+    """A verdict, and what it does not say.
 
     Attributes:
-        is_ribbon: whether the first three dimensions hold ``threshold`` of the variance.
+        is_low_dimensional: whether the first three dimensions hold ``threshold`` of the variance.
         explained_variance: share of the first three dimensions.
         threshold: 0.9 unless chosen otherwise.
+        slope: of −ln |Λ_i| on i, with R² and range. A hyper-ribbon in the usage of arXiv 2505.08915 is a hierarchy,
+            whose eigenvalues fall about evenly in the logarithm: R² near 1. One long direction and noise pass the
+            verdict, and have none. None where fewer than two eigenvalues are above rounding.
     """
 
-    is_ribbon: bool
+    is_low_dimensional: bool
     explained_variance: float
     threshold: float
+    slope: Slope | None = None
+
+    @property
+    def is_ribbon(self) -> bool:
+        """The earlier name of ``is_low_dimensional``, which promised a hierarchy that was not tested."""
+        return self.is_low_dimensional
 
 
-def hyper_ribbon(spectrum: Spectrum | Tensor, threshold: float = THRESHOLD) -> HyperRibbon:
-    """Returns whether three dimensions explain enough of the variance for a hyper-ribbon.
+HyperRibbon = LowDimensional
+"""The earlier name."""
+
+
+def low_dimensional(
+    spectrum: Spectrum | Tensor, threshold: float = THRESHOLD, fit: tuple[int, int] | None = None
+) -> LowDimensional:
+    """Returns whether three dimensions explain enough of the variance, and how evenly the eigenvalues fall.
 
     Args:
         spectrum: predicted or measured, or eigenvalues of any order, shape (K,).
         threshold: range (0, 1].
+        fit: indices [first, last) of the eigenvalues, largest modulus first, for the slope; None for all above 1e-12 of
+            the largest. The tail of a measured spectrum is noise: choose the range before believing the slope.
 
     Raises:
-        ValueError: where ``threshold`` is out of its range, or there are no eigenvalues.
+        ValueError: where ``threshold`` or ``fit`` is out of its range, or there are no eigenvalues.
 
     Example:
-        >>> hyper_ribbon(torch.tensor([8.0, 1.0, 0.5, 0.5]))
-        HyperRibbon(is_ribbon=True, explained_variance=0.95, threshold=0.9)
+        Both have three quarters and more of their variance in one dimension; only the first is a hierarchy.
+
+        >>> even = low_dimensional(torch.exp(-1.5 * torch.arange(8)))
+        >>> even.is_low_dimensional, round(even.explained_variance, 3), round(even.slope.r_squared, 3)
+        (True, 0.989, 1.0)
+        >>> one = low_dimensional(torch.tensor([100.0] + 7 * [1.0]))
+        >>> one.is_low_dimensional, round(one.explained_variance, 3), round(one.slope.r_squared, 3)
+        (True, 0.953, 0.333)
     """
     if not 0 < threshold <= 1:
-        raise ValueError(f"`hyper_ribbon(threshold={threshold!r})`: must be in (0, 1], such as 0.9.")
-    eigenvalues = spectrum.eigenvalues if isinstance(spectrum, Spectrum) else spectrum
-    explained = sorted_spectrum(eigenvalues).explained_variance(3)
-    return HyperRibbon(explained >= threshold, explained, threshold)
+        raise ValueError(f"`low_dimensional(threshold={threshold!r})`: must be in (0, 1], such as 0.9.")
+    ordered = sorted_spectrum(spectrum.eigenvalues if isinstance(spectrum, Spectrum) else spectrum)
+    sizes = ordered.eigenvalues.abs()
+    above = sizes[sizes > 1e-12 * sizes[0]]
+    slope = decay_slope(sizes, fit or (0, len(above))) if fit is not None or len(above) > 1 else None
+    explained = ordered.explained_variance(3)
+    return LowDimensional(explained >= threshold, explained, threshold, slope)
+
+
+hyper_ribbon = low_dimensional
+"""The earlier name of ``low_dimensional``."""
 
 
 def predicted_spectrum(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.theory.slope import Slope, decay_slope
+from lightning_infogeo.theory.slope import Decay, Slope, decay_slope
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
@@ -25,7 +25,8 @@ class InputSpectrum(NamedTuple):
         vectors: eigenvectors, shape (features, modes), or (N, modes) for a kernel.
         samples: N.
         trace: Σ λ_i over all modes, those not returned too.
-        slope: c of λ_i ~ e^{−ci}; None for fewer than two modes.
+        slope: c of λ_i ~ e^{−ci}, on its range; None for fewer than two modes. Real inputs follow a power law rather
+            than this: see ``decay``.
         dual: whether ``vectors`` are over samples, as a kernel's are.
     """
 
@@ -35,6 +36,11 @@ class InputSpectrum(NamedTuple):
     trace: float
     slope: Slope | None
     dual: bool = False
+
+    @property
+    def decay(self) -> Decay | None:
+        """Exponential and power law on the range of ``slope``, and which of them is the better."""
+        return None if self.slope is None else Decay.of(self.eigenvalues, (self.slope.first, self.slope.last))
 
     def targets(self, outputs: Tensor, inputs: Tensor | None = None) -> Tensor:
         """Returns w*, the linear model's best weights, in the eigenbasis: √λ_i w*_i is the part of y along mode i.
@@ -88,7 +94,7 @@ def input_spectrum(
             list, its first entry counts. All but the first dimension are features.
         max_rank: number of eigenvalues to return at most.
         exact_features: up to which K is held whole (8 × features² bytes; 32 MiB for 2048), at least 0.
-        fit: indices [first, last) of the eigenvalues to fit c on; None for all returned.
+        fit: indices [first, last) of the eigenvalues to fit the decay on; None for all returned.
         seed: seed of the random directions.
 
     Raises:
@@ -150,7 +156,7 @@ def kernel_spectrum(
         kernel: Gram matrix, shape (N, N), symmetric; or k(x, x') of shapes (n, ...) and (N, ...) giving (n, N).
         inputs: shape (N, ...), where ``kernel`` is a function.
         max_rank: number of eigenvalues to return at most; None for all above rounding.
-        fit: indices [first, last) of the eigenvalues to fit c on; None for all returned.
+        fit: indices [first, last) of the eigenvalues to fit the decay on; None for all returned.
         samples: what to divide by; None for the size of the matrix.
 
     Raises:

@@ -22,7 +22,12 @@ Lens = Literal["norm", "pca"]
 Convention = Literal["interval", "spacing"]
 
 INTERVALS = 30
-"""Number of intervals for the first layer in arXiv 1902.08160."""
+"""Number of intervals for the first layer in arXiv 1902.08160, and the most that "auto" takes."""
+
+_LEAST_INTERVALS = 5
+"""The fewest that "auto" takes: with fewer a tree has hardly room to fork."""
+_MOST_NEURONS = 0.9
+"""Share of neurons that "auto" keeps whole at every record: the jump of a single one must not set the scale for all."""
 
 MAX_POINTS = 5000
 """Above this, farthest points represent the others: clustering one interval may need the square of it in memory."""
@@ -42,6 +47,7 @@ class LearningGraph:
             kept.
         eps: distance up to which points of an interval are joined, in the unit of the weights.
         spacing: h, from the middle of an interval to that of the next, in the unit of the weights.
+        intervals: number of them.
         explained: share of the variance that the principal axes hold.
     """
 
@@ -51,6 +57,7 @@ class LearningGraph:
     radius: float
     eps: float
     spacing: float
+    intervals: int
     explained: float
 
     @property
@@ -95,7 +102,7 @@ def learning_graph(
     vectors: Any,
     steps: Any = None,
     lens: Lens = "norm",
-    intervals: int = INTERVALS,
+    intervals: int | Literal["auto"] = "auto",
     overlap: float = 0.4975,
     eps: float | Literal["auto"] = "auto",
     min_samples: int = 2,
@@ -114,6 +121,10 @@ def learning_graph(
     lens than along it; at most their width, since otherwise one jump of one neuron could join everything; and never
     less than twice ``radius``, the gaps between chosen points.
 
+    The automatic number of ``intervals`` follows the sampling: the most, up to 30, with which two records of a neuron
+    still share an interval, and the longest ``eps`` still joins them, at every record for nine neurons of ten. A path
+    recorded more coarsely than its intervals falls into pieces, whatever its shape.
+
     Beyond ``max_points`` points the graph is that of farthest points, each weighted by the number it represents; all of
     the others count in the attributes of nodes. A feature smaller than ``radius`` is lost.
 
@@ -125,7 +136,7 @@ def learning_graph(
         vectors: incoming weights, tensor or array of shape (records, neurons, fan_in); or a ``neuron_cloud`` of them.
         steps: optimizer steps of the records, shape (records,), increasing; None for 0, 1, 2, …
         lens: "norm", of the centred vector; or "pca", its first principal coordinate.
-        intervals: number of them, of equal width, over the range of the lens.
+        intervals: number of them, of equal width, over the range of the lens; or "auto".
         overlap: of neighbouring intervals, below half of their width, or triangles of three of them would be counted as
             cycles; see ``interval_overlap``.
         eps: in the unit of the weights, or "auto".
@@ -146,6 +157,8 @@ def learning_graph(
     values = layer.points.norm(dim=1) if lens == "norm" else layer.points[:, 0]
     if (values.max() - values.min()) <= 1e-12 * values.abs().max():
         values, intervals = torch.zeros_like(values), 1  # one interval, not many copies of it
+    if intervals == "auto":
+        intervals = _automatic_intervals(layer, values, share)
     spacing = float(values.max() - values.min()) / intervals
     chosen = farthest_points(layer.points, max_points)
     reach = _automatic_eps(layer, spacing, spacing / (1 - share), chosen.radius) if eps == "auto" else float(eps)
@@ -162,7 +175,9 @@ def learning_graph(
     if not nested:
         nodes = _without_nested(nodes, links)
     graph = _add_nodes_and_edges(networkx.Graph(), nodes, links, layer, values, chosen)
-    return LearningGraph(graph, len(layer.points), len(chosen.indices), chosen.radius, reach, spacing, layer.explained)
+    return LearningGraph(
+        graph, len(layer.points), len(chosen.indices), chosen.radius, reach, spacing, intervals, layer.explained
+    )
 
 
 def interval_overlap(overlap: float, convention: Convention = "interval") -> float:
@@ -194,12 +209,14 @@ def interval_overlap(overlap: float, convention: Convention = "interval") -> flo
     return overlap if convention == "interval" else overlap / (1 + overlap)
 
 
-def _check(lens: str, intervals: int, eps: object, min_samples: int, max_points: int) -> None:
+def _check(lens: str, intervals: object, eps: object, min_samples: int, max_points: int) -> None:
     if lens not in ("norm", "pca"):
         raise ValueError(f'`learning_graph(lens={lens!r})`: must be "norm" or "pca".')
     for name, value in (("intervals", intervals), ("min_samples", min_samples), ("max_points", max_points)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"`learning_graph({name}={value!r})`: must be a positive int.")
+        automatic = name == "intervals" and value == "auto"
+        if not automatic and (not isinstance(value, int) or value < 1):
+            remedy = ', or "auto"' if name == "intervals" else ""
+            raise ValueError(f"`learning_graph({name}={value!r})`: must be a positive int{remedy}.")
     if eps != "auto" and not (isinstance(eps, (int, float)) and 0 < eps < float("inf")):
         raise ValueError(f'`learning_graph(eps={eps!r})`: must be "auto" or a positive distance.')
 
@@ -215,6 +232,19 @@ def _libraries() -> tuple[Any, Any, Any]:
             "pip install 'lightning-infogeo[topology]'"
         ) from None
     return kmapper, networkx, DBSCAN
+
+
+def _automatic_intervals(layer: Cloud, values: Tensor, share: float) -> int:
+    """Returns the automatic number of ``intervals`` of ``learning_graph``, for a lens that is not constant."""
+    if len(layer.steps) < 2:
+        return INTERVALS
+    across = layer.trajectories.diff(dim=0).norm(dim=-1)
+    along = values.view(len(layer.steps), layer.neurons).diff(dim=0).abs()
+    longest, farthest = (float(hops.quantile(_MOST_NEURONS, dim=1).max()) for hops in (across, along))
+    # Intervals h apart are h / (1 − share) wide, which bounds eps, and share h · share / (1 − share) with the next.
+    least = max(longest * (1 - share), farthest * (1 - share) / share)
+    most = float(values.max() - values.min()) / least if least > 0 else INTERVALS
+    return max(_LEAST_INTERVALS, min(INTERVALS, int(most)))
 
 
 def _automatic_eps(layer: Cloud, spacing: float, width: float, radius: float) -> float:

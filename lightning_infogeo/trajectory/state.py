@@ -74,7 +74,8 @@ def extend(
     - length L = Σ d between consecutive finite records, radians;
     - displacement = d(first record, P_s), radians, range [0, π];
     - straightness = displacement / length, range [0, 1], 1 before anything has moved;
-    - roughness = ln[d over the interval ÷ d over the lag] / ln[interval ÷ lag]: 1 ballistic, ½ diffusive;
+    - roughness = ln[d over the interval ÷ d over the lag] / ln[interval ÷ lag], the diffusion exponent H of
+      d ~ Δt^H in prediction space: 1 ballistic, ½ diffusive, below ½ subdiffusive;
     - entropy, nats;
     - with labels only: distance_to_truth, nats per sample; progress along the geodesic from ignorance to truth, range
       [0, 1] (``geodesics.progress``, in mean arc).

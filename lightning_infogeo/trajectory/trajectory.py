@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lightning_infogeo.archive import Amplitudes, Archive, ArchivedTrajectory
 from lightning_infogeo.quantities import quantity
+from lightning_infogeo.trajectory.corrected_length import corrected_length
 from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.series import Kind, kind_of
 
@@ -159,6 +160,11 @@ class Trajectory:
         values: Tensor = getattr(self, quantity)
         finite = values[values.isfinite()]
         return float(finite[-1]) if len(finite) else math.nan
+
+    @property
+    def corrected_length(self) -> Tensor:
+        """Information length of weights without the noise floor of its estimator, (T,), rad; predictions have none."""
+        return corrected_length(self.velocity, self.floor, self.interval)
 
     @property
     def skipped(self) -> int:

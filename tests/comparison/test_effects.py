@@ -32,9 +32,14 @@ def test_the_table_is_that_worked_out_by_hand():
     assert (model.groups.within, model.groups.between, model.groups.alone) == (1, 10, 10)
     assert (rate.groups.within, rate.groups.between, rate.groups.alone) == (10, 5.5, 1)
     assert (model.ratio, rate.ratio) == (10, 0.55)
+    # Of the three ways to pair four runs one is that of the models.
+    assert model.groups.p_value == pytest.approx(1 / 3)
     assert what_sets_runs_apart([model, rate]) == (
-        "Runs differ most by model: two runs that differ in it are 10.0 times as far apart as two that agree in it."
+        "Runs differ most by model: two runs that differ in it are 10.0 times as far apart as two that agree in it. "
+        f"This may be chance: of runs assigned to model at random, {model.groups.p_value:.0%} are as far apart."
     )
+    sure = model._replace(groups=model.groups._replace(p_value=0.01))
+    assert what_sets_runs_apart([sure, rate]).endswith("as two that agree in it.")
 
 
 def test_one_name_is_one_factor_where_values_agree_and_the_fuller_key_stands_for_it():
@@ -63,10 +68,10 @@ def test_a_factor_that_matters_most_alone_is_said_as_well():
     assert (model.key, seed.key) == ("model", "seed")
     assert model.groups.alone == 12
     assert seed.groups.alone == pytest.approx((1 + 7) / 2)
-    assert "alone" not in what_sets_runs_apart([model, seed])
+    assert "in one factor alone" not in what_sets_runs_apart([model, seed])
     stronger = seed._replace(groups=seed.groups._replace(alone=13.0))
-    assert what_sets_runs_apart([model, stronger]).endswith(
-        "Between runs that differ in one factor alone, seed matters most: 13 nats."
+    assert "Between runs that differ in one factor alone, seed matters most: 13 nats." in what_sets_runs_apart(
+        [model, stronger]
     )
 
 

@@ -9,7 +9,15 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
 from lightning_infogeo import reindex
-from lightning_infogeo.comparison import Recording, Work, compare, dendrogram, leaf_order, trajectory_distance
+from lightning_infogeo.comparison import (
+    Recording,
+    Work,
+    compare,
+    dendrogram,
+    leaf_order,
+    shuffled_within_classes,
+    trajectory_distance,
+)
 from lightning_infogeo.comparison.checkpoints import Checkpoints
 from lightning_infogeo.comparison.course import courses
 from lightning_infogeo.comparison.reindexed import ReindexedRun, at_equal_progress
@@ -60,10 +68,42 @@ def test_runs_on_either_side_of_the_geodesic_have_a_known_distance_and_tube():
     left, right = beside_the_geodesic(GRID, 0.1), beside_the_geodesic(GRID, -0.1)
     assert trajectory_distance(left, right) == pytest.approx(-math.log(math.cos(0.2)), rel=1e-6)
     assert trajectory_distance(left, left) < 1e-15
-    distances, tubes = at_equal_progress(reindexed([left, right]), 100, {"all": [0, 1]}, Work())
-    assert float(distances[0, 1]) == pytest.approx(-math.log(math.cos(0.2)), rel=1e-6)
+    found = at_equal_progress(reindexed([left, right]), 100, {"all": [0, 1]}, Work())
+    tubes = found.tubes
+    assert float(found.distances[0, 1]) == pytest.approx(-math.log(math.cos(0.2)), rel=1e-6)
     np.testing.assert_allclose(tubes["all"].mean, -math.log(math.cos(0.1)), rtol=1e-6)
     np.testing.assert_allclose(tubes["all"].largest, -math.log(math.cos(0.1)), rtol=1e-6)
+
+
+def test_a_run_that_stops_early_is_as_far_as_it_goes_and_no_farther():
+    """Its last record repeated up to the end would make any run that underfits look far (CNN and linear: 2.6 times)."""
+    whole, early = on_the_geodesic(torch.linspace(0, 1, 101)), on_the_geodesic(torch.linspace(0, 0.33, 34))
+    beside = beside_the_geodesic(torch.linspace(0, 0.33, 34), 0.1)
+    assert trajectory_distance(whole, early) < 1e-9
+    repeated = np.mean([-math.log(math.cos(ARC * max(0, u / 100 - 0.33))) for u in range(1, 101)])
+    assert trajectory_distance(whole, early, whole_range=True) == pytest.approx(repeated, rel=1e-5)
+    assert trajectory_distance(whole, beside) == pytest.approx(-math.log(math.cos(0.1)), rel=1e-6)
+    found = at_equal_progress(reindexed([whole, early, beside]), 100, {}, Work())
+    assert float(found.distances[0, 2]) == pytest.approx(float(found.distances[1, 2]), rel=1e-6)
+    assert found.whole_range[0, 2] > found.whole_range[1, 2]
+
+
+def test_runs_that_get_nowhere_are_compared_at_the_first_value():
+    at = torch.tensor([0.001, 0.002])
+    assert trajectory_distance(on_the_geodesic(at), beside_the_geodesic(at, 0.2)) == pytest.approx(
+        -math.log(math.cos(0.2)), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("memory", [1, 2**28])
+def test_the_distance_from_a_shuffled_other_run_is_that_from_the_shuffled_run(memory):
+    runs = [training(seed, way=seed, samples=20, records=10) for seed in range(3)]
+    order = shuffled_within_classes(runs[0].labels, 7)
+    found = at_equal_progress(reindexed(runs, 10, memory), 10, {}, Work(memory), shuffle=order)
+    for i, a in enumerate(runs):
+        for j, b in enumerate(runs):
+            other = b._replace(amplitudes=b.amplitudes[:, order])
+            assert float(found.shuffled[i, j]) == pytest.approx(trajectory_distance(a, other, n=10), rel=1e-6)
 
 
 def test_speed_does_not_matter_to_the_distance():
@@ -74,9 +114,13 @@ def test_speed_does_not_matter_to_the_distance():
 @pytest.mark.parametrize("memory", [1, 2**28])
 def test_distances_agree_with_the_definition_in_slow_arithmetic(memory):
     runs = [training(seed, way=seed // 2, samples=20) for seed in range(4)]
-    distances, _ = at_equal_progress(reindexed(runs, 25, memory), 25, {}, Work(memory))
-    expected = slow_distances(runs, 25)
+    for k, stop in ((0, 25), (1, 25), (2, 18), (3, 14)):
+        runs[k] = runs[k]._replace(steps=runs[k].steps[:stop], amplitudes=runs[k].amplitudes[:stop])
+    found = at_equal_progress(reindexed(runs, 25, memory), 25, {}, Work(memory))
+    distances, expected = found.distances, slow_distances(runs, 25)
     np.testing.assert_allclose(distances, expected, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(found.whole_range, slow_distances(runs, 25, whole_range=True), rtol=1e-5, atol=1e-9)
+    assert abs(found.whole_range[0, 3] / distances[0, 3] - 1) > 0.1  # the runs do stop early
     tree = dendrogram(distances)
     np.testing.assert_allclose(tree, linkage(squareform(expected, checks=False), "complete"), rtol=1e-5)
     assert {frozenset(leaf_order(tree)[:2]), frozenset(leaf_order(tree)[2:])} == {frozenset({0, 1}), frozenset({2, 3})}

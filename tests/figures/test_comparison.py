@@ -79,6 +79,8 @@ def of_many(count, letters=12):
     return compare(runs, n=5, n_components=2, draws=1)._replace(
         names=tuple(f"{'n' * letters}_{k}" for k in range(count)),
         distances=distances,
+        whole_range=distances,
+        shuffled=distances + 0.1,
         tree=dendrogram(distances),
         metadata=tuple({"group": k % 9} for k in range(count)),
         groups={},

@@ -41,3 +41,10 @@ def test_spectra_name_their_dimensions_and_show_their_signs():
     assert [line.get_ydata().tolist() for line in hollow] == [[0.25]]
     assert len(figures.spectra({str(k): {"a": predicted} for k in range(4)}).axes) == 4
     figure.savefig(io.BytesIO(), format="png")
+
+
+def test_the_axis_says_whether_the_decay_is_a_rate_or_an_exponent():
+    scale = torch.logspace(-2, 2, 5)
+    for model, word in (("exponential", "decay c"), ("power", "exponent α")):
+        (axes, *_) = figures.phase_diagram(phase_diagram([1.0, 2.0], scale, 100, model=model, modes=10)).axes
+        assert axes.get_ylabel().startswith(word)

@@ -28,6 +28,21 @@ def meeting(records=120, neurons=20, fan_in=40, noise=1e-3, seed=0):
     return _neurons(ways, neurons, fan_in, noise, seed), torch.arange(records)
 
 
+def bundle(records, neurons=40, fan_in=40, noise=1e-3, seed=0):
+    """All neurons move as one, part in halves after a third of the training, and in quarters after two.
+
+    A tree with four ends and a root, on the same paths however often it is recorded.
+    """
+    t = torch.linspace(0, 3, records)
+    ways = torch.zeros(records, 4, 4)
+    ways[:, :, 0] = t.clamp(max=1)[:, None]
+    first, second = (t - 1).clamp(0, 1), (t - 2).clamp(0)
+    for end, (half, quarter) in enumerate([(1, 1), (1, -1), (-1, 1), (-1, -1)]):
+        ways[:, end, 1] = half * first
+        ways[:, end, 2 if half > 0 else 3] = quarter * second
+    return _neurons(ways, neurons, fan_in, noise, seed), torch.arange(records)
+
+
 def sheet(records=40, neurons=40, fan_in=30, seed=0):
     """A half cylinder: along it the steps, around it the neurons, of length 3 by 2."""
     along = torch.linspace(0, 2, records)[:, None].expand(-1, neurons)

@@ -81,9 +81,16 @@ def slow_reindexed(run, n):
     return np.array(result)
 
 
-def slow_distances(runs, n):
+def slow_distances(runs, n, whole_range=False):
+    """Mean over the values of progress up to the last that both reach, or over all of them."""
     paths = [slow_reindexed(run, n) for run in runs]
-    return np.array([[-np.log((a * b).sum(-1).clip(max=1)).mean() for b in paths] for a in paths])
+    farthest = [max(slow_progress(record, run.labels.numpy()) for record in np.asarray(run.amplitudes)) for run in runs]
+    table = np.zeros((len(runs), len(runs)))
+    for i, a in enumerate(paths):
+        for j, b in enumerate(paths):
+            both = n if whole_range else sum(k / n <= min(farthest[i], farthest[j]) for k in range(1, n + 1))
+            table[i, j] = -np.log((a[:both] * b[:both]).sum(-1).clip(max=1)).mean()
+    return table
 
 
 class Spy:

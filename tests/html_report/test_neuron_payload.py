@@ -51,7 +51,12 @@ def test_the_page_has_both(folder, tmp_path):
     table = text.partition("<h2>Dimensions</h2>")[2].partition("</table>")[0]
     cells = [cell.partition("<")[0] for cell in table.split("<td class=number>")[1:]]
     assert cells[0] == f"{expected.slope.value:.4g}"
-    assert cells[2:] == [str(expected.predicted_dimensions), str(expected.measured_dimensions)]
+    assert cells[2] == f"{expected.decay.power.value:.4g}"
+    assert cells[4:] == [
+        str(expected.slope.last),
+        str(expected.predicted_dimensions),
+        str(expected.measured_dimensions),
+    ]
 
 
 def test_dimensions_do_not_need_the_map_to_hold_all_distances(folder, tmp_path, monkeypatch):
@@ -62,7 +67,7 @@ def test_dimensions_do_not_need_the_map_to_hold_all_distances(folder, tmp_path, 
         return [cell.partition("<")[0] for cell in table.split("<td class=number>")[1:]]
 
     assert told("--landmarks", "10") == told()
-    assert len(told()) == 4
+    assert len(told()) == 7
 
 
 def test_a_run_without_dimensions_says_why(tmp_path):

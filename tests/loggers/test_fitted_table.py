@@ -11,7 +11,7 @@ from rich.console import Console
 from lightning_infogeo.loggers import FittedTable, summary_table
 from lightning_infogeo.loggers.terminal import plain
 from lightning_infogeo.markers import Event, Verdict
-from lightning_infogeo.theory import Slope
+from lightning_infogeo.theory import Decay, Slope
 from lightning_infogeo.trajectory import Trajectory
 
 QUANTITIES = (
@@ -54,7 +54,7 @@ def weights():
     return made
 
 
-SLOPE = Slope(0.171, 0.01, 0.15, 0.19, 0.82, 0, 9)
+SLOPE = Slope(0.0394, 0.01, 0.15, 0.19, 0.82, 0, 100)
 VERDICTS = {
     "flagged since step 123456, known at 1234567": Verdict("flagged", 0.05, 100),
     "undecidable: a rise below 21% would not be seen; needs 2200 samples": Verdict("undecidable", 0.21, 2200),
@@ -78,7 +78,13 @@ def test_the_summary_fits_the_line_and_breaks_no_word(width, name, verdict):
             {"train": trajectory(9999999), name: trajectory(9999999), f"parameters/{name}": weights()},
             [event],
             {name: VERDICTS[verdict], "train": VERDICTS[verdict]},
-            {name: SimpleNamespace(slope=SLOPE, predicted_dimensions=2, measured_dimensions=3)},
+            {
+                name: SimpleNamespace(
+                    decay=Decay(SLOPE, SLOPE._replace(value=1.42, r_squared=0.99)),
+                    predicted_dimensions=2,
+                    measured_dimensions=3,
+                )
+            },
         ),
         width,
     )
@@ -97,7 +103,7 @@ def test_the_summary_fits_the_line_and_breaks_no_word(width, name, verdict):
     headline = " ".join(plain(event.headline).split())
     assert headline in told or headline.replace(" ", "") in told.replace(" ", "")
     assert "since step 123456, known at 1234567" in told
-    for number in ("12.345", "1.23e-07", "0.08", "0.171", "0.82"):
+    for number in ("12.345", "1.23e-07", "0.08", "0.0394", "0.82", "1.42", "0.99", "100"):
         assert f" {number} " in text
     assert "\x1b" not in text
 

@@ -26,6 +26,8 @@ def test_the_table_at_the_end_has_both(tmp_path, capsys):
     printed = shown(monitor, capsys)
     assert "Dimensions of the trajectories" in printed
     assert f"{found.slope.value:.3g}" in printed
+    assert f"{found.decay.power.value:.3g}" in printed
+    assert "(σ_w = 0)" in printed
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,24 @@ def test_exponents_lie_in_their_intervals(ten, name, true, off):
     assert all(one.low < one.high for one in found)
 
 
-def test_curves_that_are_one_collapse(ten):
-    assert sum(scaling.verdict == "collapse" for scaling in ten) >= 8
+def test_curves_that_grow_narrower_with_the_size_sharpen(ten):
+    assert sum(scaling.verdict == "sharpening" for scaling in ten) >= 8
     assert all(scaling.quality < scaling.unscaled / 2 for scaling in ten)
     knees = torch.stack([scaling.knees for scaling in ten]).log().mean(0)
     assert torch.allclose(knees.exp(), 1500 * (ten[0].sizes / 64) ** -0.5, rtol=0.25)
+
+
+def test_curves_that_only_move_are_a_shift_and_no_sharpening():
+    """They fall on one another just as well, and had the same verdict, though they speak against a transition."""
+    found = [finite_size_scaling(family(seed, a=0, b=0), SIZES, draws=40) for seed in range(5)]
+    assert sum(scaling.verdict == "shift" for scaling in found) >= 4
+    assert abs(np.mean([scaling.shift.value for scaling in found]) + 0.5) < 0.15
+    assert abs(np.mean([scaling.width.value for scaling in found])) < 0.15
+
+
+def test_curves_that_grow_wider_with_the_size_broaden():
+    found = [finite_size_scaling(family(seed, a=-0.3, b=0.2), SIZES, draws=40) for seed in range(2)]
+    assert {scaling.verdict for scaling in found} == {"broadening"}
 
 
 def test_curves_of_two_shapes_do_not_collapse():

@@ -31,6 +31,19 @@ def test_every_cell_is_a_prediction(controls, names, fixed):
             assert diagram.is_ribbon[i, j] == hyper_ribbon(alone).is_ribbon
 
 
+def test_under_a_power_law_a_cell_is_the_prediction_of_such_eigenvalues():
+    diagram = phase_diagram([1.0, 2.0], SCALE, 1000, model="power", modes=20)
+    index = torch.arange(1, 21, dtype=torch.float64)
+    for i, exponent in enumerate((1.0, 2.0)):
+        for j, scale in enumerate(SCALE):
+            alone = predicted_spectrum(index**-exponent, scale * torch.ones(20), 1.0, 1.0, 1000)
+            assert diagram.explained_variance[i, j] == pytest.approx(alone.explained_variance(3), rel=1e-10)
+    assert diagram.model == "power"
+    assert phase_diagram([1.0, 2.0], SCALE, 1000, modes=20).model == "exponential"
+    with pytest.raises(ValueError, match="model='linear'"):
+        phase_diagram(DECAY, SCALE, 10, model="linear")
+
+
 def test_the_boundary_is_where_the_prediction_has_the_threshold():
     scales = torch.logspace(-2, 2, 81)
     diagram = phase_diagram([0.3, 0.5], scales, 1000)

@@ -1,14 +1,19 @@
 """The predicted spectrum, against simulated trainings."""
 
+import math
+
 import pytest
 import torch
 
 from lightning_infogeo import inpca
 from lightning_infogeo.theory import (
+    HyperRibbon,
+    LowDimensional,
     Spectrum,
     gaussian_distances,
     hyper_ribbon,
     input_spectrum,
+    low_dimensional,
     measured_spectrum,
     predicted_spectrum,
     trajectory_covariance,
@@ -131,6 +136,29 @@ def test_figures_of_a_spectrum():
     assert (still.explained_variance(), still.explained_stress(), still.dimensions()) == (1, 1, 1)
     with pytest.raises(ValueError, match="share=0"):
         mixed.dimensions(0)
+
+
+def test_a_share_of_the_variance_is_no_hierarchy():
+    """One long direction passes as low-dimensional; only eigenvalues that fall evenly in ln are a hierarchy."""
+    one = low_dimensional(torch.tensor([1.0] + 19 * [1e-3]))
+    even = low_dimensional(7 * torch.exp(-1.2 * torch.arange(20, dtype=torch.float64)))
+    assert one.is_low_dimensional
+    assert even.is_low_dimensional
+    assert one.slope.r_squared < 0.2
+    assert even.slope.r_squared == pytest.approx(1)
+    assert even.slope.value == pytest.approx(1.2)
+    assert (even.slope.first, even.slope.last) == (0, 20)
+    mixed = low_dimensional(torch.tensor([1.0, -0.5, 0.25, 1e-14, 0.0], dtype=torch.float64))
+    assert mixed.slope.value == pytest.approx(math.log(2))  # by the modulus, and not of rounding
+    assert mixed.slope.last == 3
+    assert low_dimensional(torch.tensor([1.0, 0.0])).slope is None
+    assert low_dimensional(torch.exp(-torch.arange(9.0)), fit=(2, 5)).slope.last == 5
+
+
+def test_the_earlier_names_still_mean_the_same():
+    assert hyper_ribbon is low_dimensional
+    assert hyper_ribbon(torch.ones(3)).is_ribbon
+    assert HyperRibbon is LowDimensional
 
 
 def test_the_verdict_has_its_threshold():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lightning_infogeo.theory import decay_slope
+from lightning_infogeo.theory import Decay, decay_slope, power_slope
 from lightning_infogeo.theory.slope import _student
 from tests.helpers.linear_training import decaying
 
@@ -45,6 +45,40 @@ def test_the_range_is_what_is_fitted():
     assert decay_slope(values, (5, 24)).value == pytest.approx(0.1, rel=1e-10)
     assert decay_slope(values).r_squared < 0.9
     assert decay_slope(torch.cat([decaying(0.5, 9), torch.zeros(3)])).last == 9
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.4, 3.0])
+def test_a_power_law_is_told_from_an_exponential_by_r_squared(alpha):
+    values = 3 * torch.arange(1, 301, dtype=torch.float64) ** -alpha
+    found = Decay.of(values)
+    assert found.power.value == pytest.approx(alpha, rel=1e-10)
+    assert found.power.r_squared == pytest.approx(1, abs=1e-12)
+    assert found.exponential.r_squared < 0.9
+    assert found.better == "power"
+    other = Decay.of(decaying(0.3, 40))
+    assert other.better == "exponential"
+    assert other.exponential.r_squared == pytest.approx(1)
+    assert other.power.r_squared < 0.95
+    assert other.text == "e^(−0.3 i) over modes 1 to 40, R² 1.00"
+
+
+def test_c_of_a_power_law_is_the_choice_of_its_range_and_the_exponent_is_not():
+    """On raw images c falls from .14–.22 over 20 modes to .013–.016 over 300; it was reported without its range."""
+    values = torch.arange(1, 301, dtype=torch.float64) ** -1.4
+    over = {modes: Decay.of(values, (0, modes)) for modes in (20, 300)}
+    assert over[20].exponential.value > 8 * over[300].exponential.value
+    assert over[20].power.value == pytest.approx(over[300].power.value)
+    assert [over[modes].exponential.last for modes in over] == [20, 300]
+    assert all("over modes 1 to" in each.text for each in over.values())
+
+
+def test_the_exponent_counts_modes_from_one_wherever_the_fit_begins():
+    values = torch.arange(1, 101, dtype=torch.float64) ** -1.4
+    found = power_slope(values, (10, 60))
+    assert found.value == pytest.approx(1.4, rel=1e-10)
+    assert (found.first, found.last) == (10, 60)
+    with pytest.raises(ValueError, match="power_slope"):
+        power_slope(values, (5, 6))
 
 
 def test_degenerate_spectra():

@@ -53,6 +53,7 @@ def test_slope_of_sloppy_inputs_is_theirs():
     found = input_spectrum(sloppy(200, 30, 0.4))
     assert found.slope.value == pytest.approx(0.4, rel=1e-6)
     assert found.slope.r_squared == pytest.approx(1)
+    assert found.decay.better == "exponential"
     assert input_spectrum(sloppy(200, 30, 0.4), fit=(2, 9)).slope.last == 9
 
 
@@ -101,7 +102,7 @@ def test_other_types_are_summed_in_float64(dtype):
 def test_degenerate_inputs():
     one = input_spectrum(torch.tensor([[3.0, 4.0]]))
     assert one.eigenvalues.tolist() == pytest.approx([25])
-    assert one.slope is None
+    assert one.slope is one.decay is None
     zero = input_spectrum(torch.zeros(5, 3))
     assert len(zero.eigenvalues) == 0
     same = input_spectrum(torch.ones(100, 7))
@@ -165,3 +166,13 @@ def test_impossible_kernels_and_targets_are_named():
     for outputs, inputs in ((torch.ones(2), None), (torch.ones(3), torch.eye(2)), (torch.ones(2), torch.ones(2, 3))):
         with pytest.raises(ValueError, match="2 features"):
             spectrum.targets(outputs, inputs)
+
+
+def test_inputs_whose_variances_fall_as_a_power_are_said_to():
+    basis = torch.linalg.qr(torch.randn(60, 60, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))[0]
+    rows = torch.diag(torch.arange(1, 61, dtype=torch.float64) ** -0.75) @ basis.mT
+    found = input_spectrum(rows, max_rank=40, fit=(0, 30))
+    assert found.decay.better == "power"
+    assert found.decay.power.value == pytest.approx(1.5, rel=1e-6)
+    assert found.decay.exponential == found.slope
+    assert found.decay.power.last == 30

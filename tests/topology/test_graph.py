@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lightning_infogeo.topology import interval_overlap, learning_graph
-from tests.helpers.neuron_clouds import branching, meeting
+from tests.helpers.neuron_clouds import branching, bundle, meeting
 
 
 def shape(graph):
@@ -90,6 +90,30 @@ def test_the_automatic_eps_gives_the_tree_however_often_it_is_recorded(share):
     assert (len(found.leaves), len(found.branch_nodes)) == (4, 2)
 
 
+@pytest.mark.parametrize("records", [20, 30, 60, 201])
+def test_the_automatic_intervals_follow_the_sampling(records):
+    """With 30 a clean bundle falls into pieces where it is recorded too coarsely for them."""
+    found = learning_graph(*bundle(records))
+    assert (found.components, found.cycle_rank, len(found.leaves)) == (1, 0, 5)
+    assert (found.intervals == 30) == (records == 201)
+    if records < 60:
+        assert learning_graph(*bundle(records), intervals=30).components > 20
+
+
+def test_the_automatic_intervals_are_those_of_nine_neurons_of_ten_and_of_a_scale_free_cloud():
+    vectors, steps = bundle(60)
+    jumping = vectors.clone()
+    jumping[30, 0] += 0.05  # six times as far as any moves, and within the range of the lens
+    assert learning_graph(jumping, steps).intervals == learning_graph(vectors, steps).intervals > 20
+    assert learning_graph(1e-9 * vectors.double(), steps).intervals == learning_graph(vectors.double(), steps).intervals
+    assert learning_graph(vectors[:1]).intervals == 30  # one record has nothing to follow
+    far = 10 * torch.randn(4, 10, 3, generator=torch.Generator().manual_seed(0))
+    assert learning_graph(far).intervals == 5
+    coarse = learning_graph(vectors, steps, overlap=0.2)
+    assert coarse.intervals < learning_graph(vectors, steps).intervals / 2
+    assert coarse.components == 1
+
+
 def test_a_neuron_that_jumps_joins_nothing_else():
     """One spike must not set the distance for all: eps is at most the width of the intervals."""
     vectors, steps = branching()
@@ -148,7 +172,7 @@ def test_edges_are_those_of_keplermapper_itself():
     from lightning_infogeo.topology import neuron_cloud
 
     vectors, steps = branching(records=60)
-    ours = learning_graph(vectors, steps, nested=True)
+    ours = learning_graph(vectors, steps, intervals=30, nested=True)
     points = neuron_cloud(vectors, steps).points
     theirs = kmapper.KeplerMapper(verbose=0).map(
         points.norm(dim=1)[:, None].numpy(),

@@ -11,6 +11,7 @@ from lightning_infogeo.markers.runner import MarkerRunner
 from lightning_infogeo.monitor.record_layout import Record
 from lightning_infogeo.monitor.resume import check_continues, check_follows
 from lightning_infogeo.trajectory import Series, Trajectory
+from lightning_infogeo.trajectory.corrected_length import corrected_hop
 
 Scalars = dict[tuple[str, ...], float]
 """Numbers by the parts of their keys."""
@@ -82,6 +83,7 @@ class RecordLog:
         self.trajectories = {name: Trajectory.from_state_dict(of, name) for name, of in saved.items()}
         self.runner = MarkerRunner(markers, strict, state=state.get("watch", {}))
         self._pending = [PendingRecord.of(record) for record in state.get("undelivered", [])]
+        self._corrected: dict[str, float] = {}
 
     @property
     def events(self) -> list[Event]:
@@ -121,8 +123,21 @@ class RecordLog:
         """Adds a record, to be handed on at the step ``x`` of the loggers."""
         for name, row in record.rows.items():
             self.trajectories[name].append(record.step, list(row.values()))
-        events = self.runner.observe(record.step, record.rows, record.readings)
-        self._pending.append(PendingRecord(record.step, x, record.rows, self.runner.scalars(events), events))
+        rows = {name: self._with_derived(name, row) for name, row in record.rows.items()}
+        events = self.runner.observe(record.step, rows, record.readings)
+        self._pending.append(PendingRecord(record.step, x, rows, self.runner.scalars(events), events))
+
+    def _with_derived(self, name: str, row: dict[str, float]) -> dict[str, float]:
+        """Returns a record that was appended, with the quantities that follow from it and those before."""
+        if "floor" not in row:
+            return row
+        before = self._corrected.get(name)
+        if before is None:  # the first record here: those of a checkpoint count
+            corrected = self.trajectories[name].last_finite("corrected_length")
+        else:
+            corrected = before + corrected_hop(row["velocity"], row["floor"], row["interval"])
+        self._corrected[name] = corrected
+        return {**row, "corrected_length": corrected}
 
     def pop_pending(self) -> PendingRecord | None:
         """Returns the first record that the loggers have not got yet, each once; None where they have all."""

@@ -23,7 +23,12 @@ def test_every_group_reaches_loggers_metrics_and_the_table(tmp_path):
     accumulator = EventAccumulator(logger.log_dir, size_guidance={"scalars": 0})
     accumulator.Reload()
     tags = {tag for tag in accumulator.Tags()["scalars"] if tag.startswith("infogeo/parameters/")}
-    assert tags == {f"infogeo/parameters/{name}/{quantity}" for name in NAMES for quantity in QUANTITIES}
+    logged = [*QUANTITIES, "corrected_length"]
+    assert tags == {f"infogeo/parameters/{name}/{quantity}" for name in NAMES for quantity in logged}
+    corrected = monitor.trajectories["parameters/network"].corrected_length
+    shown = [event.value for event in accumulator.Scalars("infogeo/parameters/network/corrected_length")]
+    torch.testing.assert_close(shown, corrected[1:].tolist(), rtol=1e-6, atol=0)
+    assert 0 < corrected[-1] < monitor.trajectories["parameters/network"].length[-1]
     length = monitor.trajectories["parameters/network"].length
     assert [event.value for event in accumulator.Scalars("infogeo/parameters/network/length")] == length[1:].tolist()
     assert (length.diff() > 0).all()
@@ -150,3 +155,20 @@ def test_a_model_without_such_weights_is_refused_before_the_first_step(tmp_path)
     with pytest.raises(ConfigurationError, match=r"InfoGeometryMonitor\(parameters=\.\.\.\)"):
         fit(monitor, tmp_path)
     assert not monitor.trajectories
+
+
+def test_the_length_without_the_floor_goes_on_where_it_was(tmp_path):
+    """It is not stored: what a checkpoint, also one of before, holds of it are velocities and floors."""
+    whole, resumed = (InfoGeometryMonitor(parameters=True, schedule=1) for _ in range(2))
+    checkpoints = saved(tmp_path / "c", every_n_train_steps=6)
+    first, second = TensorBoardLogger(tmp_path / "a"), TensorBoardLogger(tmp_path / "b")
+    fit([whole, checkpoints], tmp_path, ByStep, logger=first, max_steps=12, enable_checkpointing=True)
+    fit(resumed, tmp_path, ByStep, logger=second, ckpt_path=tmp_path / "c" / "step=6.ckpt", seed=99, max_steps=12)
+    values = []
+    for logger in (first, second):
+        accumulator = EventAccumulator(logger.log_dir, size_guidance={"scalars": 0})
+        accumulator.Reload()
+        events = accumulator.Scalars("infogeo/parameters/network/corrected_length")
+        values.append({event.step: event.value for event in events})
+    assert len(values[1]) >= 5
+    assert {step: values[0][step] for step in values[1]} == values[1]

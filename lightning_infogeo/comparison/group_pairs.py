@@ -1,0 +1,80 @@
+"""How far apart the runs of two groups are: over the progress both reach, over all of it, and beside shuffled runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_infogeo.comparison.grouping import Grouping
+from lightning_infogeo.comparison.permutation import permutation_p_value
+
+
+class GroupPair(NamedTuple):
+    """The distances between the runs of two groups, or within one.
+
+    Attributes:
+        first: value of one group.
+        second: of the other; the same for a group within itself.
+        pairs: number of pairs of runs.
+        distance: their mean distance over the range of progress that both reach, nats per sample.
+        whole_range: over (0, 1], the last record of a run that stops early repeated.
+        shuffled: from a run of the other group with the probe's samples shuffled within classes, mean over pairs both
+            ways; NaN without a shuffle.
+        closer: number of pairs that are closer than that.
+        ratio: median over pairs of distance ÷ shuffled.
+        p_value: that the two groups would be as far apart by chance, by ``permutation_p_value``; NaN within a group.
+    """
+
+    first: str
+    second: str
+    pairs: int
+    distance: float
+    whole_range: float
+    shuffled: float
+    closer: int
+    ratio: float
+    p_value: float
+
+
+def group_pairs(groups: Grouping, distances: Tensor, whole_range: Tensor, shuffled: Tensor) -> Iterator[GroupPair]:
+    """Yields a row for every group that has two runs, and for every two groups.
+
+    Args:
+        groups: of the runs.
+        distances: over the range of progress that both reach, shape (R, R).
+        whole_range: over (0, 1], shape (R, R).
+        shuffled: from shuffled runs, shape (R, R), or (0, 0).
+    """
+    above = torch.ones_like(distances, dtype=torch.bool).triu(1)
+    for i, first in enumerate(groups.values):
+        for j, second in enumerate(groups.values[i:], i):
+            one, other = groups.member == i, groups.member == j
+            chosen = above & (one[:, None] & other | other[:, None] & one)
+            if not chosen.any():
+                continue
+            closer, ratio, beside = against_shuffled(distances, shuffled, chosen)
+            p_value = math.nan
+            if i != j:
+                own = (one | other).nonzero().flatten()
+                p_value = permutation_p_value(distances[own][:, own], other[own].long())
+            apart = float(distances[chosen].mean()), float(whole_range[chosen].mean())
+            yield GroupPair(first, second, int(chosen.sum()), *apart, beside, closer, ratio, p_value)
+
+
+def against_shuffled(distances: Tensor, shuffled: Tensor, pairs: Tensor) -> tuple[int, float, float]:
+    """Returns how many pairs are closer than A to shuffled B, the median ratio, and the mean distance to shuffled B.
+
+    Args:
+        distances: shape (R, R).
+        shuffled: of run i from run j shuffled, shape (R, R); the two ways of a pair are averaged.
+        pairs: which pairs, shape (R, R), bool.
+    """
+    if not shuffled.numel():
+        return 0, math.nan, math.nan
+    apart, beside = distances[pairs], ((shuffled + shuffled.mT) / 2)[pairs]
+    ratio = float((apart / beside).median()) if (beside > 0).all() else math.nan
+    return int((apart < beside).sum()), ratio, float(beside.mean())

@@ -1,0 +1,63 @@
+"""Groups of runs pair by pair: over the progress both reach, over all of it, and beside shuffled runs."""
+
+import math
+
+import pytest
+import torch
+
+from lightning_infogeo.comparison import compare
+from tests.helpers.synthetic_runs import beside_the_geodesic, on_the_geodesic, training
+
+FULL, THIRD = torch.linspace(0.01, 1, 100), torch.linspace(0.01, 0.33, 33)
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    """Models on one path, one of which stops early, and one beside it; each twice."""
+    runs = [on_the_geodesic(FULL, f"cnn{k}", arch="cnn") for k in range(2)]
+    runs += [on_the_geodesic(THIRD, f"linear{k}", arch="linear") for k in range(2)]
+    runs += [beside_the_geodesic(FULL[:60], 0.1, f"mlp{k}", arch="mlp") for k in range(2)]
+    return compare(runs)
+
+
+def test_a_model_that_stops_early_is_not_far_from_one_on_its_path(comparison):
+    rows = {(row.first, row.second): row for row in comparison.group_pairs("arch")}
+    assert set(rows) == {(a, b) for a in ("cnn", "linear", "mlp") for b in ("cnn", "linear", "mlp") if a <= b}
+    stopped, beside = rows["cnn", "linear"], rows["cnn", "mlp"]
+    assert stopped.pairs == 4
+    assert stopped.distance < 1e-9 < 0.04 < stopped.whole_range
+    assert beside.distance == pytest.approx(-math.log(math.cos(0.1)), rel=1e-6)
+    assert rows["cnn", "cnn"].pairs == 1
+    assert math.isnan(rows["cnn", "cnn"].p_value)
+    assert beside.p_value == pytest.approx(1 / 3)
+    assert comparison.groups["arch"].within < 1e-9
+    assert comparison.groups["arch"].table[0, 1] == stopped.distance
+
+
+def test_runs_of_one_family_are_closer_than_one_and_another_shuffled():
+    """Seeds of one way of learning, whose samples have ways of their own; and runs that share nothing but labels."""
+    family = compare([training(seed, way=0, samples=60, arch=f"a{seed // 2}") for seed in range(4)])
+    (row,) = (row for row in family.group_pairs("arch") if row.first != row.second)
+    assert (row.closer, row.pairs) == (4, 4)
+    assert 0 < row.ratio < 0.75
+    summary = {each["quantity"]: each["value"] for each in family.summary()}
+    assert summary["pairs closer than A is to shuffled B, of 6"] == 6
+    assert 0 < summary["distance ÷ that of A from shuffled B, median"] < 0.75
+    assert summary["distance of A from shuffled B, mean"] == pytest.approx(family.shuffled_mean)
+    strangers = compare([training(seed, way=seed, samples=60) for seed in range(6)])
+    found = {each["quantity"]: each["value"] for each in strangers.summary()}
+    assert 0.9 < found["distance ÷ that of A from shuffled B, median"] < 1.1
+    assert found["pairs closer than A is to shuffled B, of 15"] < 15
+
+
+def test_a_run_from_itself_shuffled_is_the_diagonal(comparison):
+    found = compare([training(seed, samples=30) for seed in range(3)])
+    torch.testing.assert_close(found.shuffled.diagonal(), found.null[:, 0], rtol=1e-6, atol=1e-12)
+
+
+def test_without_draws_there_is_nothing_to_compare_with():
+    found = compare([training(seed, samples=10, arch=f"a{seed // 2}") for seed in range(4)], draws=0)
+    assert found.shuffled.shape == (0, 0)
+    assert math.isnan(found.shuffled_mean)
+    assert all(math.isnan(row.shuffled) and row.closer == 0 for row in found.group_pairs("arch"))
+    assert not any("shuffled" in row["quantity"] for row in found.summary())
