@@ -1,0 +1,105 @@
+"""What a paper says, what was measured here, and whether it holds; kept as JSON, from which the page is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+IMAGES = ROOT / "docs" / "images"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence, put to the test.
+
+    Attributes:
+        claim: what is said to hold.
+        anchor: the figure of the paper or of the acceptance, with its source.
+        measured: here, with unit.
+        interval: of the measured figure, 95 % where not said otherwise; "" for a count.
+        holds: None where it is reported only.
+    """
+
+    claim: str
+    anchor: str
+    measured: str
+    interval: str
+    holds: bool | None
+
+    @property
+    def verdict(self) -> str:
+        """ "holds", "does not hold" or "reported"."""
+        return "reported" if self.holds is None else "holds" if self.holds else "does not hold"
+
+
+@dataclass(frozen=True)
+class Replication:
+    """All claims of one experiment.
+
+    Attributes:
+        name: of the module and of its files.
+        title: what was found, a sentence without a full stop.
+        paper: arXiv number.
+        design: how it was done, one short paragraph.
+        claims: in the order of the page.
+        cost: of all trainings, with the machine's cores: "1.2 CPU hours".
+        limits: sentences on what falls short of the paper, and of the design.
+        pictures: caption by name; the file is ``replications_{replication}_{name}.png``.
+    """
+
+    name: str
+    title: str
+    paper: str
+    design: str
+    claims: tuple[Claim, ...]
+    cost: str
+    limits: tuple[str, ...] = ()
+    pictures: Mapping[str, str] = field(default_factory=dict)
+
+    def print(self, console: Console) -> None:
+        """Prints the claims as a table, then what limits them."""
+        table = Table(title=f"{self.title} (arXiv {self.paper})", show_lines=True)
+        for heading in ("claim", "anchor", "measured here", "interval", "verdict"):
+            table.add_column(heading)
+        for row in self.claims:
+            table.add_row(row.claim, row.anchor, row.measured, row.interval, row.verdict)
+        console.print(table)
+        for sentence in (*self.limits, f"Cost: {self.cost}."):
+            console.print(sentence, highlight=False)
+
+    def save(self, drawn: Mapping[str, Figure], folder: Path, into_docs: bool) -> None:
+        """Writes the pictures and the JSON.
+
+        Args:
+            drawn: figure by the names of ``pictures``.
+            folder: of this run.
+            into_docs: whether they are also written where docs/replications.md takes them from.
+
+        Raises:
+            ValueError: where a picture has no caption or a caption no picture.
+        """
+        if set(drawn) != set(self.pictures):
+            raise ValueError(f"{self.name}: pictures {sorted(drawn)}, captions {sorted(self.pictures)}.")
+        places = [(folder, folder)] + [(RESULTS, IMAGES)] * into_docs
+        for results, images in places:
+            for place in (results, images):
+                place.mkdir(parents=True, exist_ok=True)
+            for name, figure in drawn.items():
+                figure.savefig(images / f"replications_{self.name}_{name}.png", dpi=110)
+            (results / f"{self.name}.json").write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Replication:
+        """Reads what ``save`` wrote."""
+        kept: dict[str, Any] = json.loads(path.read_text())
+        kept["claims"] = tuple(Claim(**claim) for claim in kept["claims"])
+        return cls(**{**kept, "limits": tuple(kept["limits"])})

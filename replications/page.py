@@ -1,0 +1,61 @@
+"""Writes docs/replications.md from the results that the replications kept.
+
+python -m replications.page
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from replications.claims import RESULTS, ROOT, Replication
+
+PAGE = ROOT / "docs" / "replications.md"
+ORDER = ("manifold", "linear_map", "knee", "finite_size", "branching", "phase_boundary")
+START = """\
+# Replications: the papers' experiments, made again
+
+Each section is one command of the folder `replications/`. It prints the paper's claim, the anchor it is held
+against, our figure, and whether the claim holds. "Does not hold" is a result, too. All trainings run on the CPU with
+the callback itself.
+
+```
+python -m replications.fetch --data DIR             # MNIST, Fashion-MNIST, CIFAR-10; torchvision's folders do, too
+python -m replications.{first} --data DIR            # hours, resumed where it was interrupted
+python -m replications.{first} --fast                # a minute, no data needed; shows that it runs and nothing more
+```
+
+With `--save` a replication writes its part of this page; `python -m replications.page` puts the page together.
+Networks are far smaller than in the papers, and so is their number: what falls short is said below each table.
+CIFAR-10 is the copy that `fetch` gets, which is JPEG and slightly lossy.
+
+"""
+
+
+def section(found: Replication) -> str:
+    """Returns the part of the page on one replication."""
+    lines = [f"## {found.title}", "", f"`python -m replications.{found.name}` · arXiv {found.paper} · {found.cost}", ""]
+    lines += [found.design, "", "| claim | anchor | measured here | interval | verdict |", "|---|---|---|---|---|"]
+    for row in found.claims:
+        cells = (row.claim, row.anchor, row.measured, row.interval, row.verdict)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    if found.limits:
+        lines += ["", "What falls short:", "", *(f"- {sentence}" for sentence in found.limits)]
+    for name, caption in found.pictures.items():
+        lines += ["", f"![{caption}](images/replications_{found.name}_{name}.png)", "", f"*{caption}*"]
+    return "\n".join(lines) + "\n"
+
+
+def page(results: Path = RESULTS) -> str:
+    """Returns the whole page."""
+    found = [Replication.read(results / f"{name}.json") for name in ORDER if (results / f"{name}.json").exists()]
+    return START.format(first=ORDER[0]) + "\n".join(section(one) for one in found)
+
+
+def main() -> None:
+    """Writes the page."""
+    PAGE.write_text(page())
+    print(f"{PAGE.relative_to(ROOT)}: {sum(1 for line in page().splitlines() if line.startswith('## '))} replications")
+
+
+if __name__ == "__main__":
+    main()
