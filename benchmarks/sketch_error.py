@@ -8,9 +8,12 @@
 2. Cost: one record of 1,024 tokens of a vocabulary of 128,000 on the CPU, in a process of its own for each setting:
    processor time, and peak of resident memory above what the model takes; the logits of one call (128 tokens, 66 MB)
    are part of it. "bare forward" is the evaluation alone, its logits thrown away call by call.
+3. Map: distances between 25 predictions from ignorance to certainty, 428 samples of 1,000 classes, as TensorBoard's tab
+   reads them from sketches in 8 bits, less the exact ones, by how large these are.
 """
 
 import argparse
+import itertools
 import json
 import logging
 import math
@@ -27,13 +30,15 @@ from table import report
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_infogeo import amplitudes, bhattacharyya
+from infogeo_tensorboard.points import on_sphere
+from lightning_infogeo import amplitudes, bhattacharyya, pairwise_bhattacharyya
 from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.distributions import Tokens
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.planner import Decision
 from lightning_infogeo.probe import Evaluator, Probe, discover, place_all
+from lightning_infogeo.tab import coded
 
 CLASSES, SAMPLES, PLACES = 20_000, 64, 128
 
@@ -83,6 +88,27 @@ def error_rows(draws: int) -> list[dict[str, object]]:
                 "stated": torch.where(h < 0.5, near, far).mean().item(),
             }
         )
+    return rows
+
+
+def map_rows(samples: int = 428, classes: int = 1000, width: int = 64, records: int = 25) -> list[dict[str, object]]:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, classes, (samples,), generator=generator)
+    noise = torch.randn(samples, classes, generator=generator)
+    right = torch.nn.functional.one_hot(labels, classes)
+    exact = torch.stack([amplitudes(t * (2 * noise + 12 * right)) for t in torch.linspace(0, 1, records)])
+    sketch = Sketch(samples, classes, width)
+    read = torch.from_numpy(on_sphere(coded(torch.stack([sketch(a) for a in exact]), signed=True).numpy(), True))
+    above = torch.ones(records, records).triu(1).bool()
+    distances = pairwise_bhattacharyya(exact)[above]
+    error = pairwise_bhattacharyya(read, floor=sketch.floor)[above] - distances
+    rows: list[dict[str, object]] = []
+    edges = (0.0, 0.05, 0.2, 0.5, 1.0, math.inf)
+    for low, high in itertools.pairwise(edges):
+        own = (distances >= low) & (distances < high)
+        of = {"exact distance [nats]": f"{low:g} to {high:g}", "pairs": int(own.sum())}
+        mean, largest = distances[own].mean().item(), error[own].abs().max().item()
+        rows.append({**of, "mean": mean, "mean error": error[own].mean().item(), "largest error": largest})
     return rows
 
 
@@ -178,6 +204,7 @@ def main() -> None:
         return
     title = f"A record of {options.tokens} tokens × {options.vocabulary} on {options.threads} threads"
     report("sketch_cost", title, cost_rows(options.tokens, options.vocabulary, options.threads))
+    report("sketch_map", "Distances on the map of TensorBoard's tab, 1,000 classes in sketches of 64", map_rows())
     report("sketch_error", f"Error of sketches, {CLASSES} classes", error_rows(options.draws), draws=options.draws)
 
 

@@ -20,7 +20,7 @@ PLUGIN_NAME = "infogeo"
 """In event files and in addresses."""
 
 
-class InfogeoLoader(TBLoader):  # type: ignore[misc]
+class InfogeoLoader(TBLoader):  # type: ignore[misc]  # TensorBoard has no types
     """Brings the tab into TensorBoard, or a tab that says why it cannot be shown."""
 
     def fix_flags(self, flags: Any) -> None:

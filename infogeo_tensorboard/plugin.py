@@ -15,8 +15,9 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from infogeo_tensorboard import PLUGIN_NAME
+from infogeo_tensorboard.named import PAGE, Application, NamedTab, StartResponse
 from infogeo_tensorboard.problems import RequestError, shortened
-from infogeo_tensorboard.unavailable import PAGE, TAB_NAME, Application, StartResponse, sentence
+from infogeo_tensorboard.unavailable import sentence
 
 ROUTES = ("state", "map", "samples", "cartography", "sample", "pair", "picture")
 
@@ -24,14 +25,12 @@ _BUNDLE = Path(__file__).parent / "static" / "index.js"
 _log = logging.getLogger("tensorboard")
 
 
-class InfogeoPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
+class InfogeoPlugin(NamedTab):
     """The tab "Information geometry".
 
     Args:
         context: of TensorBoard.
     """
-
-    plugin_name = PLUGIN_NAME
 
     def __init__(self, context: base_plugin.TBContext) -> None:
         self._provider = context.data_provider
@@ -42,14 +41,6 @@ class InfogeoPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
     def get_plugin_apps(self) -> dict[str, Application]:
         """Returns an application for each address below the plugin's own."""
         return {PAGE: self._serve_page, **{f"/{route}": self._application(route) for route in ROUTES}}
-
-    def is_active(self) -> bool:
-        """Returns True: else the tab is hidden until TensorBoard is reloaded after the first record."""
-        return True
-
-    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
-        """Returns the name and the address of the page."""
-        return base_plugin.FrontendMetadata(es_module_path=PAGE, tab_name=TAB_NAME)
 
     def _application(self, route: str) -> Application:
         def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:

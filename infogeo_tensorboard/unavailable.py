@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from tensorboard.plugins import base_plugin
-
-from infogeo_tensorboard import PLUGIN_NAME
-
-TAB_NAME = "Information geometry"
-PAGE = "/index.js"
-
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+from infogeo_tensorboard.named import PAGE, Application, NamedTab, StartResponse
 
 
-class Unavailable(base_plugin.TBPlugin):  # type: ignore[misc]
+class Unavailable(NamedTab):
     """Stands in for the plugin where that could not be loaded.
 
     Args:
         reason: in words, shown in the tab as text.
     """
-
-    plugin_name = PLUGIN_NAME
 
     def __init__(self, reason: str) -> None:
         self.problem = f"This tab cannot be shown. {reason}"
@@ -36,14 +26,6 @@ class Unavailable(base_plugin.TBPlugin):  # type: ignore[misc]
             PAGE: _constant("text/javascript; charset=utf-8", sentence(self.problem)),
             "/state": _constant("application/json", json.dumps(state)),
         }
-
-    def is_active(self) -> bool:
-        """Returns True: a tab that is hidden cannot say anything."""
-        return True
-
-    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
-        """Returns the name and the address of the page."""
-        return base_plugin.FrontendMetadata(es_module_path=PAGE, tab_name=TAB_NAME)
 
 
 def sentence(words: str) -> str:

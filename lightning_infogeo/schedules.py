@@ -185,15 +185,32 @@ def _require_positive(owner: str, argument: str, value: object) -> None:
 _UNFORESEEN, _MOST = 512, 4096
 
 
+def planned_records(schedule: Schedule, clock: Clock, most: int = _MOST) -> int | None:
+    """Returns how many records a training will make; None where that cannot be told, or it is ``most`` or more.
+
+    Example:
+        >>> planned_records(EveryNSteps(10), Clock(0, final=95)), planned_records(EveryNSteps(10), Clock(0))
+        (11, None)
+    """
+    count, all_of_them = _counted(schedule, clock, most)
+    return count if all_of_them and count < most else None
+
+
 def foreseen(schedule: Schedule, clock: Clock, most: int = _MOST) -> int:
     """Returns how many records a training will make, as far as that can be told; 512 where it cannot.
 
     They are counted up to ``most``, and one more is returned where there are as many.
     """
+    count, all_of_them = _counted(schedule, clock, most)
+    return count + 1 if all_of_them else max(count, _UNFORESEEN)
+
+
+def _counted(schedule: Schedule, clock: Clock, most: int) -> tuple[int, bool]:
+    """Returns a number of records, ``most`` for more, and whether they could be told up to there."""
     step, count = 0, 1
     while clock.final is not None and step < clock.final and count < most:
         following = schedule.next_step(step, clock._replace(step=step))
         if following is None:
-            return max(count, _UNFORESEEN)
+            return count, False
         step, count = max(following, step + 1), count + 1
-    return _UNFORESEEN if clock.final is None else count + 1
+    return count, clock.final is not None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_infogeo.loggers.live_view import Charts
+from lightning_infogeo.loggers.plugin_tensors import is_torch_writer
 
 _TAG = "custom_scalars__config__"
 
@@ -26,7 +27,7 @@ def write_layout(logger: Any, category: str, charts: Charts) -> None:
     for title, tags in list(curves.items())[:1]:
         curves = {title: tags, f"{title}, beside losses": [*tags, ".*loss.*"], **curves}
     writer = logger.experiment
-    if not type(writer).__module__.startswith("torch."):  # tensorboardX, with messages of its own
+    if not is_torch_writer(writer):
         writer.add_custom_scalars({category: {title: ["Multiline", tags] for title, tags in curves.items()}})
         return
     from tensorboard.plugins.custom_scalar import layout_pb2

@@ -61,6 +61,11 @@ def write_tensors(file_writer: Any, tensors: Sequence[PluginTensor], step: int) 
         file_writer.add_summary(Summary(value=values), step)
 
 
+def is_torch_writer(writer: Any) -> bool:
+    """Returns whether a writer is PyTorch's, and not tensorboardX's, which has messages of its own."""
+    return type(writer).__module__.startswith("torch.")
+
+
 def _proto(value: np.ndarray[Any, Any] | str) -> Any:
     """Returns a message with the bytes of an array as they are: TensorBoard's own function takes three for a half."""
     from tensorboard.compat.proto import types_pb2

@@ -137,19 +137,6 @@ class MarkerRunner:
         since = {flag.probe: f"flag since {flag.step}" for flag in standing_flags(self.events)}
         return {name: since.get(name, verdict.answer) for name, verdict in self.verdicts().items()}
 
-    def moment(self) -> str:
-        """Returns the verdict of the moment in a few words, the worst of all probes; empty where nothing can be said.
-
-        A probe is named where several are judged.
-        """
-        verdicts, words = self.verdicts(), self.words()
-        for answer in ("flagged", "watch", "clean"):
-            probe = next((name for name, verdict in verdicts.items() if verdict.answer == answer), None)
-            if probe is not None:
-                said = words[probe]
-                return f"{probe}: {said}" if len(verdicts) > 1 and answer != "clean" else said
-        return ""
-
     def state_dict(self) -> dict[str, Any]:
         """Returns tensors and plain values from which another runner goes on."""
         return {
@@ -213,6 +200,25 @@ def _parts(marker: Marker, reading: Sequence[float]) -> tuple[list[Sequence[floa
     width, kinds = len(Firing._fields), len(marker.event_names)
     firings = [reading[width * k : width * (k + 1)] for k in range(kinds)]
     return firings, dict(zip(marker.readings, reading[width * kinds :], strict=True))
+
+
+def moment(words: Mapping[str, str]) -> str:
+    """Returns the verdict of the moment, the worst of all probes; empty where nothing can be said.
+
+    A probe is named where several are judged.
+
+    Args:
+        words: on each probe, as ``MarkerRunner.words`` gives them.
+
+    Example:
+        >>> moment({"val": "clean"}), moment({"val": "watch", "val_1": "flag since 670"}), moment({})
+        ('clean', 'val_1: flag since 670', '')
+    """
+    for answer in ("flag", "watch", "clean"):
+        for name, said in words.items():
+            if said.startswith(answer):
+                return f"{name}: {said}" if len(words) > 1 and answer != "clean" else said
+    return ""
 
 
 def announce(event: Event, on_event: Callable[[Event], object] | None, *, strict: bool) -> None:

@@ -89,13 +89,12 @@ def open_session(
     half = arguments.archive is not None and arguments.archive.dtype == "float16"
     archive = RunArchive(writer[0] if writer else None, state.get("archive", {}), half, arguments.strict)
     _restore_metrics(loggers, trainer, module, prepared.agreed, log)
-    told = arguments, trainer, module, run, prepared.recorder, loggers, clock, state.get("tab", {})
-    tab = open_tab(*told)
+    tab = open_tab(arguments, trainer, module, run, prepared.recorder, loggers, clock, state.get("tab", {}))
     if planner.recorded < 0 and step > 0:
         say(f"begins at step {step} of a training under way: lengths count from there.")
     # Last, since nothing after it may fail: it watches all optimizers until it is closed.
     steps = OptimizerSteps(trainer, module, state.get("steps", {}))
-    return Session(run, arguments, prepared, planner, steps, log, loggers, *plots, archive, *tab)
+    return Session(run, arguments, prepared, planner, steps, log, loggers, *plots, archive, tab)
 
 
 def reopen_session(
@@ -116,6 +115,7 @@ def reopen_session(
     if before is not None:
         outputs, references = before.outputs, before.references
         recorder = new_recorder(arguments, outputs, module, state["recorder"], log.trajectories, references)
+        recorder.rows = before.rows
     if session.neurons.recorder is not None and arguments.neurons is not None:
         neurons = NeuronLog.start(arguments.neurons, module, 0, state.get("neurons", {}))
     prepared = Prepared(session.agreed, session.outputs, recorder, neurons)
@@ -126,8 +126,7 @@ def reopen_session(
     _restore_metrics(session.writer, trainer, module, session.agreed, log)
     plots = _plots(arguments, session.writer, prepared, state, session.plots)
     session.tab.cut_back()
-    kept = session.archive, session.tab, session.rows, session
-    parts = planner, session.steps, log, session.writer, *plots, *kept
+    parts = planner, session.steps, log, session.writer, *plots, session.archive, session.tab, session
     return Session(state.get("run", session.run), arguments, prepared, *parts)
 
 

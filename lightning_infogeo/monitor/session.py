@@ -17,9 +17,8 @@ from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import HostCopies, LoggerWriter
 from lightning_infogeo.loggers.live_view import LiveView
-from lightning_infogeo.markers.runner import announce
+from lightning_infogeo.markers.runner import announce, moment
 from lightning_infogeo.monitor.arguments import Arguments
-from lightning_infogeo.monitor.device.sample_rows import SampleRows
 from lightning_infogeo.monitor.distributed.collectives import share
 from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
 from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
@@ -58,7 +57,6 @@ class Session(Portable, left_behind={"_closed": True}):
         neuron_plots: of the neurons.
         archive: of the run.
         tab: what TensorBoard's tab gets.
-        rows: packs the records for it on the device; None where it gets none.
         replaced: the session of the same fit that this one replaces: what has failed there stays so.
 
     Attributes:
@@ -78,7 +76,6 @@ class Session(Portable, left_behind={"_closed": True}):
         neuron_plots: NeuronPlots,
         archive: RunArchive,
         tab: TabLog,
-        rows: SampleRows | None,
         replaced: Session | None = None,
     ) -> None:
         self.run = run
@@ -92,7 +89,6 @@ class Session(Portable, left_behind={"_closed": True}):
         self.neuron_plots = neuron_plots
         self.archive = archive
         self.tab = tab
-        self.rows = rows
         self.failed: bool = replaced is not None and replaced.failed
         self._failed_here: bool = replaced is not None and replaced._failed_here
         self._warned_not_finite: bool = replaced is not None and replaced._warned_not_finite
@@ -112,7 +108,7 @@ class Session(Portable, left_behind={"_closed": True}):
         view = LiveView.of(self.arguments.prefix, *about)
         for line in self.writer.begin(trainer, view):
             say(line)
-        self._tell_tab(trainer)
+        self.tab.write_events(trainer, self.writer, self.log.events, self.log.runner.words())
 
     def begin_epoch(self) -> None:
         """Looks at the schedule anew: the length of epochs may have changed, and with it what was foreseen."""
@@ -150,22 +146,20 @@ class Session(Portable, left_behind={"_closed": True}):
         if self.neurons.recorder is not None:
             self.receive()
             self.neuron_plots.finish(trainer, x, lambda: self.neurons.trajectories)
-        self._draw_last(trainer)
-        self._tell_tab(trainer, ended=True)
+        self._conclude(trainer)
 
     def break_off(self, trainer: pl.Trainer) -> None:
         """Writes and draws what there is where training ends by an exception."""
         self.deliver(trainer)
-        self._draw_last(trainer)
-        self._tell_tab(trainer, ended=True)
+        self._conclude(trainer)
 
-    def _draw_last(self, trainer: pl.Trainer) -> None:
-        """Draws the last record that there is, once, and waits until all pictures are with the loggers."""
+    def _conclude(self, trainer: pl.Trainer) -> None:
+        """Draws the last record that there is, once, waits for the loggers to have all pictures, and tells the tab."""
         x = logging_step(trainer) - 1
-        if x < 0 or self.recorder is None or self.plots is None or not self.writer.takes(trainer, "figures"):
-            return
-        take = None if self._failed_here else self._snapshots
-        self.plots.finish(trainer, self.planner.recorded, x, take, self.log)
+        if x >= 0 and self.recorder and self.plots and self.writer.takes(trainer, "figures"):
+            take = None if self._failed_here else self._snapshots
+            self.plots.finish(trainer, self.planner.recorded, x, take, self.log)
+        self.tab.write_events(trainer, self.writer, self.log.events, self.log.runner.words(), ended=True)
 
     def deliver(self, trainer: pl.Trainer) -> None:
         """Writes what has reached the host to the loggers, and tells of the events in it.
@@ -321,8 +315,8 @@ class Session(Portable, left_behind={"_closed": True}):
         self.neurons.record(clock.step, module)
         if self.archive.active:
             self.archive.start_copy(clock.step, self.recorder.predictions())
-        if self.rows is not None and self.tab.due(clock.ended or clock.step == clock.final):
-            self.tab.start_copy(clock.step, self.recorder.sample_rows(self.rows))
+        if self.tab.due(clock.ended or clock.step == clock.final) and (rows := self.recorder.packed()) is not None:
+            self.tab.start_copy(clock.step, rows)
         drawn = self.plots is not None and x is not None and self.plots.due(trainer, clock.step, clock.final)
         return self._snapshots() if drawn else None
 
@@ -348,9 +342,10 @@ class Session(Portable, left_behind={"_closed": True}):
 
     def _write(self, trainer: pl.Trainer, record: PendingRecord) -> None:
         self.writer.write_scalars(trainer, record.x, record.scalars)
+        words = self.log.runner.words()
         self.tab.write(trainer, self.writer, record)
-        self._tell_tab(trainer)
-        self.writer.show_verdict(trainer, self.log.runner.moment())
+        self.tab.write_events(trainer, self.writer, self.log.events, words)
+        self.writer.show_verdict(trainer, moment(words))
         self.writer.write_events(trainer, self.log.events, record.events, record.x)
         for event in record.events:
             if self.recorder is not None:
@@ -362,9 +357,6 @@ class Session(Portable, left_behind={"_closed": True}):
         share = self.arguments.stop_after
         if share is not None and self.log.runner.flag_has_stood(record.step, share):
             trainer.should_stop = True
-
-    def _tell_tab(self, trainer: pl.Trainer, ended: bool = False) -> None:
-        self.tab.write_events(trainer, self.writer, self.log.events, self.log.runner.words(), ended)
 
     def _report_not_finite(self, record: PendingRecord) -> None:
         message = describe_not_finite(record.step, record.lost, self.log.trajectories)

@@ -18,8 +18,8 @@ from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.device.sample_rows import SampleRows
 from lightning_infogeo.monitor.host.tab_log import FORMAT, STEP, TabLog, TabProbe
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
-from lightning_infogeo.schedules import Clock, Schedule
-from lightning_infogeo.tab import SampleLayout, TabSettings, laid_out, names_of, pictures_of, shortened
+from lightning_infogeo.schedules import Clock, planned_records
+from lightning_infogeo.tab import SampleLayout, TabSettings, bounded, laid_out, names_of, pictures_of
 from lightning_infogeo.trainer.run_metadata import metadata_of
 
 _PICTURES = 4
@@ -29,8 +29,6 @@ _WAY, _WAY_POINTS = 16, (3, 11)
 """One part in so many of the budget is for the way from ignorance to truth, and how many points it has."""
 
 _DEEPEST = 8
-_MANY = 4096
-"""Records are counted in advance up to this."""
 
 
 def open_tab(
@@ -42,8 +40,8 @@ def open_tab(
     loggers: LoggerWriter,
     clock: Clock,
     state: Mapping[str, Any],
-) -> tuple[TabLog, SampleRows | None]:
-    """Returns what writes for the tab, and what packs the records for it on the device.
+) -> TabLog:
+    """Returns what writes for the tab, and has the recorder pack the records for it.
 
     Nothing is written where no logger is TensorBoard's, and where this process makes no records.
 
@@ -58,11 +56,11 @@ def open_tab(
         state: of the tab so far; empty to begin.
     """
     settings = arguments.tab
-    nothing = TabLog(arguments.prefix, {}, 0, None, None, {}), None
+    nothing = TabLog(arguments.prefix, {}, 0, None, None, {})
     if settings is None or recorder is None or not loggers.takes(trainer, "tensors"):
         return nothing
     try:  # what describes a run is read from objects of the user's own
-        log, rows = _opened(arguments, settings, trainer, module, run, recorder, clock, state)
+        rows, log = _opened(arguments, settings, trainer, module, run, recorder, clock, state)
     except Exception as error:
         if arguments.strict:
             raise
@@ -77,7 +75,8 @@ def open_tab(
             "fit, so TensorBoard's tab gets nothing; give more, or follow fewer probes."
         )
         return nothing
-    return log, rows
+    recorder.rows = rows
+    return log
 
 
 def _opened(
@@ -89,14 +88,14 @@ def _opened(
     recorder: Recorder,
     clock: Clock,
     state: Mapping[str, Any],
-) -> tuple[TabLog, SampleRows]:
+) -> tuple[SampleRows, TabLog]:
     outputs, classes = recorder.outputs, recorder.outputs.classes
     sizes = {name: (outputs.shape(name)[0], classes, outputs.shape(name)[1]) for name in outputs.chosen}
     room = settings.nbytes // _PICTURES if settings.pictures else 0
     layouts = laid_out(sizes, settings.nbytes - room)
-    rows = SampleRows(outputs, layouts)
+    rows = SampleRows(outputs, layouts, module.device)
     metadata = metadata_of(trainer, module, arguments.archive or ArchiveSettings())
-    told = shortened({key: value for key, value in metadata.items() if key != "versions"})
+    told = bounded({key: value for key, value in metadata.items() if key != "versions"})
     of_run = {"id": run, "metadata": told}
     class_names = _class_names(trainer, classes)
     known = set(names(PROBE_QUANTITIES))
@@ -110,30 +109,14 @@ def _opened(
         about |= {"quantities": quantities, "schedule": repr(arguments.schedule), "run": of_run}
         fewest, most = _WAY_POINTS
         fitting = settings.nbytes // _WAY // len(layouts) // (about["samples"] * about["width"])
-        geodesic = rows.geodesic(series.name, max(fewest, min(fitting, most)))
+        positions = torch.linspace(0, 1, max(fewest, min(fitting, most)), device=module.device)
+        geodesic = rows.geodesic(series.name, positions)
         once = _pictures(recorder, series.name, about, room // len(layouts))
         if geodesic is not None:
             once["geodesic"] = (geodesic.cpu().numpy(), {})
         probes[series.name] = TabProbe(layouts[series.name], quantities, about, once)
-    foreseen = records_foreseen(arguments.schedule, clock)
-    return TabLog(arguments.prefix, probes, settings.nbytes, clock.final, foreseen, state), rows
-
-
-def records_foreseen(schedule: Schedule, clock: Clock) -> int | None:
-    """Returns how many records a training will make; None where that is not known, or they are very many.
-
-    Example:
-        >>> from lightning_infogeo.schedules import EveryNSteps
-        >>> records_foreseen(EveryNSteps(10), Clock(0, final=95)), records_foreseen(EveryNSteps(10), Clock(0))
-        (11, None)
-    """
-    step, count = 0, 1
-    while clock.final is not None and step < clock.final:
-        following = schedule.next_step(step, clock._replace(step=step))
-        if following is None or count >= _MANY:
-            return None
-        step, count = max(following, step + 1), count + 1
-    return None if clock.final is None else count
+    planned = planned_records(arguments.schedule, clock)
+    return rows, TabLog(arguments.prefix, probes, settings.nbytes, clock.final, planned, state)
 
 
 def _about(recorder: Recorder, name: str, layout: SampleLayout) -> dict[str, Any]:

@@ -12,24 +12,24 @@ LONGEST = 200
 _MOST, _NAMES = 200, 60_000
 
 
-def shortened(value: Any, depth: int = 0) -> Any:
+def bounded(value: Any, depth: int = 0) -> Any:
     """Returns metadata with long texts, lists and mappings cut; numbers stay as they are.
 
     Example:
-        >>> shortened({"lr": 0.1, "sizes": list(range(1000))})["sizes"][:20]
+        >>> bounded({"lr": 0.1, "sizes": list(range(1000))})["sizes"][:20]
         '[0, 1, 2, 3, 4, 5, 6'
-        >>> len(shortened("a" * 1000))
+        >>> len(bounded("a" * 1000))
         200
     """
     if isinstance(value, str):
-        return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+        return _cut(value)
     if isinstance(value, dict) and depth < 2:
-        return {shortened(str(key)): shortened(value[key], depth + 1) for key in list(value)[:_MOST]}
+        return {bounded(str(key)): bounded(value[key], depth + 1) for key in list(value)[:_MOST]}
     if isinstance(value, (dict, list)):
         if depth == 1 and isinstance(value, list) and all(isinstance(item, dict) for item in value):  # optimizers
-            return [shortened(item, depth) for item in value[:8]]
+            return [bounded(item, depth) for item in value[:8]]
         text = json.dumps(value[: 4 * LONGEST] if isinstance(value, list) else value)
-        return value if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+        return value if len(text) <= LONGEST else _cut(text)
     return value
 
 
@@ -44,5 +44,9 @@ def names_of(classes: Any, count: int) -> list[str] | None:
         return None
     if not all(isinstance(name, str) for name in classes):
         return None
-    cut = [name if len(name) <= LONGEST else name[: LONGEST - 1] + "…" for name in classes]
+    cut = [_cut(name) for name in classes]
     return cut if sum(map(len, cut)) <= _NAMES else None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -26,7 +26,7 @@ export function paintMap(pen: CanvasRenderingContext2D, store: Store, width: num
   const project = projection(store.choice.camera, records.frame, store.choice.flat, width, height);
   const painted = placed(store, records, project);
   const lettering = new Lettering(pen, store.inks, width, height);
-  paintAxes(pen, store, records, project);
+  const names = paintAxes(pen, store, records, project);
   paintPath(pen, store, records, project);
   const order = painted.runs.map((name) => ({ name, receding: store.isFaint(name), past: store.past(name) }));
   order.sort((a, b) => Number(b.receding) - Number(a.receding));
@@ -37,6 +37,8 @@ export function paintMap(pen: CanvasRenderingContext2D, store: Store, width: num
   paintEvents(pen, store, order, painted);
   paintSelected(pen, store, records, painted);
   paintLandmarks(pen, store, records, project, lettering);
+  for (const { text, left, y } of names)
+    [0, 16, -16, 32].some((away) => lettering.write(text, left, y + away, store.inks.soft));
   paintNames(store, order, painted, lettering);
   return painted;
 }
@@ -55,7 +57,15 @@ function placed(store: Store, records: Records, project: Projection): Painted {
   return { runs: store.shown, records: drawn, x, y };
 }
 
-function paintAxes(pen: CanvasRenderingContext2D, store: Store, records: Records, project: Projection): void {
+interface AxisName {
+  text: string;
+  left: number;
+  y: number;
+}
+
+// Returns the names of the axes, which are written once it is known where truth and ignorance are.
+function paintAxes(pen: CanvasRenderingContext2D, store: Store, records: Records, project: Projection): AxisName[] {
+  const names: AxisName[] = [];
   const { low, high } = records.frame;
   const start = project(...low);
   pen.font = FONT;
@@ -73,20 +83,15 @@ function paintAxes(pen: CanvasRenderingContext2D, store: Store, records: Records
     pen.lineTo(x, y);
     pen.stroke();
     pen.setLineDash([]);
-    pen.fillStyle = store.inks.soft;
     const text = `axis ${axis + 1}${timelike ? " (time-like)" : ""}`;
     const long = pen.measureText(text).width;
     const left = Math.min(
       Math.max(x + (x >= start[0] ? 5 : -5 - long), 2),
       Math.max(store.choice.flat ? x : Infinity, 2),
     );
-    pen.textAlign = "left";
-    pen.fillText(
-      text,
-      left,
-      y + (axis === 1 && store.choice.flat ? -9 : 0) + (axis === 0 && store.choice.flat ? 11 : 0),
-    );
+    names.push({ text, left, y: y + (store.choice.flat ? (axis === 1 ? -9 : 11) : 0) });
   }
+  return names;
 }
 
 function paintPath(pen: CanvasRenderingContext2D, store: Store, records: Records, project: Projection): void {

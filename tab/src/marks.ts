@@ -130,8 +130,12 @@ export class Lettering {
     const long = this.pen.measureText(text).width;
     const right = x + 9 + long <= this.width - 4;
     const left = right ? x + 9 : x - 9 - long;
-    if (left < 2) return false;
-    y = Math.min(Math.max(y, 9), this.height - 9);
+    return left >= 2 && this.write(text, left, Math.min(Math.max(y, 9), this.height - 9), colour, always);
+  }
+
+  /** Writes a text from a place on; returns false where it would cut other letters. */
+  write(text: string, left: number, y: number, colour: string, always = false): boolean {
+    const long = this.pen.measureText(text).width;
     const box: [number, number, number, number] = [left - 4, y - 10, left + long + 4, y + 10]; // letters with their halo
     const free = this.taken.every(([l, t, r, b]) => box[2] < l || box[0] > r || box[3] < t || box[1] > b);
     if (!free && !always) return false;

@@ -240,3 +240,37 @@ def test_a_search_that_finds_nothing_says_so_and_is_cleared():
     assert cleared == ""
     assert hidden.startswith("All runs are hidden.")
     assert drawn == again == (set(answers.names),) * 2
+
+
+WRITTEN = """(() => {
+  w.letters = [];
+  const write = w.CanvasRenderingContext2D.prototype.fillText;
+  w.CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    if (this.canvas.closest(".map")) w.letters.push([text, x, y, this.measureText(text).width]);
+    write.apply(this, arguments);
+  };
+})()"""
+
+
+@pytest.mark.parametrize("runs", [1, 12])
+def test_letters_on_the_map_do_not_lie_on_each_other_from_any_side(runs):
+    async def work(page, server):
+        await page.value(WRITTEN)
+        seen = []
+        await page.value("d.querySelector('.map canvas').focus()")
+        for key, modifiers in [("ArrowRight", 8)] * 12 + [("ArrowLeft", 8)] * 4:
+            await page.value("(w.letters.length = 0, null)")
+            await page.press(key, modifiers)
+            seen.append(await page.value("w.letters"))
+        return seen
+
+    seen = browse(TabAnswers(runs), work)
+    assert {"truth", "ignorance", "axis 1"} <= {text for letters in seen for text, *_ in letters}
+    assert len({tuple(map(tuple, letters)) for letters in seen}) > 8  # it turns
+    for letters in seen:
+        last = {text: (x, y, wide) for text, x, y, wide in letters}  # of the frame drawn last
+        always = {"truth", "ignorance"}
+        for one, (x, y, wide) in last.items():
+            for other, (left, high, long) in last.items():
+                if one < other and not {one, other} <= always:
+                    assert x + wide <= left or left + long <= x or abs(y - high) >= 12, (one, other)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from lightning_infogeo import TabSettings
-from tests.helpers.gpu_fits import Net, fit, images, watching
+from lightning_infogeo import Probe, TabSettings
+from tests.helpers.gpu_fits import FEATURES, Net, fit, images, watching
 from tests.helpers.tab_files import TabFiles
 
 
@@ -29,3 +29,20 @@ def test_rows_of_samples_agree_with_the_curves(classes, trained, accelerator, tm
             assert (values / 255).norm(dim=1).allclose(torch.ones(len(values), dtype=torch.float64), atol=0.01)
         else:
             assert (values - 128).abs().amax(1).unique().tolist() == [127]
+
+
+@pytest.mark.parametrize("classes", [10, 2000])
+def test_probes_without_labels_are_written_too_and_nothing_is_left_on_the_device(classes, accelerator, tmp_path):
+    """Fewer samples of few classes, and sketches of many, are taken on the model's device."""
+    probe = Probe(torch.randn(3000, FEATURES, generator=torch.Generator().manual_seed(0)))
+    logger, monitor = TensorBoardLogger(tmp_path, name=""), watching(probes=probe, tab=TabSettings(10**6))
+    fit([monitor], tmp_path, accelerator, lambda: Net(classes=classes), images(), logger=logger)
+    files = TabFiles(logger.log_dir)
+    about = files.about["infogeo/probe/answers"]
+    assert about["samples"] < about["of"] == 3000
+    assert (about["sketch"] is None) == (classes == 10)
+    assert len(files.steps("infogeo/probe/answers")) == len(monitor.trajectories["probe"])
+    rows = monitor._session.recorder.rows
+    kept = [*rows._indices.values(), *(sketch._order for sketch in rows._sketches.values())]
+    assert kept
+    assert all(tensor.device.type == "cpu" for tensor in kept)

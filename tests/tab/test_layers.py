@@ -13,16 +13,16 @@ FILES = sorted(PACKAGE.glob("*.py"))
 ORDER = [
     ["__init__"],
     ["answers", "eigenpairs", "json_values", "landmarks", "memory", "milestones", "points", "problems", "troubles"],
-    ["distance_table", "inpca", "metadata", "source", "unavailable"],
-    ["catalogue", "plugin", "reader", "recording"],
-    ["arguments", "library"],
+    ["distance_table", "inpca", "metadata", "named", "source"],
+    ["catalogue", "reader", "recording", "unavailable"],
+    ["arguments", "library", "plugin"],
     ["live_map", "sample_lists"],
     ["pair", "state"],
     ["service"],
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 MAY = {"numpy", "tensorboard", "werkzeug", "PIL", "infogeo_tensorboard"}
-AT_START = {"__init__", "plugin", "problems", "unavailable"}
+AT_START = {"__init__", "named", "plugin", "problems", "unavailable"}
 
 
 def imports(path):

@@ -186,6 +186,6 @@ print(sorted(sys.modules))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     at_start, in_the_end = (set(ast.literal_eval(line)) for line in done.stdout.splitlines())
-    assert at_start == {f"infogeo_tensorboard{part}" for part in ("", ".plugin", ".problems", ".unavailable")}
+    assert at_start == {f"infogeo_tensorboard{part}" for part in ("", ".named", ".plugin", ".problems", ".unavailable")}
     assert "infogeo_tensorboard.live_map" in in_the_end
     assert not in_the_end & {"torch", "lightning", "pytorch_lightning", "lightning_infogeo", "scipy"}

@@ -13,7 +13,7 @@ from lightning_infogeo.loggers.adapters.adapter import LoggerAdapter
 from lightning_infogeo.loggers.layout import write_layout
 from lightning_infogeo.loggers.live_view import LiveView
 from lightning_infogeo.loggers.picture import Picture
-from lightning_infogeo.loggers.plugin_tensors import PluginTensor, write_tensors
+from lightning_infogeo.loggers.plugin_tensors import PluginTensor, is_torch_writer, write_tensors
 
 
 class TensorBoardAdapter(LoggerAdapter):
@@ -33,7 +33,7 @@ class TensorBoardAdapter(LoggerAdapter):
     def write_figure(self, key: str, picture: Picture, x: int) -> None:
         """Writes a picture as the file that it is: ``add_image`` would compress it once more."""
         writer, (height, width, colours) = self.logger.experiment, picture.pixels.shape
-        if not _of_torch(writer):
+        if not is_torch_writer(writer):
             writer.add_image(key, picture.pixels, x, dataformats="HWC")
             return
         from tensorboard.compat.proto.summary_pb2 import Summary
@@ -43,7 +43,7 @@ class TensorBoardAdapter(LoggerAdapter):
 
     def write_tensors(self, tensors: Sequence[PluginTensor], step: int) -> None:
         """Queues tensors for the event file."""
-        if _of_torch(self.logger.experiment):
+        if is_torch_writer(self.logger.experiment):
             write_tensors(self.logger.experiment._get_file_writer(), tensors, step)
 
     def begin(self, prefix: str, view: LiveView) -> list[str]:
@@ -62,8 +62,3 @@ class TensorBoardAdapter(LoggerAdapter):
             self.logger.experiment.add_mesh(key, points[None], colours[None], config_dict=style, global_step=x)
         if projector:
             self.logger.experiment.add_embedding(points, [str(int(s)) for s in path.steps], tag=key, global_step=x)
-
-
-def _of_torch(writer: Any) -> bool:
-    """Whether a writer is PyTorch's, and not tensorboardX's with messages of its own."""
-    return type(writer).__module__.startswith("torch.")

@@ -49,6 +49,7 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
         outputs: as given.
         references: as given.
         layout: of the record that ``step`` returns.
+        rows: packs what TensorBoard's tab gets of samples; None where it gets nothing.
         dtype: of it.
 
     Raises:
@@ -73,6 +74,7 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
         self._labels = {name: outputs.labels(name) for name in outputs.chosen}
         self._latest: dict[str, Tensor] = {}
         self._observed: dict[str, Observation] = {}
+        self.rows: SampleRows | None = None
         like = torch.zeros((), dtype=outputs.dtype, device=module.device)
         if state:
             check_same_output(state.get("output"), outputs.evaluator.distribution)
@@ -132,9 +134,9 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
         """Returns the amplitudes of the last record, NaN where logits were not finite; none where they are sketched."""
         return {name: amplitudes(logits) for name, logits in self._latest.items()} if self.exact else {}
 
-    def sample_rows(self, rows: SampleRows) -> Tensor:
-        """Returns what is written of the samples of the last record, as one vector of bytes; uint8."""
-        return rows(self._latest, self._observed)
+    def packed(self) -> Tensor | None:
+        """Returns what TensorBoard's tab gets of the samples of the last record, as one vector of bytes, uint8."""
+        return None if self.rows is None else self.rows(self._latest, self._observed)
 
     def step(
         self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, keep: Iterable[int]
@@ -204,7 +206,8 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
         """Brings to a device what is needed to read what was recorded, and lets go of the model."""
         self._latest, self._observed = {}, {}
         self._labels = {name: None if labels is None else labels.to(device) for name, labels in self._labels.items()}
-        for part in (self.outputs, self._states, self._markers, self._weights, self.references, self._exchange):
+        parts = self.outputs, self._states, self._markers, self._weights, self.references, self._exchange, self.rows
+        for part in parts:
             if part is not None:
                 part.to(device)
 

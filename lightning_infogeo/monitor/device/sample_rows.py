@@ -11,7 +11,7 @@ from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
-from lightning_infogeo.tab import SampleLayout
+from lightning_infogeo.tab import SampleLayout, coded
 from lightning_infogeo.trajectory.observation import Observation
 
 _SMALLEST = -6e4
@@ -24,17 +24,15 @@ class SampleRows(Portable):
     Args:
         outputs: of the model on the probes.
         layouts: what is written of each probe, of the samples that this process has.
+        device: of the model.
     """
 
-    def __init__(self, outputs: ModelOutputs, layouts: Mapping[str, SampleLayout]) -> None:
+    def __init__(self, outputs: ModelOutputs, layouts: Mapping[str, SampleLayout], device: torch.device) -> None:
         self._outputs = outputs
         self._layouts = dict(layouts)
         self._indices: dict[str, Tensor] = {}
         self._sketches: dict[str, Sketch] = {}
-        self._whole: dict[str, Tensor] = {}
         for name, layout in layouts.items():
-            labels = outputs.labels(name)
-            device = torch.device("cpu") if labels is None else labels.device
             if layout.indices is not None:
                 self._indices[name] = layout.indices.to(device)
             if layout.width < layout.kept:
@@ -50,20 +48,29 @@ class SampleRows(Portable):
         """
         parts = []
         for name in self._layouts:
-            parts += [self._coded(name, self._points(name, kept[name])), self._answers(name, observed[name])]
+            points = coded(self._points(name, kept[name]), self._layouts[name].sketched)
+            parts += [points.flatten(), self._answers(name, observed[name])]
         return torch.cat(parts)
 
-    def geodesic(self, name: str, points: int) -> Tensor | None:
-        """Returns so many points from ignorance to truth as a probe's sketches are coded, shape (points, n, m), uint8.
+    def to(self, device: torch.device) -> None:
+        """Brings what is needed to pack records to a device."""
+        self._indices = {name: indices.to(device) for name, indices in self._indices.items()}
+        for sketch in self._sketches.values():
+            sketch.to(device)
+
+    def geodesic(self, name: str, positions: Tensor) -> Tensor | None:
+        """Returns points from ignorance to truth as a probe's sketches are coded, shape (K, n, m), uint8.
 
         Without labels ignorance alone; None where amplitudes are written as they are: anyone can make these points.
+
+        Args:
+            name: of the probe.
+            positions: in [0, 1], shape (K,), on the model's device.
         """
         layout, whole = self._layouts[name], self._outputs.sketch(name)
         if not layout.sketched:
             return None
         labels, indices, own = self._outputs.labels(name), self._indices.get(name), self._sketches.get(name)
-        device = torch.device("cpu") if labels is None else labels.device
-        positions = torch.linspace(0, 1, points, device=device)
         if self._outputs.budget.exact:  # the monitor keeps all classes, and what is written is the first sketch
             assert own is not None
             chosen = labels if labels is None or indices is None else labels[indices]
@@ -73,7 +80,7 @@ class SampleRows(Portable):
             way = whole.geodesic(self._outputs.selections[name].labels, positions)[:, self._outputs.rows(name)]
             way = way if indices is None else way[:, indices]
             way = way if own is None else torch.stack([own(point) for point in way])
-        return torch.stack([self._coded(name, point).reshape(point.shape) for point in way])
+        return coded(way, signed=True)
 
     def _points(self, name: str, kept: Tensor) -> Tensor:
         """Returns amplitudes or sketches of the samples to be written."""
@@ -82,12 +89,6 @@ class SampleRows(Portable):
         if self._outputs.budget.exact:
             return amplitudes(mine) if sketch is None else sketch.of_logits(mine)
         return mine if sketch is None else sketch(mine)
-
-    def _coded(self, name: str, points: Tensor) -> Tensor:
-        if not self._layouts[name].sketched:
-            return (points * 255).round().to(torch.uint8).flatten()
-        largest = points.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(points.dtype).tiny)
-        return (points * (127 / largest) + 128).round().to(torch.uint8).flatten()
 
     def _answers(self, name: str, observed: Observation) -> Tensor:
         own, indices = self._outputs.rows(name), self._indices.get(name)

@@ -82,9 +82,8 @@ class EmbeddingPlots(Portable, left_behind={"_thread": DrawingThread()}):
         """
         if self._failed or step < self._settings.next_picture(self._drawn, final):
             return False
-        return self.budget.affords(self._thread.spent + self._thread.foreseen) and self._writer.takes(
-            trainer, "figures"
-        )
+        planned = self._thread.spent + self._thread.foreseen
+        return self.budget.affords(planned) and self._writer.takes(trainer, "figures")
 
     def post(self, step: int, x: int, snapshots: Sequence[Snapshot]) -> None:
         """Starts the copy of what the picture needs."""

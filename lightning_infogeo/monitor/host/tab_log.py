@@ -118,7 +118,7 @@ class TabLog(Portable):
         writer: LoggerWriter,
         events: Sequence[Event],
         verdicts: Mapping[str, str],
-        ended: bool,
+        ended: bool = False,
     ) -> None:
         """Writes all that is known of events, where it has changed.
 
@@ -141,7 +141,7 @@ class TabLog(Portable):
 
     def cut_back(self) -> None:
         """Forgets what has not been written: training goes on from an earlier step."""
-        self._copies.finish()
+        self.receive()
         self._arrived.clear()
 
     def state_dict(self) -> dict[str, Any]:
