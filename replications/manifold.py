@@ -81,7 +81,7 @@ def replication(found: dict[tuple[str, str], Found], cost: str) -> Replication:
         design=(
             f"{count} networks on 10,000 images of {sets}: seven architectures × three seeds with Adam, two of them "
             "with SGD, one at three widths, two from beginnings that were taught wrong labels; and six on shuffled "
-            "labels. Batches of 125; 2,400 steps on CIFAR-10, 1,200 on the others; some 50 records a run, on 1,000 "
+            "labels. Batches of 125; 2,400 steps on CIFAR-10, 800 on the others; some 50 records a run, on 1,000 "
             "samples trained on and 1,000 held out. Training images on which settings were chosen before are left out."
         ),
         claims=rows,
