@@ -56,7 +56,7 @@ def samples(data: str) -> TensorDataset:
 
 
 def path(data: TensorDataset, width: int, seed: int, steps: int, estimator: str) -> tuple[Tensor, Tensor, float]:
-    """Steps and length of the weights' distribution without its noise floor, and the share of the path that is noise."""
+    """Steps and length of the weights' distribution without its noise floor, and how much of the path is noise."""
     pl.seed_everything(seed, verbose=False)
     monitor = InfoGeometryMonitor(
         parameters=ParameterDensity(groups="network", estimator=estimator), embedding=False, markers=(), probe_size=64

@@ -36,7 +36,7 @@ from lightning_infogeo import (
     progress,
     reindex,
 )
-from lightning_infogeo.comparison import Comparison, compare
+from lightning_infogeo.comparison import Comparison, compare, permutation_p_value
 from lightning_infogeo.figures import joint, speed, trajectory_distances
 from lightning_infogeo.geodesics import ignorance, truth
 
@@ -171,6 +171,34 @@ def alone(comparison: Comparison, key: str) -> float:
     return comparison.group_by(f"hyperparameters.{key}").alone
 
 
+def usual_beginning(comparison: Comparison) -> tuple[float, float, float]:
+    """Distances within and between architectures of the runs that begin at random, and p of the latter by permutation.
+
+    The other beginning sets runs of one architecture apart, in which differences between architectures drown.
+    """
+    usual = [k for k, run in enumerate(comparison.metadata) if run["hyperparameters"]["beginning"] == BEGINNINGS[0]]
+    distances = comparison.distances[usual][:, usual]
+    member = comparison.group_by("hyperparameters.architecture").member[usual]
+    same, pairs = member[:, None] == member, torch.ones_like(distances, dtype=torch.bool).triu(1)
+    means = (float(distances[pairs & chosen].mean()) for chosen in (same, ~same))
+    return *means, permutation_p_value(distances, member)
+
+
+def closer_than_shuffled(comparison: Comparison, learned: bool) -> tuple[int, int]:
+    """How many pairs of runs of different architectures are closer than A is to B shuffled, and of how many.
+
+    Args:
+        comparison: of the runs.
+        learned: leaves out runs that make no tenth of the way: of those nothing but the start can be compared.
+    """
+    member = comparison.group_by("hyperparameters.architecture").member
+    farthest = torch.stack([course.progress.max() for course in comparison.courses])
+    there = (farthest > 0.1) | (not learned)
+    pairs = ((member[:, None] != member) & there[:, None] & there).triu(1)
+    closer = comparison.distances < (comparison.shuffled + comparison.shuffled.mT) / 2
+    return int((closer & pairs).sum()), int(pairs.sum())
+
+
 def apart(runs: list[Trajectory], values: int = 100) -> Tensor:
     """Distance between runs that differ in their beginning only, by progress: the median, since a few never learn."""
     found = []
@@ -210,15 +238,26 @@ def claims(found: dict[str, Comparison], runs: list[Trajectory]) -> list[tuple[s
                 sizes["architecture"] > max(sizes["seed"], sizes["optimizer"]) and p < 0.05,
             )
         )
+        within, between, p = usual_beginning(comparison)
+        rows.append(
+            (
+                f"and so they do where all begin in the usual way ({name})",
+                f"{between:.3f}; {within:.3f} within one; p = {p:.2g}",
+                between > within and p < 0.05,
+            )
+        )
         pairs = comparison.group_pairs("hyperparameters.architecture")
         across = [pair for pair in pairs if pair.first != pair.second]
-        closer, count = (sum(values) for values in zip(*((pair.closer, pair.pairs) for pair in across), strict=True))
         ratios = sorted(pair.ratio for pair in across)
+        closer, count = closer_than_shuffled(comparison, learned=False)
+        closer_learned, count_learned = closer_than_shuffled(comparison, learned=True)
         rows.append(
             (
                 f"architectures are closer to each other than A is to B shuffled within classes ({name})",
-                f"{closer} of {count} pairs of runs; ratio {ratios[0]:.2f} to {ratios[-1]:.2f} by pair",
-                closer == count,
+                f"{closer} of {count} pairs of runs, of those that learned anything {closer_learned} of "
+                f"{count_learned}; ratio {ratios[0]:.2f} to {ratios[-1]:.2f} by pair; p ≤ "
+                f"{max(pair.shuffle_p_value for pair in across):.2g}",
+                closer_learned == count_learned,
             )
         )
     groups = train.group_by("hyperparameters.architecture").values
@@ -275,12 +314,12 @@ def main(arguments: list[str] | None = None) -> dict[str, Comparison]:
     console.print(table)
     for probe, comparison in found.items():
         pairs = Table(title=f"Architectures, {probe} samples: mean distances in nats")
-        for heading in ("", "", "common range", "whole range", "A, shuffled B", "closer", "p"):
+        for heading in ("", "", "common range", "whole range", "A, shuffled B", "closer", "p closer", "p apart"):
             pairs.add_column(heading)
         for pair in comparison.group_pairs("hyperparameters.architecture"):
-            p = ["–" if pair.first == pair.second else f"{pair.p_value:.2g}"]
+            chances = [f"{pair.shuffle_p_value:.2g}", "–" if pair.first == pair.second else f"{pair.p_value:.2g}"]
             numbers = [f"{value:.3f}" for value in (pair.distance, pair.whole_range, pair.shuffled)]
-            pairs.add_row(pair.first, pair.second, *numbers, f"{pair.closer} of {pair.pairs}", *p)
+            pairs.add_row(pair.first, pair.second, *numbers, f"{pair.closer} of {pair.pairs}", *chances)
         console.print(pairs)
     for note in found["train"].notes:
         console.print(note)

@@ -72,10 +72,10 @@ def pairs_of_groups(payload: ReportPayload) -> str:
     for row in payload.comparison.group_pairs(key)[:_PAIRS]:
         known = not math.isnan(row.shuffled)
         beside = [_shown(row.shuffled), f"{row.closer} of {row.pairs}" if known else "–", _shown(row.ratio)]
-        body.append(
-            [row.first, row.second, _shown(row.distance), _shown(row.whole_range), *beside, _shown(row.p_value)]
-        )
-    head = ["group", "and", "distance [nats]", "over the whole range", "A, shuffled B", "closer than it", "ratio", "p"]
+        chances = [_shown(row.shuffle_p_value), _shown(row.p_value)]
+        body.append([row.first, row.second, _shown(row.distance), _shown(row.whole_range), *beside, *chances])
+    head = ["group", "and", "distance [nats]", "over the whole range", "A, shuffled B", "closer than it", "ratio"]
+    head += ["p, closer", "p, apart"]
     said = f"By {key}, the factor that sets runs apart most; p of all its groups together: {_shown(p_value)}."
     return f"<p>{escape(said)}</p>{table(head, body)}"
 

@@ -67,10 +67,10 @@ def chance(both: Tensor) -> Tensor:
 
 
 def crossings(held: Tensor) -> Tensor:
-    """Returns 2n (√n − √(n − 1))², which times f is E (√n′ − √n)² of a bin of n weights that few leave and as many join.
+    """Returns 2n (√n − √(n − 1))², ½ for large n and 0 for n = 0: times f, E (√n′ − √n)² of a bin that few change.
 
-    Each of n leaves with probability f and changes √n by √n − √(n − 1); those that come add as much, on average over
-    n. It is 2 for n = 1, ½ for large n, and 0 for n = 0.
+    Each of n weights leaves with probability f, which changes √n by √n − √(n − 1). As many come; averaged over n they
+    add as much.
     """
     return 2 * held / (held.sqrt() + (held - 1).clamp_min(0).sqrt()).square().clamp_min(1)
 

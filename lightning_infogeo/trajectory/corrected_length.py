@@ -39,11 +39,12 @@ def corrected_hop(velocity: float, floor: float, interval: float) -> float:
 
 
 def corrected_length(velocity: Tensor, floor: Tensor, interval: Tensor) -> Tensor:
-    """Returns Σ ±√|d² − floor²| over the records so far, d being the distance from the record before (``corrected_hop``).
+    """Returns Σ ±√|d² − floor²| over the records so far, with d the distance from the record before.
 
-    Of still weights it is 0 within ``corrected_length_error``, and may be below; of moving ones it is within that of
-    the true length, less up to 0.15 floors (histograms) or 0.4 floors (normal estimates) for each hop that is shorter
-    than the floor, of which there is no unbiased estimate. Hops of twice the floor are right within 1 and 10 %.
+    Each hop is that of ``corrected_hop``. Of still weights it is 0 within ``corrected_length_error``, and may be below;
+    of moving ones it is within that of the true length, less up to 0.15 floors (histograms) or 0.4 floors (normal
+    estimates) for each hop that is shorter than the floor, of which there is no unbiased estimate. Hops of twice the
+    floor are right within 1 and 10 %.
 
     Args:
         velocity: as recorded, per step, shape (T,); NaN at the first record and at those left out.
@@ -64,11 +65,11 @@ def corrected_length(velocity: Tensor, floor: Tensor, interval: Tensor) -> Tenso
 
 
 def corrected_length_error(floor: Tensor, interval: Tensor) -> Tensor:
-    """Returns ½ √Σ floor², the standard deviation of ``corrected_length`` of histograms at most; twice it is a normal's.
+    """Returns ½ √Σ floor², the standard error of ``corrected_length``; of normal estimates it is up to twice that.
 
-    It is that of weights at rest, drawn anew or wandering. Moving ones scatter less: hops well above the floor by floor/√B
-    for B bins. Weights that tremble about fixed places by much less than a bin scatter up to 2.5 times as much, since the
-    same ones cross an edge at every record.
+    It is that of weights at rest, drawn anew or wandering. Moving ones scatter less: hops well above the floor by
+    floor/√B for B bins. Weights that tremble about fixed places by much less than a bin scatter up to 2.5 times as
+    much, since the same ones cross an edge at every record.
 
     Args:
         floor: as recorded, per step, shape (T,); NaN at the first record and at those left out.

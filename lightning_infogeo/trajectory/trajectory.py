@@ -168,7 +168,7 @@ class Trajectory:
 
     @property
     def corrected_length_error(self) -> Tensor:
-        """Standard deviation of ``corrected_length``, (T,), rad: at most this for histograms, twice it for normals."""
+        """Standard error of ``corrected_length``, (T,), rad; of normal estimates it is up to twice this."""
         return corrected_length_error(self.floor, self.interval)
 
     @property
