@@ -36,7 +36,7 @@ from lightning_infogeo import (
     progress,
     reindex,
 )
-from lightning_infogeo.comparison import Comparison, compare, permutation_p_value
+from lightning_infogeo.comparison import Comparison, compare
 from lightning_infogeo.figures import joint, speed, trajectory_distances
 from lightning_infogeo.geodesics import ignorance, truth
 
@@ -171,17 +171,21 @@ def alone(comparison: Comparison, key: str) -> float:
     return comparison.group_by(f"hyperparameters.{key}").alone
 
 
-def usual_beginning(comparison: Comparison) -> tuple[float, float, float]:
-    """Distances within and between architectures of the runs that begin at random, and p of the latter by permutation.
+def usual_beginning(comparison: Comparison) -> Comparison:
+    """The distances between the runs that begin at random.
 
     The other beginning sets runs of one architecture apart, in which differences between architectures drown.
     """
     usual = [k for k, run in enumerate(comparison.metadata) if run["hyperparameters"]["beginning"] == BEGINNINGS[0]]
-    distances = comparison.distances[usual][:, usual]
-    member = comparison.group_by("hyperparameters.architecture").member[usual]
-    same, pairs = member[:, None] == member, torch.ones_like(distances, dtype=torch.bool).triu(1)
-    means = (float(distances[pairs & chosen].mean()) for chosen in (same, ~same))
-    return *means, permutation_p_value(distances, member)
+    return comparison._replace(
+        names=tuple(comparison.names[k] for k in usual),
+        distances=comparison.distances[usual][:, usual],
+        whole_range=comparison.whole_range[usual][:, usual],
+        shuffled=comparison.shuffled[usual][:, usual],
+        permuted=comparison.permuted[:, usual][:, :, usual],
+        metadata=tuple(comparison.metadata[k] for k in usual),
+        groups={},
+    )
 
 
 def closer_than_shuffled(comparison: Comparison, learned: bool) -> tuple[int, int]:
@@ -238,12 +242,12 @@ def claims(found: dict[str, Comparison], runs: list[Trajectory]) -> list[tuple[s
                 sizes["architecture"] > max(sizes["seed"], sizes["optimizer"]) and p < 0.05,
             )
         )
-        within, between, p = usual_beginning(comparison)
+        usual = usual_beginning(comparison).group_by("hyperparameters.architecture")
         rows.append(
             (
                 f"and so they do where all begin in the usual way ({name})",
-                f"{between:.3f}; {within:.3f} within one; p = {p:.2g}",
-                between > within and p < 0.05,
+                f"{usual.between:.3f}; {usual.within:.3f} within one; p = {usual.p_value:.2g}",
+                usual.between > usual.within and usual.p_value < 0.05,
             )
         )
         pairs = comparison.group_pairs("hyperparameters.architecture")
@@ -274,6 +278,18 @@ def claims(found: dict[str, Comparison], runs: list[Trajectory]) -> list[tuple[s
     ratio = val.geodesic_length / float(val.reindexed_lengths.mean())
     rows.append(("the way is longer than the geodesic (geodesic ÷ length)", f"{ratio:.2f}", ratio < 1))
     return rows
+
+
+def pairs_table(comparison: Comparison, title: str) -> Table:
+    """The architectures pair by pair."""
+    table = Table(title=title)
+    for heading in ("", "", "common range", "whole range", "A, shuffled B", "closer", "p closer", "p apart"):
+        table.add_column(heading)
+    for pair in comparison.group_pairs("hyperparameters.architecture"):
+        chances = [f"{pair.shuffle_p_value:.2g}", "–" if pair.first == pair.second else f"{pair.p_value:.2g}"]
+        numbers = [f"{value:.3f}" for value in (pair.distance, pair.whole_range, pair.shuffled)]
+        table.add_row(pair.first, pair.second, *numbers, f"{pair.closer} of {pair.pairs}", *chances)
+    return table
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Comparison]:
@@ -313,14 +329,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Comparison]:
         table.add_row(claim, measured, "yes" if held else "no")
     console.print(table)
     for probe, comparison in found.items():
-        pairs = Table(title=f"Architectures, {probe} samples: mean distances in nats")
-        for heading in ("", "", "common range", "whole range", "A, shuffled B", "closer", "p closer", "p apart"):
-            pairs.add_column(heading)
-        for pair in comparison.group_pairs("hyperparameters.architecture"):
-            chances = [f"{pair.shuffle_p_value:.2g}", "–" if pair.first == pair.second else f"{pair.p_value:.2g}"]
-            numbers = [f"{value:.3f}" for value in (pair.distance, pair.whole_range, pair.shuffled)]
-            pairs.add_row(pair.first, pair.second, *numbers, f"{pair.closer} of {pair.pairs}", *chances)
-        console.print(pairs)
+        console.print(pairs_table(comparison, f"Architectures, {probe} samples: mean distances in nats"))
+        console.print(pairs_table(usual_beginning(comparison), f"The usual beginning only, {probe} samples"))
     for note in found["train"].notes:
         console.print(note)
     for probe, comparison in found.items():
