@@ -89,8 +89,8 @@ def dimensions(payload: ReportPayload) -> str:
         if spectrum.decay is not None:
             decay = [_shown(value) for fit in spectrum.decay for value in (fit.value, fit.r_squared)]
             decay.append(_shown(spectrum.decay.power.last))
-        body.append([name, *decay, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions)])
-    parts = [table(["run", "c of the inputs", "R²", "α", "R²", "modes", "predicted", "measured"], body)] if body else []
+        body.append([name, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions), *decay])
+    parts = [table(["run", "predicted", "measured", "c of the inputs", "R²", "α", "R²", "modes"], body)] if body else []
     for reason, names in missing.items():
         of = "all runs" if len(names) == len(payload.runs) > 1 else listed(names)
         parts.append(f"<p>No prediction for {escape(of)}: {escape(reason)}.</p>")
