@@ -24,7 +24,7 @@ class Claim:
     Attributes:
         claim: what is said to hold.
         anchor: the figure of the paper or of the acceptance, with its source.
-        measured: here, with unit.
+        measured: here, with unit; one line for each data set.
         interval: of the measured figure, 95 % where not said otherwise; "" for a count.
         holds: None where it is reported only.
     """

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+
+from replications.data_sets import load
 
 
 def parser(doc: str, name: str) -> argparse.ArgumentParser:
@@ -24,3 +27,12 @@ def parser(doc: str, name: str) -> argparse.ArgumentParser:
     made.add_argument("--fast", action="store_true", help="scikit-learn's digits, few steps: shows that it runs")
     made.add_argument("--save", action="store_true", help="also writes what docs/replications.md is made of")
     return made
+
+
+def check(made: argparse.ArgumentParser, sets: Sequence[str], folder: Path | None) -> None:
+    """Ends the command with a sentence where a data set is not there, before any training."""
+    try:
+        for name in sets:
+            load(name, folder)
+    except FileNotFoundError as missing:
+        made.error(str(missing))

@@ -37,7 +37,7 @@ def section(found: Replication) -> str:
     lines += [found.design, "", "| claim | anchor | measured here | interval | verdict |", "|---|---|---|---|---|"]
     for row in found.claims:
         cells = (row.claim, row.anchor, row.measured, row.interval, row.verdict)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells) + " |")
     if found.limits:
         lines += ["", "What falls short:", "", *(f"- {sentence}" for sentence in found.limits)]
     for name, caption in found.pictures.items():

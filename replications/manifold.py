@@ -1,0 +1,110 @@
+"""Do all networks train along one path? arXiv 2305.01604 and 2210.17011, on three data sets.
+
+    python -m replications.manifold --data DIR [--sets cifar-10 ...] [--workers 2] [--fast]
+
+39 networks on 10,000 images of each data set: seven architectures from a linear one to a vision transformer, two
+optimizers, three widths of one architecture, beginnings that were taught wrong labels, three seeds; and six on shuffled
+labels, as a control. Every one is trained by an ordinary Trainer whose monitor writes an archive, on 1,000 of the
+samples trained on and 1,000 of the published test set. A finished training is not repeated. Some three hours of
+processor time; --fast takes small networks on scikit-learn's digits.
+"""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from lightning_infogeo.figures import joint, trajectory_distances
+from replications import jobs
+from replications.claims import Replication
+from replications.data_sets import NAMES as SETS
+from replications.manifold_claims import NAMES, claims
+from replications.manifold_found import Found, measure
+from replications.manifold_picture import coming_together
+from replications.manifold_runs import Plan, planned
+from replications.options import check, parser
+
+_LIMITS = (
+    "The paper trains 2,296 networks for 200 epochs on all images, most of them far larger; one of its AllCNNs would "
+    "take 48 hours here. Of the paper's augmentation, weight decay and batch sizes nothing is varied.",
+    "Networks of few steps do not come to the end of the path: distances are over the progress that both runs reach.",
+    "Ranges of the stress are those when an architecture is left out, not confidence intervals.",
+)
+
+
+def main(arguments: list[str] | None = None) -> Replication:
+    """Trains what is not trained yet, compares, prints the claims, and draws the maps."""
+    made = parser(__doc__ or "", "manifold")
+    made.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="data sets")
+    options = made.parse_args(arguments)
+    console = Console()
+    sets = ["digits"] if options.fast else list(options.sets)
+    check(made, sets, options.data)
+    plan = Plan(options.logdir, options.data)
+    runs = {data: planned(data, options.fast) for data in sets}
+    everything = [run for some in runs.values() for run in some]
+    jobs.run(
+        everything,
+        plan.train,
+        0 if options.fast else options.workers,
+        console,
+        cost=lambda run: run.cost,
+        done=lambda run: plan.archive(run).exists(),
+    )
+    found = {
+        (data, probe): measure(data, probe, some, [plan.archive(run) for run in some])
+        for data, some in runs.items()
+        for probe in ("train", "val")
+    }
+    result = replication(found, f"{plan.hours(everything):.1f} CPU hours")
+    result.print(console)
+    result.save(_pictures(found), options.logdir, options.save)
+    return result
+
+
+def replication(found: dict[tuple[str, str], Found], cost: str) -> Replication:
+    """Returns what is claimed, measured and shown."""
+    rows = claims(found)
+    judged = [claim.holds for claim in rows if claim.holds is not None]
+    count = len(next(iter(found.values())).runs)
+    sets = " and ".join(dict.fromkeys(NAMES[data] for data, _ in found))
+    captions = {
+        f"map_{data}": f"{count} networks on {NAMES[data]}, samples trained on: all records on one map."
+        for data, probe in found
+        if probe == "train"
+    }
+    first = next(iter(found))[0]
+    return Replication(
+        name="manifold",
+        title=f"One path for all networks: {sum(judged)} of {len(judged)} statements hold",
+        paper="2305.01604",
+        design=(
+            f"{count} networks on 10,000 images of {sets}: seven architectures × three seeds with Adam, two of them "
+            "with SGD, one at three widths, two from beginnings that were taught wrong labels; and six on shuffled "
+            "labels. Batches of 125; 2,400 steps on CIFAR-10, 1,200 on the others; some 50 records a run, on 1,000 "
+            "samples trained on and 1,000 held out. Training images on which settings were chosen before are left out."
+        ),
+        claims=rows,
+        cost=cost,
+        limits=_LIMITS,
+        pictures={
+            **captions,
+            "distances": f"Distances between the trajectories on {NAMES[first]}, samples trained on.",
+            "together": "How runs that were taught wrong labels come to the others, by progress.",
+        },
+    )
+
+
+def _pictures(found: dict[tuple[str, str], Found]) -> dict[str, Figure]:
+    train = {data: one for (data, probe), one in found.items() if probe == "train"}
+    key = "hyperparameters.architecture"
+    drawn: dict[str, Figure] = {
+        f"map_{data}": joint(one.comparison, key, f"{NAMES[data]}, samples trained on") for data, one in train.items()
+    }
+    drawn["distances"] = trajectory_distances(next(iter(train.values())).comparison, key)
+    drawn["together"] = coming_together(train)
+    return drawn
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What was found is kept, and the page in the docs says it."""
+
+import re
+
+import pytest
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from replications.claims import IMAGES, RESULTS, Claim, Replication
+from replications.page import ORDER, PAGE, page, section
+
+FOUND = Replication(
+    name="example",
+    title="Two of three | hold",
+    paper="2305.01604",
+    design="Three networks.",
+    claims=(
+        Claim("it is so", "76 %", "MNIST: 80 %\nCIFAR-10: 70 %", "70 to 85 %", True),
+        Claim("it is | not", "< 0.05", "0.2", "", False),
+        Claim("so much", "as read", "3", "", None),
+    ),
+    cost="0.1 CPU hours",
+    limits=("Three are few.",),
+    pictures={"map": "All of them."},
+)
+
+
+def test_results_are_read_as_they_were_written(tmp_path):
+    FOUND.save({"map": Figure()}, tmp_path, into_docs=False)
+    assert Replication.read(tmp_path / "example.json") == FOUND
+    assert (tmp_path / "replications_example_map.png").exists()
+
+
+def test_a_picture_needs_a_caption_and_a_caption_a_picture(tmp_path):
+    with pytest.raises(ValueError, match=r"pictures \[\], captions \['map'\]"):
+        FOUND.save({}, tmp_path, into_docs=False)
+
+
+def test_the_table_says_what_holds(capsys):
+    FOUND.print(Console(width=140))
+    printed = capsys.readouterr().out
+    assert [word for word in re.findall(r"holds|does not hold|reported", printed)] == [
+        "holds",
+        "does not hold",
+        "reported",
+    ]
+    assert "Three are few." in printed
+
+
+def test_a_section_has_one_row_a_claim_whatever_its_cells_hold():
+    rows = [line for line in section(FOUND).splitlines() if line.startswith("| ")]
+    assert len(rows) == 1 + len(FOUND.claims)
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 6 for row in rows)
+    assert "MNIST: 80 %<br>CIFAR-10: 70 %" in rows[1]
+
+
+def test_the_page_says_what_was_found_last_and_all_of_it():
+    assert PAGE.read_text() == page(), "run `python -m replications.page`"
+    kept = {path.stem for path in RESULTS.glob("*.json")}
+    assert kept == set(ORDER)
+    for name in kept:
+        found = Replication.read(RESULTS / f"{name}.json")
+        assert found.claims
+        for picture in found.pictures:
+            assert (IMAGES / f"replications_{name}_{picture}.png").stat().st_size > 10_000
