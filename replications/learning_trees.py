@@ -61,10 +61,9 @@ class Shape(NamedTuple):
     @classmethod
     def of(cls, one: LearningGraph) -> Shape:
         """Returns the numbers of a graph."""
-        return cls(
-            *(len(one.graph), one.graph.number_of_edges(), one.components, one.cycle_rank),
-            *(len(one.leaves), len(one.branch_nodes), one.intervals, one.eps, one.radius),
-        )
+        leaves, forks = len(one.leaves), len(one.branch_nodes)
+        counts = (len(one.graph), one.graph.number_of_edges(), one.components, one.cycle_rank, leaves, forks)
+        return cls(*counts, one.intervals, one.eps, one.radius)
 
 
 class Tear(NamedTuple):
@@ -142,7 +141,8 @@ def evenly_moved(clouds: Mapping[str, Cloud], count: int) -> Tensor:
         fastest += [speed.amax(1) for speed in speeds(cloud, PUBLISHED[layer].eps, PUBLISHED[layer].intervals)]
     way = torch.cat([torch.zeros(1, dtype=torch.float64), torch.stack(fastest).amax(0).cumsum(0)])
     marks = torch.linspace(0, float(way[-1]) * (1 - 1e-9), count, dtype=torch.float64)
-    return torch.searchsorted(way, marks).clamp(max=len(way) - 1).unique()
+    chosen = torch.searchsorted(way, marks).clamp(max=len(way) - 1)
+    return chosen[torch.cat([torch.tensor([True]), chosen.diff() > 0])]
 
 
 def exchanged(cloud: Cloud, seed: int) -> Cloud:
@@ -158,9 +158,9 @@ def tears(layer: str, cloud: Cloud, one: LearningGraph) -> list[Tear]:
     """Returns where neurons change from one component to another, a point left out in between or not."""
     component, neurons = torch.full((len(cloud.points),), -1), []
     for k, nodes in enumerate(networkx.connected_components(one.graph)):
-        points = torch.cat([one.graph.nodes[node]["points"] for node in nodes]).unique()
+        points = torch.cat([one.graph.nodes[node]["points"] for node in nodes])
         component[points] = k
-        neurons.append(len((points % cloud.neurons).unique()))
+        neurons.append(int(((points % cloud.neurons).bincount() > 0).sum()))
     hops, jumps = speeds(cloud, one.eps, one.intervals)
     found = []
     for neuron, way in enumerate(component.view(-1, cloud.neurons).T):

@@ -19,7 +19,7 @@ from lightning_infogeo.theory.slope import Model
 from replications.trainings import fit
 
 GROUPS = 20
-"""Groups of initialisations whose moments are kept apart, to be drawn from by a bootstrap."""
+"""Groups of initialisations whose moments are kept apart, so that each can be left out."""
 
 
 class LinearNetworks(pl.LightningModule):
@@ -40,12 +40,14 @@ class LinearNetworks(pl.LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the outputs, shape (N, runs)."""
-        return self.net(x)
+        outputs: Tensor = self.net(x)
+        return outputs
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Returns the sum of the networks' losses, so that each has the gradient of its own."""
         (x,), (y,) = batch  # one whole data set is one sample of the loader's
-        return (self(x) - y).square().sum() / (2 * len(x))
+        error: Tensor = self(x) - y
+        return error.square().sum() / (2 * len(x))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Returns gradient descent."""
@@ -56,12 +58,12 @@ class Moments(NamedTuple):
     """Sums over recorded outputs, by group of initialisations.
 
     Attributes:
-        count: of outputs in each group.
+        size: outputs in each group.
         first: their sum, shape (groups, N).
         second: sum of their products, shape (groups, N, N).
     """
 
-    count: int
+    size: int
     first: Tensor
     second: Tensor
 
@@ -69,10 +71,10 @@ class Moments(NamedTuple):
         """Returns the eigenvalues of the outputs' covariance ÷ N over all records of all chosen networks.
 
         Args:
-            chosen: indices of groups, as a bootstrap draws them; None for each once.
+            chosen: indices of groups; None for all.
         """
         first, second = (sums if chosen is None else sums[chosen] for sums in (self.first, self.second))
-        count = self.count * len(first)
+        count = self.size * len(first)
         mean = first.sum(0) / count
         covariance = second.sum(0) / count - torch.outer(mean, mean)
         return Spectrum(torch.linalg.eigvalsh(covariance / len(mean)).flip(0).clamp_min(0))

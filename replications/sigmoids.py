@@ -46,7 +46,8 @@ class SigmoidNetwork(pl.LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits, shape (batch, 10)."""
-        return self.net(x)
+        logits: Tensor = self.net(x)
+        return logits
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Returns the cross-entropy."""
