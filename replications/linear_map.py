@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> Replication:
     workers = 0 if options.fast else options.workers
     jobs.run(runs, plan.train, workers, console, "linear models", done=lambda run: plan.archive(run).exists())
     archives = [plan.archive(run) for run in runs], [networks.archive(run) for run in finished]
-    found = {probe: placed(*archives, probe) for probe in WORDS}
+    found = {probe: placed(*archives, probe, 20 if options.fast else 100) for probe in WORDS}
     rows = claims(found)
     result = Replication(
         "linear_map",

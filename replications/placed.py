@@ -13,7 +13,6 @@ from lightning_infogeo import Embedding, Trajectory, inpca, pairwise_bhattachary
 from lightning_infogeo.comparison import shuffled_within_classes
 
 DIMENSIONS = 10
-DRAWS = 100
 
 
 class Placed(NamedTuple):
@@ -49,8 +48,14 @@ class Placed(NamedTuple):
     intervals: dict[str, tuple[float, float]]
 
 
-def placed(linear: Sequence[Path], others: Sequence[Path], probe: str) -> Placed:
+def placed(linear: Sequence[Path], others: Sequence[Path], probe: str, draws: int = 100) -> Placed:
     """Reads archives of linear models and of networks, and places the second on a map of the first.
+
+    Args:
+        linear: archives of linear models.
+        others: of networks.
+        probe: which of those that all were recorded on.
+        draws: of runs, for the intervals.
 
     Raises:
         ValueError: where they were not recorded on the same samples.
@@ -85,7 +90,7 @@ def placed(linear: Sequence[Path], others: Sequence[Path], probe: str) -> Placed
         stresses(own.coordinates, own.eigenvalues, beyond),
         stresses(coordinates, axes.eigenvalues, beyond),
         stresses(null.transform(null_across), null.eigenvalues, beyond),
-        _intervals(distances, torch.cat([null_within, null_across]), member, len(linear)),
+        _intervals(distances, torch.cat([null_within, null_across]), member, len(linear), draws),
     )
 
 
@@ -111,7 +116,7 @@ def stresses(coordinates: Tensor, eigenvalues: Tensor, distances: Tensor) -> Ten
 
 
 def _intervals(
-    distances: Tensor, null_distances: Tensor, member: Tensor, linear: int
+    distances: Tensor, null_distances: Tensor, member: Tensor, linear: int, draws: int
 ) -> dict[str, tuple[float, float]]:
     """Returns ``Placed.intervals``.
 
@@ -120,11 +125,12 @@ def _intervals(
         null_distances: of all records from shuffled ones of the linear models, shape (M, L).
         member: run of each record, shape (M,).
         linear: number of linear models.
+        draws: of runs.
     """
     generator = torch.Generator().manual_seed(0)
     others = int(member.max()) + 1 - linear
     found = []
-    for _ in range(DRAWS):
+    for _ in range(draws):
         runs = [torch.randint(linear, (linear,), generator=generator)]
         runs.append(linear + torch.randint(others, (others,), generator=generator))
         here, there = (torch.cat([(member == run).nonzero()[:, 0] for run in some]) for some in runs)
