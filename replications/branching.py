@@ -123,7 +123,9 @@ def replicate(studies: Sequence[Study], setting: Setting) -> Replication:
 
 def trees(one: Run) -> Figure:
     """Returns the graphs of a training, drawn."""
-    return learning_tree({layer: published_graph(layer, cloud) for layer, cloud in one.clouds.items()})
+    figure = learning_tree({layer: published_graph(layer, cloud) for layer, cloud in one.clouds.items()})
+    figure.set_size_inches(10.5, 5.2)  # to be read at the width of a page
+    return figure
 
 
 def main(arguments: list[str] | None = None) -> Replication:

@@ -126,8 +126,6 @@ def _breaks(studies: Sequence[Study]) -> tuple[Claim, ...]:
     if not found:
         return (Claim("Why graphs break", "–", f"{broken} in pieces; no neuron changes piece", "", None),)
     explained = sum(all(tear.is_fast for tear in torn) for torn in graphs)
-    at = {name: sorted(tear.last for tear in found if tear.layer == name) for name in PUBLISHED}
-    alone = sum(tear.together == 1 for tear in found)
     return (
         Claim(
             "A graph breaks where a neuron goes farther between two records than eps, or than two intervals share",
@@ -141,25 +139,44 @@ def _breaks(studies: Sequence[Study]) -> tuple[Claim, ...]:
         Claim(
             "What is torn off, and when",
             "–",
-            f"one neuron by itself in {alone} of {len(found)} changes; "
-            + "; ".join(
-                f"{name}: {len(steps)}, median step {median(steps):,.0f}" for name, steps in at.items() if steps
-            ),
-            "; ".join(f"{name}: steps {steps[0]:,} to {steps[-1]:,}" for name, steps in at.items() if steps) + " (all)",
+            f"one neuron by itself in {sum(tear.together == 1 for tear in found)} of {len(found)} changes\n"
+            + "\n".join(_when(studies, layer) for layer in PUBLISHED),
+            "",
             None,
         ),
     )
 
 
+def _when(studies: Sequence[Study], layer: str) -> str:
+    """Returns the steps at which neurons of a layer are torn off, and the test loss there."""
+    steps, losses = [], []
+    for one in studies:
+        for tear in one.tears:
+            if tear.layer == layer:
+                steps.append((tear.last, tear.first))
+                losses += [float(one.run.losses[int((one.run.steps == step).nonzero()[0])]) for step in steps[-1]]
+    if not steps:
+        return f"{layer}: none"
+    return (
+        f"{layer}: {len(steps)}, from step {min(step for step, _ in steps):,} to {max(step for _, step in steps):,}, "
+        f"where the test loss falls from {max(losses):.2f} to {min(losses):.2f}"
+    )
+
+
 def _null(studies: Sequence[Study]) -> Claim:
-    shapes, trees = _shapes(studies, "exchanged"), _shapes(studies, "published")
-    none = sum(one.cycles == 0 for one in shapes)
+    """Returns the claim that neurons which take each other's moves, and so follow no path, do meet again."""
+    shapes = _shapes(studies, "exchanged")
+    some = sum(one.cycles > 0 for one in shapes)
+    medians = [
+        "{:g} components, {:g} leaves".format(
+            *(median(getattr(one, name) for one in of) for name in ("components", "leaves"))
+        )
+        for of in (shapes, _shapes(studies, "published"))
+    ]
     return Claim(
-        "Null model: between two records each neuron moves as another did. Cycles, components, leaves",
-        f"the published graphs: medians {median(one.components for one in trees):g} components, "
-        f"{median(one.leaves for one in trees):g} leaves",
-        f"no cycle in {none} of {len(shapes)}; medians {median(one.components for one in shapes):g} components, "
-        f"{median(one.leaves for one in shapes):g} leaves",
-        "",
+        "The null model has cycles: between two records each neuron moves as another one did",
+        f"if it had none, their absence would say nothing; the published graphs: {medians[1]} (medians)",
+        f"cycles in {some} of {len(shapes)} graphs; {medians[0]} (medians)",
+        _share(some, len(shapes)),
         None,
     )
