@@ -94,11 +94,12 @@ def _in_one(studies: Sequence[Study], of: str, layer: str | None, words: str = "
     shapes = _shapes(studies, of, layer)
     whole = sum(one.components == 1 for one in shapes)
     most = max(one.components for one in shapes)
-    counts = sorted(one.components for one in shapes)
+    counts = ", ".join(map(str, sorted(one.components for one in shapes)))
+    cyclic = sum(one.cycles > 0 for one in shapes)
     return Claim(
         f"The graph of {layer or 'each layer'} is one component, {words}",
         "one (paper); in 8 of 10 seeds (acceptance)",
-        f"one in {whole} of {len(shapes)}; at most {most}" + (f" ({', '.join(map(str, counts))})" if layer else ""),
+        f"one in {whole} of {len(shapes)}; " + (counts if layer else f"at most {most}; cycles in {cyclic}"),
         _share(whole, len(shapes)),
         whole >= ENOUGH * len(shapes),
     )

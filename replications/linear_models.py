@@ -11,6 +11,7 @@ from typing import NamedTuple
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from lightning_infogeo import ArchiveSettings, InfoGeometryMonitor, LogSpaced
 from replications.manifold_runs import STEPS, samples
@@ -59,7 +60,7 @@ def planned(data: str, fast: bool = False) -> list[LinearRun]:
 def random_convolution(channels: int) -> nn.Sequential:
     """Returns a convolution of fixed random filters, rectified and averaged over a grid; it is not trained."""
     generator = torch.Generator().manual_seed(0)
-    convolution = nn.Conv2d(channels, FILTERS, 5, padding=2, bias=False)
+    convolution = nn.Conv2d(channels, FILTERS, 5, stride=2, padding=2, bias=False)
     with torch.no_grad():
         filters = torch.randn(convolution.weight.shape, generator=generator)
         convolution.weight.copy_(filters / filters.flatten(1).norm(dim=1)[:, None, None, None])
@@ -97,8 +98,8 @@ class LinearModel(pl.LightningModule):
         self.scale.copy_(self.features(x).square().mean().rsqrt())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns logits."""
-        logits: Tensor = self.head(self.features(x) * self.scale)
+        """Returns logits, of images or of their features."""
+        logits: Tensor = self.head((x if x.ndim == 2 else self.features(x)) * self.scale)
         return logits
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -136,13 +137,16 @@ class LinearPlan(NamedTuple):
         shutil.rmtree(unfinished, ignore_errors=True)
         began = time.process_time()
         trained, probes = samples(run.data, self.data)
-        x = trained.tensors[0]
+        x, y = trained.tensors
         pl.seed_everything(run.seed, verbose=False)
         model = LinearModel(run.inputs, list(x.shape[1:]), run.optimizer, run.rate, run.seed)
         model.standardise(x[:1_000])
+        with torch.no_grad():  # once and not at every step, since they stay as they are
+            trained = TensorDataset(torch.cat([model.features(part) for part in x.split(500)]), y)
         monitor = InfoGeometryMonitor(
             probes=probes,
             schedule=LogSpaced(16),
+            lag=0,
             archive=ArchiveSettings(unfinished, store_inputs=False, metadata={"data": run.data}),
             embedding=False,
             markers=(),
