@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> Replication:
     plan = Plan(options.logdir, options.data, *((1_000, 400, 3e-3) if options.fast else ()))
     workers = 0 if options.fast else options.workers
     jobs.run(trainings, plan.train, workers, console, done=lambda one: plan.file(one).exists())
-    found = families(plan, trainings, draws=40 if options.fast else 200)
+    found = families(plan, trainings, draws=20 if options.fast else 200)
     slopes = coordinates(trainings[0].data, options.data)
     hours = sum(recorded(plan.file(one))[1] for one in trainings) / 3600
     result = replication(found, slopes, f"{hours:.1f} CPU hours")

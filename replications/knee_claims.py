@@ -10,12 +10,13 @@ import numpy as np
 
 from replications.claims import Claim
 from replications.knee_found import HEADLINE, KINDS, Found, Length
+from replications.knee_runs import STEPS
 from replications.manifold_claims import NAMES
 from replications.side_by_side import ESTIMATORS, PARTS
 from replications.strata import Estimate, Statistic, Stratum, estimate, rank_correlation, share, slope, strata
 
 ABSTRACT = "the paper's abstract, as summaries put it"
-_PILOT = "pilot"
+_PILOT = "a pilot of one seed"
 
 
 def claims(networks: Sequence[Found]) -> tuple[Claim, ...]:
@@ -23,7 +24,7 @@ def claims(networks: Sequence[Found]) -> tuple[Claim, ...]:
     clean = [one for one in networks if one.condition == "clean"]
     true = [one for one in networks if one.condition != "shuffled labels"]
     rows = [_factors(clean), _slope(clean), _ranks(clean), _precedes(true), _healthy(true), *_shuffled(networks)]
-    return (*rows, *_levers(networks), _rate(clean), _estimators(clean))
+    return (*rows, *_levers(networks), _rate(clean), *_window(networks), _estimators(clean))
 
 
 def both(networks: Sequence[Found], length: Length = HEADLINE) -> list[Found]:
@@ -183,7 +184,7 @@ def _with_knee(networks: Sequence[Found]) -> tuple[str, str, int]:
 
 
 def _sets(networks: Sequence[Found]) -> list[str]:
-    return list(dict.fromkeys(one.data for one in networks))
+    return [data for data in NAMES if any(one.data == data for one in networks)]
 
 
 def _levers(networks: Sequence[Found]) -> list[Claim]:
@@ -232,6 +233,25 @@ def _rate(clean: Sequence[Found]) -> Claim:
         exponent.interval,
         exponent.high < 0,
     )
+
+
+def _window(networks: Sequence[Found]) -> list[Claim]:
+    """Whether the knee depends on how long a training is followed, which it is not for all numbers of images alike."""
+    longer = [one for one in networks if one.followed > STEPS and math.isfinite(one.knee)]
+    if not longer:
+        return []
+    ratios = np.array([one.whole / one.knee for one in longer])
+    known = ratios[np.isfinite(ratios)]
+    low, middle, high = np.percentile(known, (5, 50, 95))
+    return [
+        Claim(
+            f"The knee among all {2 * STEPS:,} steps is that among the first {STEPS:,}, within 10 %, in 9 of 10",
+            "ratio 1",
+            f"ratio {middle:.2f}, 5 to 95 % {low:.2f} to {high:.2f}; {len(known)} of {len(longer)} have both",
+            share(int((abs(known - 1) < 0.1).sum()), len(longer)),
+            bool((abs(known - 1) < 0.1).sum() >= 0.9 * len(longer)),
+        )
+    ]
 
 
 def _estimators(clean: Sequence[Found]) -> Claim:

@@ -35,6 +35,8 @@ class Found(NamedTuple):
         onset: step at which the test loss is lowest; NaN where it does not end ``RISE`` above that.
         knees: step by length; NaN where there is none.
         reasons: why there is none, by length.
+        followed: steps of the training.
+        whole: the knee of ``HEADLINE`` among all steps of the training; NaN where there is none.
     """
 
     data: str
@@ -45,6 +47,8 @@ class Found(NamedTuple):
     onset: float
     knees: dict[Length, float]
     reasons: dict[Length, str]
+    followed: int
+    whole: float
 
     @property
     def overfits(self) -> bool:
@@ -98,6 +102,8 @@ def found_in(plan: Plan, training: Training) -> list[Found]:
                 onset=onset(one.val.steps, one.test_loss),
                 knees={length: step for length, (step, _) in bends.items()},
                 reasons={length: reason for length, (_, reason) in bends.items()},
+                followed=training.steps,
+                whole=knees(one, training.steps, [HEADLINE])[HEADLINE][0],
             )
         )
     return results

@@ -27,9 +27,10 @@ class Stratum(NamedTuple):
         table = np.stack([np.median(cell, axis=0) for cell in self.cells])
         return table[:, 0], table[:, 1]
 
-    def drawn(self, random: np.random.Generator) -> Stratum:
-        """Returns it with as many networks drawn with replacement within each configuration."""
-        return Stratum(tuple(cell[random.integers(len(cell), size=len(cell))] for cell in self.cells))
+    def drawn(self, random: np.random.Generator, draws: int) -> Array:
+        """Returns such medians of networks drawn with replacement within each configuration, (draws, 2, cells)."""
+        which = [random.integers(len(cell), size=(draws, len(cell))) for cell in self.cells]
+        return np.stack([np.median(c[k], axis=1) for c, k in zip(self.cells, which, strict=True)], axis=2)
 
 
 class Estimate(NamedTuple):
@@ -94,10 +95,11 @@ def estimate(found: Sequence[Stratum], statistic: Statistic, draws: int = 2_000,
     if not found:
         return Estimate(float("nan"), float("nan"), float("nan"))
     random = np.random.default_rng(seed)
+    within = [stratum.drawn(random, draws) for stratum in found]
     drawn = []
     for _ in range(draws):
-        chosen = random.integers(len(found), size=len(found))
-        drawn.append(statistic([found[k].drawn(random).medians() for k in chosen]))
+        chosen = zip(*random.integers([[len(found)], [draws]], size=(2, len(found))), strict=True)
+        drawn.append(statistic([(within[k][d, 0], within[k][d, 1]) for k, d in chosen]))
     finite = np.array(drawn)[np.isfinite(drawn)]
     low, high = np.percentile(finite, (2.5, 97.5)) if len(finite) else (np.nan, np.nan)
     return Estimate(statistic([one.medians() for one in found]), float(low), float(high))

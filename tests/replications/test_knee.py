@@ -68,13 +68,10 @@ def test_weights_are_followed_by_both_estimators_and_by_layer(first, folder):
 
 def test_networks_side_by_side_are_trained_as_they_would_be_alone(tmp_path):
     """The loss is a sum and Adam works by weight: the other networks make no difference."""
-    pair, alone = (
-        Training("digits", 100, "clean", (1e-3, 3e-3), (0, 1)),
-        Training("digits", 100, "clean", (1e-3,), (0,)),
-    )
     plan = Plan(tmp_path, None)
     losses = []
-    for training in (pair, alone):
+    for rates, seeds in (((1e-3, 3e-3), (0, 1)), ((1e-3,), (0,))):
+        training = Training("digits", 100, "clean", rates, seeds)
         prepared = plan._prepared(training)
         path = trained(tmp_path / f"{len(training.seeds)}.pt", lambda ready=prepared: ready, 40)
         losses.append(recorded(path)[0]["1e-03_0"].test_loss)
