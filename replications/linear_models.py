@@ -142,7 +142,7 @@ class LinearPlan(NamedTuple):
         model = LinearModel(run.inputs, list(x.shape[1:]), run.optimizer, run.rate, run.seed)
         model.standardise(x[:1_000])
         with torch.no_grad():  # once and not at every step, since they stay as they are
-            trained = TensorDataset(torch.cat([model.features(part) for part in x.split(500)]), y)
+            trained = TensorDataset(torch.cat([model.features(part) for part in torch.split(x, 500)]), y)
         monitor = InfoGeometryMonitor(
             probes=probes,
             schedule=LogSpaced(16),
