@@ -30,6 +30,8 @@ class Placed(NamedTuple):
         own_curve: of the networks' records on their own map.
         placed_curve: of the networks' records on the map of the linear models.
         null_curve: the same, the linear models' samples being shuffled within classes, each run's in another way.
+        likeness: of the networks' first two coordinates on the map of the linear models, and on the null's, to those on
+            their own map: R² of the best linear map.
         intervals: 95 %, of "joint", "placed", and "gain", by which "placed" is above the null, all in two dimensions;
             runs of each kind drawn with replacement.
     """
@@ -45,10 +47,11 @@ class Placed(NamedTuple):
     own_curve: Tensor
     placed_curve: Tensor
     null_curve: Tensor
+    likeness: tuple[float, float]
     intervals: dict[str, tuple[float, float]]
 
 
-def placed(linear: Sequence[Path], others: Sequence[Path], probe: str, draws: int = 100) -> Placed:
+def placed(linear: Sequence[Path], others: Sequence[Path], probe: str, draws: int = 50) -> Placed:
     """Reads archives of linear models and of networks, and places the second on a map of the first.
 
     Args:
@@ -78,6 +81,7 @@ def placed(linear: Sequence[Path], others: Sequence[Path], probe: str, draws: in
     elsewhere = torch.cat(mixed)
     null_within, null_across = (pairwise_bhattacharyya(each, elsewhere).double() for each in (elsewhere, second))
     null = inpca(null_within, DIMENSIONS)
+    null_coordinates = null.transform(null_across)
     return Placed(
         joint,
         axes,
@@ -89,7 +93,11 @@ def placed(linear: Sequence[Path], others: Sequence[Path], probe: str, draws: in
         stresses(joint.coordinates, joint.eigenvalues, distances),
         stresses(own.coordinates, own.eigenvalues, beyond),
         stresses(coordinates, axes.eigenvalues, beyond),
-        stresses(null.transform(null_across), null.eigenvalues, beyond),
+        stresses(null_coordinates, null.eigenvalues, beyond),
+        (
+            likeness(coordinates[:, :2], own.coordinates[:, :2]),
+            likeness(null_coordinates[:, :2], own.coordinates[:, :2]),
+        ),
         _intervals(distances, torch.cat([null_within, null_across]), member, len(linear), draws),
     )
 
@@ -113,6 +121,21 @@ def stresses(coordinates: Tensor, eigenvalues: Tensor, distances: Tensor) -> Ten
         rest = rest - sign * torch.outer(axis, axis)
         found.append(1 - rest.norm() / whole)
     return torch.stack(found)
+
+
+def likeness(coordinates: Tensor, reference: Tensor) -> float:
+    """Returns the share of the reference's variance that the best linear map of the coordinates explains.
+
+    1 where one picture is the other, stretched, turned or sheared; a picture can be like another though distances on it
+    are wrong.
+
+    Args:
+        coordinates: shape (M, k).
+        reference: shape (M, l), of the same points.
+    """
+    x, y = (each.double() - each.double().mean(0) for each in (coordinates, reference))
+    rest = y - x @ torch.linalg.lstsq(x, y).solution
+    return float(1 - rest.square().sum() / y.square().sum())
 
 
 def _intervals(

@@ -7,7 +7,7 @@ from lightning_infogeo import Trajectory, inpca, pairwise_bhattacharyya
 from replications import manifold_runs
 from replications.linear_map import main
 from replications.linear_models import CONVOLVED, LinearModel, LinearPlan, planned, random_convolution
-from replications.placed import placed, stresses
+from replications.placed import likeness, placed, stresses
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +21,9 @@ def first(folder):
 
 
 def test_every_claim_has_a_figure(first):
-    assert len(first.claims) == 8  # four on each probe
-    assert all("%" in claim.measured for claim in first.claims)
-    assert [claim.holds for claim in first.claims[2::4]] == [True, True], "linear models show digits' networks"
+    assert len(first.claims) == 10  # five on each probe
+    assert all("%" in claim.measured or "R² 0." in claim.measured for claim in first.claims)
+    assert [claim.holds for claim in first.claims[2::5]] == [True, True], "linear models show digits' networks"
 
 
 def test_what_is_trained_already_is_not_trained_again(first, folder, monkeypatch):
@@ -68,6 +68,13 @@ def test_other_axes_explain_less_and_random_ones_hardly_any(first, folder):
     noise = torch.randn(one.others.shape, generator=torch.Generator().manual_seed(0)).double() * one.others.std(0)
     beyond = one.joint.distances[~one.is_linear[one.member]][:, ~one.is_linear[one.member]]
     assert float(stresses(noise, one.linear.eigenvalues, beyond)[1]) < 0.2
+
+
+def test_a_picture_is_like_another_up_to_a_linear_map():
+    points = torch.randn(100, 2, generator=torch.Generator().manual_seed(0))
+    assert likeness(points @ torch.tensor([[2.0, 1.0], [0.0, -0.5]]) + 3, points) == pytest.approx(1, abs=1e-6)
+    assert 0.3 < likeness(points[:, :1], points) < 0.7
+    assert abs(likeness(points[torch.randperm(100)], points)) < 0.2
 
 
 def test_runs_on_other_samples_are_refused(first, folder, monkeypatch):
