@@ -30,12 +30,15 @@ def main(arguments: list[str] | None = None) -> Replication:
     """Trains what is not trained yet, scales the knees, prints the claims, and draws them."""
     made = parser(__doc__ or "", "finite_size")
     made.add_argument("--seeds", type=int, default=len(SEEDS), help="networks of each kind")
+    made.add_argument("--trained", action="store_true", help="trains nothing and shows what was trained before")
     options = made.parse_args(arguments)
     console = Console()
     trainings = [one for one in planned(options.fast) if one.seed < options.seeds]
     check(made, list(dict.fromkeys(one.data for one in trainings)), options.data)
     plan = Plan(options.logdir, options.data, *((1_000, 400, 3e-3) if options.fast else ()))
-    workers = 0 if options.fast else options.workers
+    if options.trained:
+        trainings = [one for one in trainings if plan.file(one).exists()]
+    workers = 0 if options.fast or options.trained else options.workers
     jobs.run(trainings, plan.train, workers, console, done=lambda one: plan.file(one).exists())
     found = families(plan, trainings, draws=20 if options.fast else 200)
     slopes = coordinates(trainings[0].data, options.data)
@@ -49,8 +52,9 @@ def main(arguments: list[str] | None = None) -> Replication:
 
 def replication(found: Mapping[Case, Family], slopes: Mapping[str, float], cost: str) -> Replication:
     """Returns what is claimed, measured and shown."""
-    one = next(iter(found.values()))
-    widths = ", ".join(f"{n:,.0f}" for n in one.scaling.sizes.tolist())
+    widths = ", ".join(f"{n:,}" for n in sorted({int(n) for one in found.values() for n in one.scaling.sizes}))
+    counts = sorted({one.runs for one in found.values()})
+    seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
     sets = ", ".join(dict.fromkeys(NAMES[case.data] for case in found))
     return Replication(
         name="finite_size",
@@ -58,7 +62,7 @@ def replication(found: Mapping[Case, Family], slopes: Mapping[str, float], cost:
         paper="2406.05295",
         design=(
             f"One hidden layer of {widths} ReLU on 3,000 images of {sets} with values 0 to 1, Adam at {RATE:g}, "
-            f"batches of 64, 3,000 steps, {one.runs} networks of each kind. Standard parametrisation (PyTorch's) and "
+            f"batches of 64, 2,000 steps, {seeds} networks of each kind. Standard parametrisation (PyTorch's) and "
             "maximal update (table 3 of arXiv 2203.03466 for Adam: initial deviation and rate of the output weights go "
             "like 1/width, all else is independent of it; both are one at 128). Length of the distribution of all "
             "weights, normal estimate less its noise floor; finite_size_scaling with its defaults, and with half the "
@@ -70,7 +74,7 @@ def replication(found: Mapping[Case, Family], slopes: Mapping[str, float], cost:
             "The exponents of the paper could not be read: nothing here is held against them.",
             "A bend narrower than the smoothing, 0.8 in ln t, looks as wide as that at every width.",
             "There is no matrix between hidden layers, on which maximal update acts, too.",
-            f"{one.runs} seeds a width; intervals come from the noise of records as well.",
+            f"{seeds} seeds a width; intervals come from the noise of records as well.",
         ),
         pictures={
             "curves": "Curvature of ln length over ln step, by width; bands are one standard deviation.",
