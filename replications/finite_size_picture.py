@@ -48,15 +48,17 @@ def knees(found: Mapping[Case, Family]) -> Figure:
         n, places, ends = scaling.sizes.numpy(), scaling.knees.numpy(), scaling.intervals.numpy().T
         there = np.isfinite(places)
         reach = np.abs(ends - places)[:, there]
-        name = f"{case.parametrisation}: $n^{{{scaling.shift.value:.2f}}}$"
+        power = f"$n^{{{scaling.shift.value:.2f}}}$" if np.isfinite(scaling.shift.value) else "no exponent"
+        name = f"{case.parametrisation}: {power}"
         axes.errorbar(n[there], places[there], reach, color=colour, fmt="o", capsize=3, label=name)
-        if there.sum() > 1:
+        if there.all():
             middle = np.exp(np.log(places[there]).mean()) / np.exp(np.log(n[there]).mean()) ** scaling.shift.value
             axes.plot(n, middle * n**scaling.shift.value, "--", color=colour, linewidth=1)
         axes.set(title=NAMES[case.data], xscale="log", yscale="log", xlabel="width")
+        axes.set_xlim(n[0] / 1.4, n[-1] * 1.4)
         axes.set_xticks(n, [f"{size:g}" for size in n])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(alpha=0.25)
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False, fontsize=8)
     panels[0].set_ylabel("knee, step")
     return figure
