@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lightning_infogeo.scaling.finite_size import Scaling, finite_size_scaling
 from replications.data_sets import load
-from replications.finite_size_runs import RATE, WIDTHS, Plan, Widths, network_name
+from replications.finite_size_runs import RATE, WIDEST, WIDTHS, Plan, Widths, network_name
 from replications.knee_runs import flat
 from replications.parametrisation import PARAMETRISATIONS, Parametrisation, logit_changes
 from replications.side_by_side import Recorded, recorded
@@ -57,16 +57,17 @@ def families(plan: Plan, trainings: Sequence[Widths], draws: int = 200) -> dict[
 
     Args:
         plan: by which they were trained.
-        trainings: finished ones.
+        trainings: finished ones; a width counts where every seed has it.
         draws: of the bootstrap.
     """
     found: dict[Case, Family] = {}
     networks = {one: recorded(plan.file(one))[0] for one in trainings}
     sets = dict.fromkeys(one.data for one in trainings)
     for part, data, parametrisation in itertools.product(("network", "second"), sets, PARAMETRISATIONS):
-        seeds = [one for one in trainings if one.data == data]
-        widths = seeds[0].widths
-        runs = [[networks[seed][network_name(parametrisation, n)] for seed in seeds] for n in widths]
+        of = {(one.seed, n): networks[one] for one in trainings if one.data == data for n in one.widths}
+        seeds, every = ({key[k] for key in of} for k in (0, 1))
+        widths = sorted(n for n in every if all((seed, n) in of for seed in seeds))
+        runs = [[of[seed, n][network_name(parametrisation, n)] for seed in sorted(seeds)] for n in widths]
         curves = [[_length(one, part) for one in some] for some in runs]
         scalings = [finite_size_scaling(curves, widths, smoothing=s, draws=draws) for s in (SMOOTHING, SMOOTHING / 2)]
         losses = tuple(float(np.median([float(one.test_loss.min()) for one in some])) for some in runs)
@@ -74,7 +75,7 @@ def families(plan: Plan, trainings: Sequence[Widths], draws: int = 200) -> dict[
     return found
 
 
-def coordinates(data: str, folder: Path | None, widths: Sequence[int] = WIDTHS) -> dict[str, float]:
+def coordinates(data: str, folder: Path | None, widths: Sequence[int] = (*WIDTHS, *WIDEST)) -> dict[str, float]:
     """Returns how the first changes of the logits grow with the width, as an exponent, by parametrisation.
 
     Of five initialisations the mean, as narrow networks scatter.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from lightning_infogeo.figures.palette import COLOURS
 from replications.finite_size_found import Case, Family
@@ -16,7 +17,7 @@ from replications.parametrisation import PARAMETRISATIONS
 def curves(found: Mapping[Case, Family]) -> Figure:
     """Returns the curvature of every width, a row for each parametrisation and a column for each data set."""
     sets = list(dict.fromkeys(case.data for case in found))
-    figure = Figure(figsize=(max(7, 3.5 * len(sets)), 5.6), layout="constrained")
+    figure = Figure(figsize=(max(7, 3.1 * len(sets) + 1), 5.6), layout="constrained")
     panels = figure.subplots(len(PARAMETRISATIONS), len(sets), sharex=True, sharey=True, squeeze=False)
     for case, family in found.items():
         axes = panels[PARAMETRISATIONS.index(case.parametrisation)][sets.index(case.data)]
@@ -39,7 +40,7 @@ def curves(found: Mapping[Case, Family]) -> Figure:
 def knees(found: Mapping[Case, Family]) -> Figure:
     """Returns the knee against the width, a panel for each data set."""
     sets = list(dict.fromkeys(case.data for case in found))
-    figure = Figure(figsize=(max(6, 3.5 * len(sets)), 3.8), layout="constrained")
+    figure = Figure(figsize=(max(6, 3.1 * len(sets)), 3.8), layout="constrained")
     panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
     for case, family in found.items():
         axes, scaling = panels[sets.index(case.data)], family.scaling
@@ -47,15 +48,17 @@ def knees(found: Mapping[Case, Family]) -> Figure:
         n, places, ends = scaling.sizes.numpy(), scaling.knees.numpy(), scaling.intervals.numpy().T
         there = np.isfinite(places)
         reach = np.abs(ends - places)[:, there]
-        name = f"{case.parametrisation}: $n^{{{scaling.shift.value:.2f}}}$"
+        power = f"$n^{{{scaling.shift.value:.2f}}}$" if np.isfinite(scaling.shift.value) else "no exponent"
+        name = f"{case.parametrisation}: {power}"
         axes.errorbar(n[there], places[there], reach, color=colour, fmt="o", capsize=3, label=name)
-        if there.sum() > 1:
+        if there.all():
             middle = np.exp(np.log(places[there]).mean()) / np.exp(np.log(n[there]).mean()) ** scaling.shift.value
             axes.plot(n, middle * n**scaling.shift.value, "--", color=colour, linewidth=1)
         axes.set(title=NAMES[case.data], xscale="log", yscale="log", xlabel="width")
+        axes.set_xlim(n[0] / 1.4, n[-1] * 1.4)
         axes.set_xticks(n, [f"{size:g}" for size in n])
-        axes.minorticks_off()
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(alpha=0.25)
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False, fontsize=8)
     panels[0].set_ylabel("knee, step")
     return figure

@@ -15,15 +15,17 @@ from replications.knee_runs import DATA, held_out, samples
 from replications.parametrisation import BASE, PARAMETRISATIONS, Parametrisation, member
 from replications.side_by_side import Member, Prepared, trained
 
-WIDTHS = (32, 64, 128, 256, 512, 1_024)
+WIDTHS = (32, 64, 128, 256, 512)
+WIDEST = (1_024,)
+"""In a training of its own, as it takes longer than all others together."""
 SEEDS = (0, 1, 2)
 RATE = 3e-4
 IMAGES = 3_000
-STEPS = 3_000
+STEPS = 2_000
 
 
 class Widths(NamedTuple):
-    """Networks of all widths in both parametrisations, side by side on the same images.
+    """Networks of several widths in both parametrisations, side by side on the same images.
 
     Attributes:
         data: name of the data set.
@@ -38,6 +40,11 @@ class Widths(NamedTuple):
     @property
     def name(self) -> str:
         """Of the file."""
+        return self.subject + ("_widest" if self.widths == WIDEST else "")
+
+    @property
+    def subject(self) -> str:
+        """Of what is trained on, whatever the widths are."""
         return f"{self.data}_{self.seed}"
 
 
@@ -47,10 +54,10 @@ def network_name(parametrisation: Parametrisation, width: int) -> str:
 
 
 def planned(fast: bool = False) -> list[Widths]:
-    """Returns all trainings, a seed of every data set before the next."""
+    """Returns all trainings, a seed of every data set before the next, and the widest networks last."""
     if fast:
         return [Widths("digits", seed, (32, 128, 512)) for seed in (0, 1)]
-    return [Widths(data, seed) for seed, data in itertools.product(SEEDS, DATA)]
+    return [Widths(data, seed, widths) for widths, seed, data in itertools.product((WIDTHS, WIDEST), SEEDS, DATA)]
 
 
 class Plan(NamedTuple):
@@ -82,7 +89,7 @@ class Plan(NamedTuple):
 
     def _prepared(self, training: Widths) -> Prepared:
         images = load(training.data, self.data)
-        seed = zlib.crc32(training.name.encode())
+        seed = zlib.crc32(training.subject.encode())
         x, y = samples(images, self.images, "clean", seed)
         torch.manual_seed(seed)
         members: dict[str, Member] = {}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from lightning_infogeo.figures.palette import COLOURS
 from replications.knee_claims import both, median_of
@@ -21,14 +22,17 @@ def by_size(networks: Sequence[Found]) -> Figure:
     """Returns onset and knee of clean trainings, by number of images and rate, a panel for each data set."""
     clean = [one for one in networks if one.condition == "clean"]
     sets, rates = list(dict.fromkeys(one.data for one in clean)), list(dict.fromkeys(one.rate for one in clean))
-    figure = Figure(figsize=(max(7, 3.5 * len(sets)), 4.4), layout="constrained")
-    panels = figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
+    figure = Figure(figsize=(max(7, 3.1 * len(sets)), 4.4), layout="constrained")
+    panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
+    sizes = sorted({one.size for one in clean})
     for axes, data in zip(panels, sets, strict=True):
         for rate, colour in zip(rates, COLOURS, strict=False):
             some = [one for one in clean if one.data == data and one.rate == rate]
             _curve(axes, some, lambda one: one.onset, color=colour, marker="o", linestyle="-")
             _curve(axes, some, lambda one: one.knee, color=colour, marker="D", linestyle=":")
         axes.set(title=NAMES[data], xscale="log", yscale="log", xlabel="training images")
+        axes.set_xticks(sizes, [f"{size / 1_000:g}k" if size >= 1_000 else f"{size}" for size in sizes])
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(alpha=0.25)
     panels[0].set_ylabel("optimizer step")
     handles = [Line2D([], [], color=c, label=f"rate {rate:g}") for rate, c in zip(rates, COLOURS, strict=False)]
@@ -36,7 +40,7 @@ def by_size(networks: Sequence[Found]) -> Figure:
         Line2D([], [], color="0.3", marker="o", linestyle="-", label="onset of overfitting"),
         Line2D([], [], color="0.3", marker="D", linestyle=":", label="knee of the weights' length"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
 
 

@@ -29,6 +29,14 @@ def test_every_claim_has_a_figure(first):
     assert all(re.search(r"\d", claim.measured) for claim in first.claims)
 
 
+def test_on_digits_the_knee_moves_with_the_width_unless_the_parametrisation_takes_it_up(first):
+    coordinates_hold, moves, stands, sharpens = first.claims[:4]
+    assert coordinates_hold.holds
+    assert moves.holds
+    assert stands.holds
+    assert not sharpens.holds
+
+
 def test_what_is_trained_already_is_not_trained_again(first, folder, monkeypatch):
     def never(*arguments, **settings):
         raise AssertionError("trained again")
@@ -81,4 +89,4 @@ def test_at_a_rate_of_zero_nothing_changes():
 
 
 def test_the_whole_design_is_planned():
-    assert len({one.name for one in planned()}) == len(planned()) == 9
+    assert len({one.name for one in planned()}) == len(planned()) == 18
