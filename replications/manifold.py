@@ -28,6 +28,8 @@ _LIMITS = (
     "The paper trains 2,296 networks for 200 epochs on all images, most of them far larger; one of its AllCNNs would "
     "take 48 hours here. Of the paper's augmentation, weight decay and batch sizes nothing is varied.",
     "Networks of few steps do not come to the end of the path: distances are over the progress that both runs reach.",
+    "The first map is hardly more than its null model: that runs share a few dimensions is mostly that all of them go "
+    "from ignorance to truth, class by class. What they share beyond that is in the distances to shuffled runs.",
     "Ranges of the stress are those when an architecture is left out, not confidence intervals.",
 )
 
@@ -90,7 +92,7 @@ def replication(found: dict[tuple[str, str], Found], cost: str) -> Replication:
         pictures={
             **captions,
             "distances": f"Distances between the trajectories on {NAMES[first]}, samples trained on.",
-            "together": "How runs that were taught wrong labels come to the others, by progress.",
+            "together": "How far runs that were taught wrong labels first are from others, by progress.",
         },
     )
 

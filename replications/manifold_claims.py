@@ -101,6 +101,12 @@ def claims(found: Mapping[tuple[str, str], Found]) -> tuple[Claim, ...]:
             train,
         ),
         over(
+            "… and to runs of the same architecture and optimizer, which differ in their seed alone",
+            "beside these runs' own distances at the same progress",
+            together_with_kin,
+            train,
+        ),
+        over(
             "networks trained on shuffled labels make no progress, and are farther from every other run than any two "
             "others are from each other",
             "progress below 0.05; all farther",
@@ -219,6 +225,15 @@ def together(found: Found) -> Measured:
     at = f"{(late + 1) / VALUES:.1f}"
     first, last = float(found.pool[early]), float(found.pool[late])
     return Measured(f"{first:.3f} → {last:.3f} nats at {at}: {last / first:.2f}", "", last <= 0.4 * first)
+
+
+def together_with_kin(found: Found) -> Measured:
+    """Returns how far runs with either beginning are apart early and late, in all else alike, and seeds beside them."""
+    reached = int((~found.kin.isnan()).sum())
+    early, late = (min(place * VALUES // 100, reached) - 1 for place in _ACROSS)
+    first, last = float(found.kin[early]), float(found.kin[late])
+    seeds_then = f"{float(found.alike[early]):.3f} → {float(found.alike[late]):.3f}"
+    return Measured(f"{first:.3f} → {last:.3f} nats at {(late + 1) / VALUES:.1f} (seeds {seeds_then})", "", None)
 
 
 def control(found: Found) -> Measured:
