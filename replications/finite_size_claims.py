@@ -97,7 +97,7 @@ def _layer(found: Mapping[Case, Family]) -> Claim:
     of = {case: one.scaling for case, one in found.items() if case.part == "second"}
     return Claim(
         "The output weights alone: k and verdict",
-        "all of the difference between the parametrisations is in them",
+        "by construction, the parametrisations differ in them alone",
         "\n".join(
             f"{NAMES[case.data]}, {case.parametrisation}: k = {_value(one.shift)}, {one.verdict}"
             for case, one in of.items()
