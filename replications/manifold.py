@@ -28,7 +28,7 @@ _LIMITS = (
     "The paper trains 2,296 networks for 200 epochs on all images, most of them far larger; one of its AllCNNs would "
     "take 48 hours here. Of the paper's augmentation, weight decay and batch sizes nothing is varied.",
     "Networks of few steps do not come to the end of the path: distances are over the progress that both runs reach.",
-    "The first map is hardly more than its null model: that runs share a few dimensions is mostly that all of them go "
+    "The null map has most of the map's stress: that runs share a few dimensions is in large part that all of them go "
     "from ignorance to truth, class by class. What they share beyond that is in the distances to shuffled runs.",
     "Ranges of the stress are those when an architecture is left out, not confidence intervals.",
 )
@@ -78,7 +78,7 @@ def replication(found: dict[tuple[str, str], Found], cost: str) -> Replication:
     first = next(iter(found))[0]
     return Replication(
         name="manifold",
-        title=f"One path for all networks: {sum(judged)} of {len(judged)} statements hold",
+        title=f"Do all networks train along one path? On {sets}, {sum(judged)} of {len(judged)} statements hold",
         paper="2305.01604",
         design=(
             f"{count} networks on 10,000 images of {sets}: seven architectures × three seeds with Adam, two of them "
@@ -88,13 +88,19 @@ def replication(found: dict[tuple[str, str], Found], cost: str) -> Replication:
         ),
         claims=rows,
         cost=cost,
-        limits=_LIMITS,
+        limits=(*_LIMITS, *_left_out(found)),
         pictures={
             **captions,
             "distances": f"Distances between the trajectories on {NAMES[first]}, samples trained on.",
             "together": "How far runs that were taught wrong labels first are from others, by progress.",
         },
     )
+
+
+def _left_out(found: dict[tuple[str, str], Found]) -> list[str]:
+    """Returns a sentence on the data sets that were not run."""
+    missing = [NAMES[data] for data in SETS if (data, "train") not in found]
+    return [f"Of the design, {' and '.join(missing)} are not in this table."] if missing else []
 
 
 def _pictures(found: dict[tuple[str, str], Found]) -> dict[str, Figure]:
