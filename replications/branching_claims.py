@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from scipy.stats import binomtest
 
-from replications.claims import Claim
+from replications.claims import Claim, decided
 from replications.learning_trees import PUBLISHED, Shape
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _setting(studies: Sequence[Study]) -> Claim:
         f"{', '.join(f'{loss:.2f}' for loss in LOSSES.values())}; {ACCURACY:.3f} (notebook, one seed)",
         f"{', '.join(measured)}; {median(accuracy):.3f}",
         f"accuracy {words}; {sum(inside)} of {len(inside)} losses inside",
-        None,
+        "reported",
     )
 
 
@@ -86,7 +86,7 @@ def _acyclic(studies: Sequence[Study], of: str, words: str) -> Claim:
         "cycle rank 0 in all three layers (paper); in all seeds (acceptance)",
         f"0 in {none} of {len(shapes)} graphs",
         _share(none, len(shapes)),
-        none == len(shapes),
+        decided(none == len(shapes)),
     )
 
 
@@ -101,7 +101,7 @@ def _in_one(studies: Sequence[Study], of: str, layer: str | None, words: str = "
         "one (paper); in 8 of 10 seeds (acceptance)",
         f"one in {whole} of {len(shapes)}; " + (counts if layer else f"at most {most}; cycles in {cyclic}"),
         _share(whole, len(shapes)),
-        whole >= ENOUGH * len(shapes),
+        decided(whole >= ENOUGH * len(shapes)),
     )
 
 
@@ -115,7 +115,7 @@ def _counts(studies: Sequence[Study], layer: str) -> Claim:
         f"medians {', '.join(f'{median(getattr(one, name) for one in shapes):g}' for name in COUNTS)}",
         f"10–90 %: {', '.join(words for words, _ in ranges.values())}"
         + (f"; outside: {', '.join(outside)}" if outside else "; all inside"),
-        not outside,
+        decided(not outside),
     )
 
 
@@ -125,7 +125,7 @@ def _breaks(studies: Sequence[Study]) -> tuple[Claim, ...]:
     found = [tear for torn in graphs for tear in torn]
     broken = sum(one.components > 1 for one in _shapes(studies, "published"))
     if not found:
-        return (Claim("Why graphs break", "–", f"{broken} in pieces; no neuron changes piece", "", None),)
+        return (Claim("Why graphs break", "–", f"{broken} in pieces; no neuron changes piece", "", "reported"),)
     explained = sum(all(tear.is_fast for tear in torn) for torn in graphs)
     return (
         Claim(
@@ -135,7 +135,7 @@ def _breaks(studies: Sequence[Study]) -> tuple[Claim, ...]:
             f"changes: beyond eps {sum(one.hop > 1 for one in found)}, beyond the shared part "
             f"{sum(one.jump > 1 for one in found)}; median hop {median(one.hop for one in found):.2f} eps",
             _share(explained, len(graphs)),
-            explained == len(graphs),
+            decided(explained == len(graphs)),
         ),
         Claim(
             "What is torn off, and when",
@@ -143,7 +143,7 @@ def _breaks(studies: Sequence[Study]) -> tuple[Claim, ...]:
             f"one neuron by itself in {sum(tear.together == 1 for tear in found)} of {len(found)} changes\n"
             + "\n".join(_when(studies, layer) for layer in PUBLISHED),
             "",
-            None,
+            "reported",
         ),
     )
 
@@ -179,5 +179,5 @@ def _null(studies: Sequence[Study]) -> Claim:
         f"if it had none, their absence would say nothing; the published graphs: {medians[1]} (medians)",
         f"cycles in {some} of {len(shapes)} graphs; {medians[0]} (medians)",
         _share(some, len(shapes)),
-        None,
+        "reported",
     )

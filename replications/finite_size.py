@@ -81,7 +81,7 @@ def replication(found: Mapping[Case, Family], slopes: Mapping[str, float], cost:
             "weights, normal estimate less its noise floor; finite_size_scaling with its defaults, and with half the "
             "smoothing."
         ),
-        claims=rows if counts[0] >= _FEWEST else (rows[0], *(replace(row, holds=None) for row in rows[1:])),
+        claims=rows if counts[0] >= _FEWEST else (rows[0], *(replace(row, verdict="undecided") for row in rows[1:])),
         cost=cost,
         limits=(
             "The exponents of the paper could not be read: nothing here is held against them.",

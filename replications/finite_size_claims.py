@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from lightning_infogeo.scaling.finite_size import Estimate
-from replications.claims import Claim
+from replications.claims import Claim, decided
 from replications.finite_size_found import FIRST_STEPS, Case, Family
 from replications.manifold_claims import NAMES
 from replications.parametrisation import PARAMETRISATIONS
@@ -40,7 +40,7 @@ def _coordinates(slopes: Mapping[str, float]) -> Claim:
         "coordinate check of arXiv 2203.03466: no growth",
         "; ".join(f"{name}: n^{slope:.2f}" for name, slope in slopes.items()),
         "",
-        slopes["maximal update"] < 0.1 and slopes["standard"] > 0.3,
+        decided(slopes["maximal update"] < 0.1 and slopes["standard"] > 0.3),
     )
 
 
@@ -52,7 +52,7 @@ def _moves(standard: Mapping[str, Family]) -> Claim:
         "expected, as output weights move faster, relative to their size; −0.35 on scikit-learn's digits at 1e-3",
         "\n".join(f"{NAMES[data]}: k = {_value(one.scaling.shift)}" for data, one in standard.items()),
         "\n".join(_interval(one.scaling.shift) for one in standard.values()),
-        all(shift.high < 0 for shift in known) if known else None,
+        decided(all(shift.high < 0 for shift in known)) if known else "reported",
     )
 
 
@@ -64,7 +64,7 @@ def _stands(standard: Mapping[str, Family], maximal: Mapping[str, Family]) -> Cl
         "expected: it stands still, k = 0",
         "\n".join(f"{NAMES[data]}: k = {_value(one.scaling.shift)}" for data, one in maximal.items()),
         "\n".join(_interval(one.scaling.shift) for one in maximal.values()),
-        all(less < more / 2 for less, more in known) if known else None,
+        decided(all(less < more / 2 for less, more in known)) if known else "reported",
     )
 
 
@@ -89,7 +89,7 @@ def _sharpens(found: Mapping[Case, Family]) -> Claim:
         "a > 0 and verdict “sharpening”",
         "\n".join(lines),
         "\n".join(intervals),
-        all(verdict == "sharpening" for verdict in verdicts),
+        decided(all(verdict == "sharpening" for verdict in verdicts)),
     )
 
 
@@ -103,7 +103,7 @@ def _layer(found: Mapping[Case, Family]) -> Claim:
             for case, one in of.items()
         ),
         "\n".join(_interval(one.shift) for one in of.values()),
-        None,
+        "reported",
     )
 
 
@@ -117,7 +117,7 @@ def _losses(found: Mapping[Case, Family]) -> Claim:
             for case, one in whole.items()
         ),
         "",
-        None,
+        "reported",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from replications.claims import Claim
+from replications.claims import Claim, decided
 from replications.knee_found import HEADLINE, KINDS, Found, Length
 from replications.knee_runs import STEPS
 from replications.manifold_claims import NAMES
@@ -83,7 +83,7 @@ def _factors(clean: Sequence[Found]) -> Claim:
         f"{_PILOT}: onset × 12 to 46, knee × 1.1",
         "\n".join(lines) or "nowhere two sizes with both",
         "",
-        None,
+        "reported",
     )
 
 
@@ -94,7 +94,7 @@ def _slope(clean: Sequence[Found]) -> Claim:
         f"1, if they coincide ({ABSTRACT}: the knee coincides with or precedes overfitting); {_PILOT}: some 0.03",
         values,
         intervals,
-        whole.low > 0.5,
+        decided(whole.low > 0.5),
     )
 
 
@@ -105,7 +105,7 @@ def _ranks(clean: Sequence[Found]) -> Claim:
         "1, if they coincide; ranks do not see how far the knee moves",
         values,
         intervals,
-        None,
+        "reported",
     )
 
 
@@ -137,7 +137,7 @@ def _precedes(networks: Sequence[Found]) -> Claim:
         f"{ABSTRACT}: coincides with or precedes",
         "\n".join(lines),
         "\n".join(intervals),
-        min(early, default=0.0) >= 0.9,
+        decided(min(early, default=0.0) >= 0.9),
     )
 
 
@@ -149,7 +149,7 @@ def _healthy(networks: Sequence[Found]) -> Claim:
         "no knee, if it marks overfitting; expected: a knee in all",
         lines,
         intervals,
-        bent < 0.1 * len(of) if of else None,
+        decided(bent < 0.1 * len(of)) if of else "reported",
     )
 
 
@@ -165,7 +165,7 @@ def _shuffled(networks: Sequence[Found]) -> list[Claim]:
             f"a knee, if it marks overfitting; {_PILOT}: none",
             lines,
             intervals,
-            bent > 0.9 * len(of),
+            decided(bent > 0.9 * len(of)),
         )
     ]
 
@@ -200,7 +200,7 @@ def _levers(networks: Sequence[Found]) -> list[Claim]:
                     "the same factor, if they coincide",
                     f"onset × {onset}, knee × {bend}",
                     f"{onset.interval}; {bend.interval}",
-                    None,
+                    "reported",
                 )
             )
     return rows
@@ -231,7 +231,7 @@ def _rate(clean: Sequence[Found]) -> Claim:
         "expected; −1 would be a matter of the steps' length alone",
         f"k = {exponent}",
         exponent.interval,
-        exponent.high < 0,
+        decided(exponent.high < 0),
     )
 
 
@@ -249,7 +249,7 @@ def _window(networks: Sequence[Found]) -> list[Claim]:
             "ratio 1",
             f"ratio {middle:.2f}, 5 to 95 % {low:.2f} to {high:.2f}; {len(known)} of {len(longer)} have both",
             share(int((abs(known - 1) < 0.1).sum()), len(longer)),
-            bool((abs(known - 1) < 0.1).sum() >= 0.9 * len(longer)),
+            decided(bool((abs(known - 1) < 0.1).sum() >= 0.9 * len(longer))),
         )
     ]
 
@@ -269,7 +269,7 @@ def _estimators(clean: Sequence[Found]) -> Claim:
         "the same as above",
         "\n".join(lines),
         "\n".join(intervals),
-        None,
+        "reported",
     )
 
 

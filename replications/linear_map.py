@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from replications import jobs, manifold_runs
-from replications.claims import Claim, Replication
+from replications.claims import Claim, Replication, decided
 from replications.linear_models import LinearPlan, planned
 from replications.options import check, parser
 from replications.placed import Placed, placed
@@ -44,14 +44,14 @@ def claims(found: Mapping[str, Placed]) -> tuple[Claim, ...]:
                 f"{ANCHOR:.0%} (paper, as read); {ACCEPTED[0]:.0%} to {ACCEPTED[1]:.0%} (acceptance)",
                 f"{joint[1]:.0%}",
                 ends["joint"],
-                ACCEPTED[0] <= joint[1] <= ACCEPTED[1],
+                decided(ACCEPTED[0] <= joint[1] <= ACCEPTED[1]),
             ),
             Claim(
                 f"… and about as much of the non-linear ones by themselves, {WORDS[probe]}",
                 "about the same (paper, as read)",
                 f"{own[1]:.0%}",
                 "",
-                abs(own[1] - joint[1]) <= 0.1,
+                decided(abs(own[1] - joint[1]) <= 0.1),
             ),
             Claim(
                 f"A map fitted on linear models alone shows the non-linear ones, {WORDS[probe]}",
@@ -59,21 +59,21 @@ def claims(found: Mapping[str, Placed]) -> tuple[Claim, ...]:
                 f"{placed_[1]:.0%} in two dimensions, {placed_[2]:.0%} in three; on their own map {own[1]:.0%} and "
                 f"{own[2]:.0%}",
                 ends["placed"],
-                one.intervals["placed"][0] > 0,
+                decided(one.intervals["placed"][0] > 0),
             ),
             Claim(
                 f"… better than a map of linear models whose samples are shuffled within classes, {WORDS[probe]}",
                 "null model: the same losses, other trajectories",
                 f"{placed_[1]:.0%} against {null[1]:.0%} in two dimensions",
                 f"{ends['gain']} above it",
-                one.intervals["gain"][0] > 0,
+                decided(one.intervals["gain"][0] > 0),
             ),
             Claim(
                 f"… as a picture: their own two axes as a linear map of the two they are placed on, {WORDS[probe]}",
                 f"R² {one.likeness[1]:.2f} on the null model's axes",
                 f"R² {one.likeness[0]:.2f}",
                 "",
-                None,
+                "reported",
             ),
         ]
     return tuple(rows)

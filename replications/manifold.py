@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> Replication:
 def replication(found: dict[tuple[str, str], Found], cost: str) -> Replication:
     """Returns what is claimed, measured and shown."""
     rows = claims(found)
-    judged = [claim.holds for claim in rows if claim.holds is not None]
+    judged = [claim.verdict == "holds" for claim in rows if claim.verdict != "reported"]
     count = len(next(iter(found.values())).runs)
     sets = " and ".join(dict.fromkeys(NAMES[data] for data, _ in found))
     captions = {

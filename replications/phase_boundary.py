@@ -24,7 +24,7 @@ from torch import Tensor
 from lightning_infogeo.figures import phase_diagram as draw
 from lightning_infogeo.theory import PhaseDiagram, Spectrum, phase_diagram
 from lightning_infogeo.theory.slope import Model
-from replications.claims import Claim, Replication
+from replications.claims import Claim, Replication, decided
 from replications.jobs import run
 from replications.linear_networks import GROUPS, Cell, Moments, measure, read
 from replications.options import parser
@@ -127,7 +127,7 @@ def claims(grids: Mapping[tuple[Model, int], Measured]) -> tuple[Claim, ...]:
                 f"farthest of {crossing} crossings {worst:.3f} steps, a factor of {factor:.2f}; "
                 f"another verdict in {grid.disagreements} of {grid.predicted.dimensions.numel()} cells",
                 f"at most {ends:.3f} steps at the ends of the cells' 95 % intervals",
-                worst <= 1,
+                decided(worst <= 1),
             )
         )
         inside = (
@@ -141,7 +141,7 @@ def claims(grids: Mapping[tuple[Model, int], Measured]) -> tuple[Claim, ...]:
                 f"{int((grid.measured.dimensions - grid.predicted.dimensions).abs().max())}",
                 f"prediction inside the 95 % interval of {int(inside)} of {grid.low.numel()} cells, whose median width "
                 f"is {float((grid.high - grid.low).median()):.4f}",
-                grid.largest_error < 0.02,
+                decided(grid.largest_error < 0.02),
             )
         )
     return tuple(rows)
@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> Replication:
             own = [moments[until] for cell, (moments, _) in zip(cells, found, strict=True) if cell.model == model]
             grids[model, until] = measured_grid(predicted, own)
     rows = claims(grids)
-    held = all(row.holds for row in rows)
+    held = all(row.verdict == "holds" for row in rows)
     made = Replication(
         "phase_boundary",
         "Linear networks turn low-dimensional where theory says they do"

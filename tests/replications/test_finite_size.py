@@ -31,11 +31,13 @@ def test_every_claim_has_a_figure(first):
 
 def test_on_digits_the_knee_moves_with_the_width_unless_the_parametrisation_takes_it_up(first):
     coordinates_hold, moves, stands, sharpens = first.claims[:4]
-    assert coordinates_hold.holds
+    assert coordinates_hold.verdict == "holds"
     standard, maximal_update = (float(re.search(r"k = (-?[\d.]+)", row.measured)[1]) for row in (moves, stands))
     assert standard < 0
     assert abs(maximal_update) < abs(standard) / 2
-    assert {moves.holds, stands.holds, sharpens.holds} == {None}, "one network of each kind is too few for a verdict"
+    assert {moves.verdict, stands.verdict, sharpens.verdict} == {"undecided"}, (
+        "one network of each kind is too few for a verdict"
+    )
     assert "too few networks for a verdict" in first.title
 
 
