@@ -27,7 +27,13 @@ from replications.manifold_claims import NAMES
 from replications.options import check, parser
 from replications.side_by_side import recorded
 
-_TITLE = "Knees of the weights' length by width, in two parametrisations"
+_TITLES = {
+    "holds": "The knee of the weights' length grows sharper with the width of the network",
+    "does not hold": "The knee of the weights' length does not grow sharper with the width of the network throughout",
+    "undecided": "Whether the knee of the weights' length grows sharper with the width of the network is undecided",
+}
+_SHARPENS = 3
+"""Row of the claim that the title follows."""
 _FEWEST = 3
 """With fewer networks of each kind no knee is judged: intervals then come from the noise of records alone."""
 
@@ -67,11 +73,14 @@ def replication(found: Mapping[Case, Family], slopes: Mapping[str, float], cost:
     missing = [f"Not every width has a knee, so that there is no exponent: {', '.join(without)}."] * bool(without)
     counts = sorted({one.runs for one in found.values()})
     seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+    few = [f"Fewer than {_FEWEST} of each kind: no knee is judged."] * (counts[0] < _FEWEST)
     sets = ", ".join(dict.fromkeys(NAMES[case.data] for case in found))
     rows = claims(found, slopes)
+    if counts[0] < _FEWEST:
+        rows = (rows[0], *(replace(row, verdict="undecided") for row in rows[1:4]), *rows[4:])
     return Replication(
         name="finite_size",
-        title=_TITLE if counts[0] >= _FEWEST else f"{_TITLE}: too few networks for a verdict",
+        title=_TITLES[rows[_SHARPENS].verdict],
         paper="2406.05295",
         design=(
             f"One hidden layer of {widths} ReLU on 3,000 images of {sets} with values 0 to 1, Adam at {RATE:g}, "
@@ -81,7 +90,7 @@ def replication(found: Mapping[Case, Family], slopes: Mapping[str, float], cost:
             "weights, normal estimate less its noise floor; finite_size_scaling with its defaults, and with half the "
             "smoothing."
         ),
-        claims=rows if counts[0] >= _FEWEST else (rows[0], *(replace(row, verdict="undecided") for row in rows[1:])),
+        claims=rows,
         cost=cost,
         limits=(
             "The exponents of the paper could not be read: nothing here is held against them.",
@@ -89,7 +98,7 @@ def replication(found: Mapping[Case, Family], slopes: Mapping[str, float], cost:
             "There is no matrix between hidden layers, on which maximal update acts, too.",
             f"Networks of each kind: {seeds}. Intervals come from the noise of records, too; with one network from it "
             "alone.",
-            "With one or two networks of each kind a verdict can change with the draws of the bootstrap.",
+            *few,
             *missing,
         ),
         pictures={

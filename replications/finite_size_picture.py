@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from lightning_infogeo.figures.palette import COLOURS
 from replications.finite_size_found import Case, Family
@@ -48,7 +48,7 @@ def knees(found: Mapping[Case, Family]) -> Figure:
         n, places, ends = scaling.sizes.numpy(), scaling.knees.numpy(), scaling.intervals.numpy().T
         there = np.isfinite(places)
         reach = np.abs(ends - places)[:, there]
-        power = f"$n^{{{scaling.shift.value:.2f}}}$" if np.isfinite(scaling.shift.value) else "no exponent"
+        power = f"$n^{{{scaling.shift.value:.2f}}}$" if np.isfinite(scaling.shift.value) else "not at every width"
         name = f"{case.parametrisation}: {power}"
         axes.errorbar(n[there], places[there], reach, color=colour, fmt="o", capsize=3, label=name)
         if there.all():
@@ -60,5 +60,8 @@ def knees(found: Mapping[Case, Family]) -> Figure:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize=8)
+    panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panels[0].yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    panels[0].yaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("knee, step")
     return figure

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from lightning_infogeo.figures.palette import COLOURS
-from replications.knee_claims import both, median_of
 from replications.knee_found import Found
+from replications.knee_groups import both, median_of
 from replications.manifold_claims import NAMES
 
 _MARKS = {"clean": "o", "noisy labels": "s", "dropout": "^", "shuffled labels": "x"}

@@ -9,7 +9,9 @@ from torch import nn
 
 from replications.data_sets import load
 from replications.knee import main
-from replications.knee_found import HEADLINE, LENGTHS, found_in, knees, onset
+from replications.knee_claims import claims, moves_with_onset
+from replications.knee_found import HEADLINE, LENGTHS, Found, found_in, knees, onset
+from replications.knee_groups import has_knee, in_every_seed
 from replications.knee_runs import Plan, Training, held_out, planned, samples
 from replications.side_by_side import recorded, trained
 
@@ -25,7 +27,7 @@ def first(folder):
 
 
 def test_every_claim_has_a_figure(first, folder):
-    assert len(first.claims) == 8
+    assert len(first.claims) == 9
     assert all(re.search(r"\d", claim.measured) for claim in first.claims)
     assert {claim.verdict for claim in first.claims} >= {"does not hold", "reported"}
     assert {path.name for path in folder.glob("*.png")} == {
@@ -134,3 +136,34 @@ def test_a_network_that_does_not_overfit_has_no_onset(first, folder):
     of = [one for t in planned(fast=True) for one in found_in(Plan(folder, None), t)]
     assert any(one.overfits for one in of)
     assert all(one.overfits for one in of if one.condition == "shuffled labels")
+
+
+def network(onset, knee, seed=0, size=300, rate=1e-3):
+    lengths = dict.fromkeys(LENGTHS, knee)
+    return Found("mnist", size, "clean", rate, seed, onset, lengths, {}, 3_000, knee)
+
+
+@pytest.mark.parametrize(("power", "verdict"), [(1.0, "holds"), (0.05, "does not hold"), (None, "undecided")])
+def test_the_knee_is_said_to_move_with_the_onset_only_where_it_does(power, verdict):
+    """Knee = onset^power within each seed; None: another power for each of them."""
+    powers = dict(enumerate([power] * 3 if power else [0.1, 1.5, -0.3]))
+    some = [
+        network(onset, onset ** powers[seed] * (1 + 0.01 * seed), seed, size)
+        for seed in powers
+        for size, onset in ((300, 200.0), (1_000, 500.0), (3_000, 2_000.0))
+    ]
+    assert moves_with_onset(some).verdict == verdict
+
+
+def test_nothing_is_decided_by_no_data():
+    assert {claim.verdict for claim in claims([])} <= {"undecided", "reported"}
+    assert {claim.verdict for claim in claims([network(200.0, 50.0)])} <= {"undecided", "reported", "holds"}
+
+
+def test_a_share_is_decided_where_all_seeds_agree():
+    def some(*bent):
+        return [network(200.0, 50.0 if k < n else math.nan, seed) for seed, n in enumerate(bent) for k in range(10)]
+
+    assert in_every_seed(some(10, 9, 10), has_knee, 0.9) == "holds"
+    assert in_every_seed(some(8, 0, 3), has_knee, 0.9) == "does not hold"
+    assert in_every_seed(some(10, 8, 10), has_knee, 0.9) == "undecided"
