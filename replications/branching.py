@@ -80,7 +80,7 @@ def replicate(studies: Sequence[Study], setting: Setting) -> Replication:
             "breaks": "How far the fastest neuron goes between two records, in units of its reach: of eps, or of what "
             "two intervals of the lens share, whichever it exceeds more. Above 1, the dashed line, a neuron by itself "
             "does not join the two. Each line is a seed; dots are all hops above 1, filled where the neuron changes "
-            "component. Below: the loss on test images.",
+            "component. The steps begin shortly before the first such hop. Below: the loss on test images.",
         },
     )
 

@@ -52,9 +52,12 @@ def why(studies: Sequence[Study]) -> Claim:
         by_seed = [fast_hops(one, layer) for one in studies]
         found = [hop for hops in by_seed for hop in hops]
         tearing = sum(hop.tears for hop in found)
-        beyond = f"{sum(hop.hop > 1 for hop in found)} beyond eps, {sum(hop.jump > 1 for hop in found)} beyond the lens"
-        longest = f", up to {max(hop.hop for hop in found):.2f} eps" if found else ""
-        rows.append(f"{layer}: {tearing} of {len(found)} fast hops tear ({beyond}{longest})")
+        far, wide = ([getattr(hop, of) for hop in found if getattr(hop, of) > 1] for of in ("hop", "jump"))
+        longest = [f", up to {max(over):.2f} times" if over else "" for over in (far, wide)]
+        rows.append(
+            f"{layer}: {tearing} of {len(found)} fast hops tear; {len(far)} beyond eps{longest[0]}, {len(wide)} beyond "
+            f"what two intervals share{longest[1]}"
+        )
         some, torn = sum(map(bool, by_seed)), sum(any(hop.tears for hop in hops) for hops in by_seed)
         seeds.append(f"{layer}: fast hops in {some} of {len(studies)} seeds, torn in {torn}")
     return Claim(

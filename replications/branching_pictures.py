@@ -25,6 +25,9 @@ def breaks(studies: Sequence[Study]) -> Figure:
     for axes, layer in zip(panels, PUBLISHED, strict=False):
         _hops(axes, studies, layer)
     panels[0].legend(loc="upper left")
+    hops = [hop.step for one in studies for layer in PUBLISHED for hop in fast_hops(one, layer)]
+    last = int(studies[0].run.steps[-1])
+    panels[0].set_xlim(max(0, min(hops, default=0) - last // 10) / 1000, last / 1000)  # before, nothing moves so far
     for one in studies:
         panels[-1].plot(one.run.steps / 1000, one.run.losses, color=COLOURS[2], linewidth=0.8, alpha=0.6)
     panels[-1].set(xlabel="optimizer step (thousands)", ylabel="test loss (nats)", ylim=(0, None))
@@ -42,10 +45,12 @@ def _hops(axes: Axes, studies: Sequence[Study], layer: str) -> None:
     for tears, label, face in ((False, "hop above 1, nothing torn", "white"), (True, "hop that tears", COLOURS[1])):
         some = [hop for hop in found if hop.tears == tears]
         places, heights = [hop.step / 1000 for hop in some], [max(hop.hop, hop.jump) for hop in some]
-        axes.plot(places, heights, "o", color=COLOURS[1], markerfacecolor=face, markersize=5, alpha=0.8, label=label)
+        axes.plot(
+            places, heights, "o", color=COLOURS[1], markerfacecolor=face, markersize=4, markeredgewidth=0.8, label=label
+        )
     axes.axhline(1, color="black", linewidth=0.8, linestyle="--")
     whole = sum(one.shapes[layer]["published"].components == 1 for one in studies)
     axes.set_title(f"{layer}: one component in {whole} of {len(studies)} seeds", fontsize="medium")
-    axes.set(ylabel="longest hop (1 = reach)", ylim=(0, None))
+    axes.set(ylabel="longest hop / reach", ylim=(0, None))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.grid(alpha=0.25)

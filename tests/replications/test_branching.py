@@ -121,6 +121,8 @@ def test_records_are_compared_with_as_few_points_of_the_published_ones(studies):
 def test_one_more_count_is_where_student_has_it():
     # t with two degrees of freedom is 4.30265 at 97.5 %; the standard deviation is 1.
     assert one_more([9, 10, 11], 0.05) == pytest.approx((10 - 0.5 - 4.30265 * (4 / 3) ** 0.5, 15.4683), abs=1e-4)
+    least, most = one_more([12] * 10, 0.05 / 4)
+    assert 10 < least < 11 < 13 < most < 14, "ten equal counts can be roundings of different figures"
     generator = torch.Generator().manual_seed(0)
     draws = (60 + 10 * torch.randn(2_000, 11, generator=generator)).round()
     outside = 0
