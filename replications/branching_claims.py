@@ -136,10 +136,14 @@ def _mended(studies: Sequence[Study], of: str, words: str) -> Claim:
     p = binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
     compared = f"; whole only here in {gained}, only in the control in {lost}, p = {p:.2g} (sign test)"
     tree = sum(whole(one, of) and acyclic(one, of) for one in studies)
+    ours = "\nautomatic eps: " + ", ".join(
+        f"{layer} {spread((one.shapes[layer][of].eps for one in studies), '{:.2f}')[0]}" for layer in PUBLISHED
+    )
     return Claim(
         f"The graph of each layer is one component with {words}",
         f"one (paper); in {ENOUGH} of {len(SEEDS)} seeds (the rule for the published settings)",
-        f"all layers in {here} of {len(studies)} seeds ({_by_layer(studies, of)}); and without a cycle in {tree}",
+        f"all layers in {here} of {len(studies)} seeds ({_by_layer(studies, of)}); and without a cycle in {tree}"
+        + ours * (of == "default"),
         _share(here, len(studies)) + compared * (of != "default"),  # whose eps and intervals are others, too
         of_ten(here, len(studies), ENOUGH),
     )
