@@ -97,6 +97,8 @@ def main(arguments: list[str] | None = None) -> Replication:
     made = parser(__doc__ or "", "branching")
     made.add_argument("--seeds", type=int, default=len(SEEDS), help="how many, of ten; finished ones are not repeated")
     options = made.parse_args(arguments)
+    if not 1 <= options.seeds <= len(SEEDS):
+        made.error(f"--seeds {options.seeds}: must be 1 to {len(SEEDS)}.")
     check(made, ["digits" if options.fast else "mnist"], options.data)
     console = Console(width=140)
     if options.fast:

@@ -158,6 +158,13 @@ def test_the_title_counts_what_was_found(studies):
     assert title(seeds(studies, "default", cycles={3, 4, 5})).endswith("our defaults have cycles in 3")
 
 
+@pytest.mark.parametrize("count", ["0", "-1", "11"])
+def test_other_numbers_of_seeds_are_refused(count, capsys):
+    with pytest.raises(SystemExit):
+        main(["--fast", "--seeds", count])
+    assert "must be 1 to 10" in capsys.readouterr().err
+
+
 def test_what_is_trained_already_is_not_trained_again(first, folder, monkeypatch):
     def never(*arguments):
         raise AssertionError("made again")
