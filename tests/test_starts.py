@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 OURS = {"lightning_infogeo", "infogeo_tensorboard"}
 NOT_FOR_A_COMMAND = {
     *("lightning", "lightning_fabric", "pytorch_lightning", "torchmetrics"),
-    *("matplotlib", "pandas", "scipy", "sklearn", "networkx", "sympy"),
+    *("matplotlib", "pandas", "sklearn", "networkx", "sympy"),
 }
-"""Each takes a good part of a second, or seconds."""
+"""Each takes a good part of a second, or seconds. SciPy is not among them: `compare` joins the runs into a tree with it."""
 
 
 def imported(*pieces):
