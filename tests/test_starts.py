@@ -19,7 +19,7 @@ NOT_FOR_A_COMMAND = {
     *("lightning", "lightning_fabric", "pytorch_lightning", "torchmetrics"),
     *("matplotlib", "pandas", "sklearn", "networkx", "sympy"),
 }
-"""Each takes a good part of a second, or seconds. SciPy is not among them: `compare` joins the runs into a tree with it."""
+"""Each takes a good part of a second, or seconds. Not SciPy, by which `compare` joins the runs into a tree."""
 
 
 def imported(*pieces):
