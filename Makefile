@@ -24,6 +24,7 @@ tables: .venv/installed
 
 benchmarks: .venv/installed
 	$(BIN)/python benchmarks/small_distances.py
+	$(BIN)/python benchmarks/starts.py
 	$(BIN)/python benchmarks/record_cost.py
 	$(BIN)/python benchmarks/pairwise.py
 	$(BIN)/python benchmarks/tab.py

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "lightning_infogeo"
 ORDER = [
-    ["console", "copies", "json_values", "lightnings", "quantities", "schedules", "shortening"],
+    ["console", "copies", "json_values", "lightnings", "printable", "quantities", "schedules", "shortening"],
     ["byte_sizes", "errors"],
     ["archive", "distributions"],
     ["distances", "geodesics", "parameters", "scaling"],
@@ -43,10 +43,16 @@ KNOW = {
     "pandas": {"trajectory", "monitor"},
     "ruptures": {"markers"},
     "zarr": {"archive"},
+    "filelock": {"archive"},
+    "torchmetrics": {"metrics"},
     "fsspec": {"archive"},
     "plotly": {"html_report"},
 }
-LAZY = {"matplotlib", "mpl_toolkits", "pandas", "sklearn", "scipy", "kmapper", "networkx", "zarr", "fsspec", "plotly"}
+LAZY = {
+    *("matplotlib", "mpl_toolkits", "pandas", "sklearn", "scipy", "kmapper", "networkx", "ruptures"),
+    *("zarr", "fsspec", "filelock", "plotly"),
+    *("torch.distributed.fsdp", "torch.distributed.tensor"),
+}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 TESTS = Path(__file__).parent
 BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser", "replications"}
@@ -116,10 +122,10 @@ def test_one_file_knows_the_packages_of_lightning_and_it_only_names_their_types(
             assert known or (path.name == "process_group.py" and room(path) == "cli" and not at_top), f"imports {name}"
 
 
-def test_matplotlib_and_pandas_are_imported_only_when_used():
+def test_what_is_slow_or_optional_is_imported_only_when_used():
     for path in FILES:
         for name, at_top, typing_only in imports(path):
-            if name.split(".")[0] in LAZY:
+            if name.split(".")[0] in LAZY or name in LAZY:
                 assert typing_only or not at_top, f"{path.name} imports {name} when it is imported"
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from lightning_infogeo.archive.folder import ArchiveError, ArchiveInUse, Folder
 from lightning_infogeo.archive.growing import Array, GrowingArray
@@ -17,6 +16,7 @@ from lightning_infogeo.archive.layout import FORMAT, KEY, ROWS, check_name, chun
 
 if TYPE_CHECKING:
     import zarr
+    from filelock import FileLock
 
 GROWING = ("steps", "quantities", "amplitudes", "vectors")
 """The arrays of a trajectory that grow with every record."""
@@ -271,6 +271,8 @@ def _parents(name: str) -> list[str]:
 
 
 def _locked(folder: Folder) -> FileLock:
+    from filelock import FileLock, Timeout
+
     os.makedirs(os.path.dirname(folder.path), exist_ok=True)
     lock = FileLock(f"{folder.path}.lock", timeout=0)
     try:

@@ -17,7 +17,7 @@ from lightning_infogeo.cli.run_checks import check_comparable, check_keys, notes
 from lightning_infogeo.cli.runs import OpenedRun, locate_runs, open_runs
 from lightning_infogeo.cli.terminal_tables import factor_table, pairs_table, run_tables, summary_table
 from lightning_infogeo.comparison import Comparison, compare, what_sets_runs_apart
-from lightning_infogeo.loggers import LINE, plain
+from lightning_infogeo.printable import LINE, plain
 
 
 def compare_runs(options: Any) -> None:

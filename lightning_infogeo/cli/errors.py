@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import IntEnum
 from typing import NoReturn
-
-from lightning_infogeo.cli.progress import print_message
 
 
 class Exit(IntEnum):
@@ -50,8 +49,8 @@ def stop(message: str, code: Exit) -> NoReturn:
         message: what is wrong, and what to do.
         code: to exit with.
     """
-    from lightning_infogeo.cli.process_group import prints
+    from lightning_infogeo.cli.progress import print_message  # with rich, which an answer of argparse does without
 
-    if prints():
+    if os.environ.get("RANK", "0") == "0":
         print_message(f"lightning-infogeo: {' '.join(message.split())}")
     sys.exit(int(code))

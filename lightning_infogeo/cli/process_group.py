@@ -70,8 +70,3 @@ class ProcessGroup:
         """Destroys the process group, if there is one."""
         if torch.distributed.is_available() and torch.distributed.is_initialized() and self._fabric is not None:
             torch.distributed.destroy_process_group()
-
-
-def prints() -> bool:
-    """Returns whether this process prints, as far as its environment says."""
-    return os.environ.get("RANK", "0") == "0"

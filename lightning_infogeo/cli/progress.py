@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.constrain import Constrain
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from lightning_infogeo.comparison.jobs import Watch
-from lightning_infogeo.loggers import LINE, plain
+from lightning_infogeo.printable import LINE, plain
+
+if TYPE_CHECKING:
+    from lightning_infogeo.comparison.jobs import Watch
 
 _STAGES = {
     "reading": "fingerprint of the records",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from lightning_infogeo.loggers import shown
+from lightning_infogeo.printable import shown
 
 _CLOSED_PIPE = (errno.EPIPE, errno.EINVAL)
 """Errors of a pipe without a reader; Windows gives the second."""

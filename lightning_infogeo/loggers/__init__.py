@@ -4,8 +4,5 @@ from lightning_infogeo.loggers.fitted_table import FittedTable as FittedTable
 from lightning_infogeo.loggers.host_copy import HostCopies as HostCopies
 from lightning_infogeo.loggers.summary import event_list as event_list
 from lightning_infogeo.loggers.summary import summary_table as summary_table
-from lightning_infogeo.loggers.terminal import LINE as LINE
 from lightning_infogeo.loggers.terminal import Summary as Summary
-from lightning_infogeo.loggers.terminal import plain as plain
-from lightning_infogeo.loggers.terminal import shown as shown
 from lightning_infogeo.loggers.writer import LoggerWriter as LoggerWriter

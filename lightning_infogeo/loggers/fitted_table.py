@@ -10,7 +10,7 @@ from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
-from lightning_infogeo.loggers.terminal import LINE, plain
+from lightning_infogeo.printable import LINE, plain
 from lightning_infogeo.shortening import shortened
 
 Kind = Literal["name", "number", "words"]

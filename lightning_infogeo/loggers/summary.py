@@ -13,9 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from lightning_infogeo.loggers.fitted_table import FittedTable
-from lightning_infogeo.loggers.terminal import LINE, Summary, plain
+from lightning_infogeo.loggers.terminal import Summary
 from lightning_infogeo.markers import Event, Verdict
 from lightning_infogeo.markers.event import standing_flags
+from lightning_infogeo.printable import LINE, plain
 from lightning_infogeo.quantities import quantity
 from lightning_infogeo.theory import ProbeSpectrum
 from lightning_infogeo.trajectory import Trajectory, of_probes

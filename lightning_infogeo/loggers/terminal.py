@@ -10,8 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.jupyter import JupyterMixin
 from rich.segment import Segment
 
-LINE = 80
-"""Cells in a line of running text, and of all that does not go to a terminal, which would have a width of its own."""
+from lightning_infogeo.printable import LINE, shown
 
 
 class Summary(Group, JupyterMixin):
@@ -39,23 +38,3 @@ class Summary(Group, JupyterMixin):
         """Returns the tables as HTML, for notebooks that do not use ``_repr_mimebundle_``."""
         html: Any = self._repr_mimebundle_((), ())["text/html"]
         return str(html)
-
-
-def shown(text: str, encoding: str) -> str:
-    """Returns a text in which characters that an encoding lacks are replaced by "?".
-
-    Example:
-        >>> shown("0.1 – 0.2 ÷ ½", "latin-1"), shown("–", "ascii"), shown("–", "utf-8")
-        ('0.1 ? 0.2 ÷ ½', '?', '–')
-    """
-    return text.encode(encoding, "replace").decode(encoding)
-
-
-def plain(text: str) -> str:
-    r"""Returns text without control characters, which would change how a terminal works.
-
-    Example:
-        >>> plain("a\x1b[31mb")
-        'a�[31mb'
-    """
-    return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)

@@ -6,7 +6,7 @@ from lightning_infogeo.probe.discovery import held_out as held_out
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
 from lightning_infogeo.probe.evaluation import check_labels as check_labels
 from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory
-from lightning_infogeo.probe.fsdp import RECOVERS as RECOVERS
+from lightning_infogeo.probe.fsdp import recovers as recovers
 from lightning_infogeo.probe.further import Further as Further
 from lightning_infogeo.probe.further import without_further as without_further
 from lightning_infogeo.probe.inputs import Inputs as Inputs

@@ -9,7 +9,7 @@ import torch
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.errors import ConfigurationError
-from lightning_infogeo.probe import RECOVERS
+from lightning_infogeo.probe import recovers
 
 PATIENCE = timedelta(minutes=2)
 """How long a process in which an evaluation has raised waits for the others to say that it has in them, too."""
@@ -56,7 +56,7 @@ def check_strategy(trainer: pl.Trainer, distributed: str, **followed: object) ->
                 '`fully_shard` in `configure_model`), strategy="ddp" or a single device, or remove the callback.'
             )
         return
-    if not RECOVERS:
+    if not recovers():
         raise ConfigurationError(
             f"`InfoGeometryMonitor`: {named} needs a torch with `FSDPModule.reset_iter_state`, such as 2.13, so that "
             f'training can go on where the model raises on a probe; this is {torch.__version__}; use strategy="ddp".'

@@ -74,15 +74,6 @@ def test_the_command_is_installed():
     assert "demo" in done.stdout
 
 
-def test_importing_the_package_imports_neither_matplotlib_nor_pandas():
-    code = "import sys, lightning_infogeo; print([m for m in ('matplotlib', 'pandas', 'sklearn') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    before = subprocess.run(
-        [sys.executable, "-c", code.replace("lightning_infogeo", "lightning.pytorch")], capture_output=True, text=True
-    )
-    assert done.stdout == before.stdout
-
-
 @pytest.mark.filterwarnings("ignore:LightningCLI's args parameter is intended to run from within Python")
 @pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")  # raised by Lightning
 class TestLightningCLI:

@@ -26,6 +26,7 @@ NAMES = ("lightning", "lightning_fabric", "pytorch_lightning")
 if ORDER == "before":
     import lightning_infogeo as ig
 
+    assert all(hasattr(ig, name) for name in ig.__all__)  # imports each
     assert not {*NAMES} & {*sys.modules}, "imported without need"
 pl = importlib.import_module(PACKAGE)
 import lightning_infogeo as ig  # noqa: E402

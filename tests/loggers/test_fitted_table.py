@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from lightning_infogeo.loggers import FittedTable, summary_table
-from lightning_infogeo.loggers.terminal import plain
 from lightning_infogeo.markers import Event, Verdict
+from lightning_infogeo.printable import plain
 from lightning_infogeo.theory import Decay, Slope
 from lightning_infogeo.trajectory import Trajectory
 

@@ -240,7 +240,7 @@ def test_what_needs_more_than_a_part_of_the_model_is_refused_in_setup(options, m
 
 
 def test_a_torch_that_cannot_put_fsdp2_back_after_an_error_is_refused_in_setup(monkeypatch):
-    monkeypatch.setattr(strategies, "RECOVERS", False)
+    monkeypatch.setattr(strategies, "recovers", lambda: False)
     with pytest.raises(ConfigurationError, match=r"reset_iter_state.*this is \d"):
         InfoGeometryMonitor().setup(Mock(strategy=ModelParallelStrategy(), world_size=2), Mock(), "fit")
 

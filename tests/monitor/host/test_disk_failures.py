@@ -57,6 +57,6 @@ def test_a_place_where_nothing_can_be_written_is_refused_before_training(tmp_pat
     def read_only(*args, **options):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("lightning_infogeo.archive.writer.FileLock.acquire", read_only)
+    monkeypatch.setattr("filelock.FileLock.acquire", read_only)
     with pytest.raises(ConfigurationError, match=r"archive=.*Read-only file system"):
         fit(InfoGeometryMonitor(archive="auto"), tmp_path)
