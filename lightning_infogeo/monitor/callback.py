@@ -78,6 +78,8 @@ class InfoGeometryMonitor(pl.Callback):
         distributed: under DDP the first process evaluates the model ("rank_zero", "auto"), or each a part of every
             probe ("shard"); under FSDP2 all do. All processes have the same trajectories and events.
         split: f(batch) -> (inputs, labels), where these are neither a tuple's first two nor labels under a usual name.
+        budget: the most that probes take of what training takes in forwards of a sample (a step takes three), where
+            ``schedule="log"``: short trainings are recorded less often, on fewer samples. None for no ceiling.
         flag_size: held-out samples that :class:`OverfittingOnset` sees: the probe's and more of its loader. "auto": up
             to 4,096, at 1 % of the training's forwards; kept when resumed; no more with ``distributed="shard"``.
         quantities: what loggers get of probes: "default" (distance_to_truth, velocity, length, progress, entropy),
@@ -120,6 +122,7 @@ class InfoGeometryMonitor(pl.Callback):
         memory: int | str = "256MB",
         distributed: Literal["auto", "rank_zero", "shard"] = "auto",
         split: Callable[..., Any] | None = None,
+        budget: float | None = 0.25,
         flag_size: Literal["auto"] | int = "auto",
         quantities: Literal["default", "all"] | Sequence[str] = "default",
         tab: bool | TabSettings = True,
@@ -132,6 +135,7 @@ class InfoGeometryMonitor(pl.Callback):
         super().__init__()
         self.probes = probes
         self.probe_size = probe_size
+        self.budget = budget
         self.flag_size = flag_size
         self.quantities = quantities
         self.tab = tab
