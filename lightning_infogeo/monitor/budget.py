@@ -34,6 +34,10 @@ class Afforded(NamedTuple):
     per_decade: int
     probe_size: int
 
+    def forwards(self, lag: int, probes: Sequence[SourceSize], clock: Clock) -> int:
+        """Returns the forwards of a sample that all evaluations take."""
+        return evaluations(LogSpaced(self.per_decade), lag, clock) * sum(one.taken(self.probe_size) for one in probes)
+
     def applied(self, arguments: Arguments) -> Arguments:
         """Returns the arguments with this schedule and size."""
         return arguments._replace(
@@ -66,12 +70,14 @@ def within_budget(arguments: Arguments, trainer: pl.Trainer, state: Mapping[str,
     trained = FORWARDS * steps * trainer.accumulate_grad_batches * batch
     ranks = trainer.world_size if arguments.distributed == "shard" else 1
     allowed = arguments.budget * trained * ranks
-    chosen = affordable(allowed, arguments, source_sizes(arguments.probes, trainer), clock)
+    probes = source_sizes(arguments.probes, trainer)
+    chosen = affordable(allowed, arguments, probes, clock)
     if chosen == Afforded(LogSpaced().per_decade, arguments.probe_size):
         return arguments
+    share = arguments.budget * chosen.forwards(arguments.lag, probes, clock) / allowed
     say(
         f"{steps:,} steps are few: records {chosen.per_decade} times a decade, on up to {chosen.probe_size} samples of "
-        f"each probe, so as to evaluate at most {arguments.budget:.0%} of what training does (budget=None: no ceiling)."
+        f"each probe, and so takes {share:.0%} of the training's forwards (budget=None for no ceiling)."
     )
     return chosen.applied(arguments)
 
@@ -85,16 +91,15 @@ def affordable(allowed: float, arguments: Arguments, probes: Sequence[SourceSize
         probes: what there is to draw each of them from.
         clock: before the first step.
     """
-
-    def cost(per_decade: int, size: int) -> int:
-        return evaluations(LogSpaced(per_decade), arguments.lag, clock) * sum(probe.taken(size) for probe in probes)
-
-    per_decade, size = LogSpaced().per_decade, arguments.probe_size
-    while per_decade > LEAST_PER_DECADE and cost(per_decade, size) > allowed:
-        per_decade -= 1
-    while size // 2 >= LEAST_SAMPLES and cost(per_decade, size) > allowed:
-        size //= 2
-    return Afforded(per_decade, size)
+    chosen = Afforded(LogSpaced().per_decade, arguments.probe_size)
+    while chosen.forwards(arguments.lag, probes, clock) > allowed:
+        if chosen.per_decade > LEAST_PER_DECADE:
+            chosen = chosen._replace(per_decade=chosen.per_decade - 1)
+        elif chosen.probe_size // 2 >= LEAST_SAMPLES:
+            chosen = chosen._replace(probe_size=chosen.probe_size // 2)
+        else:
+            break
+    return chosen
 
 
 def evaluations(schedule: LogSpaced, lag: int, clock: Clock) -> int:
