@@ -3,10 +3,10 @@
     python examples/finite_size.py [--data digits | mnist1d] [--estimator gaussian | histogram] [--fast]
 
 Each network is trained by an ordinary Trainer whose monitor follows the distribution of all its weights
-(``parameters=...``), following the quantity defined in arXiv 2406.05295. Printed are the knees by width, their
-exponent, and whether the curvatures of all widths fall on one curve after rescaling; the figure, in --logdir, shows the
-same. A few minutes on two cores; --fast takes three narrow widths, one seed and 300 steps, which shows that it runs and
-nothing more.
+(``parameters=...``), following the quantity defined in arXiv 2406.05295, the noise floor subtracted. Printed are the
+knees by width, their exponent, and whether the curvatures of all widths fall on one curve after rescaling; the figure,
+in --logdir, shows the same. A few minutes on two cores; --fast takes three narrow widths, one seed and 300 steps, which
+shows that it runs and nothing more.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def samples(data: str) -> TensorDataset:
 
 
 def path(data: TensorDataset, width: int, seed: int, steps: int, estimator: str) -> tuple[Tensor, Tensor, float]:
-    """Steps and information length of the weights' distribution, and the share of the path that is noise."""
+    """Steps and length of the weights' distribution without its noise floor, and how much of the path is noise."""
     pl.seed_everything(seed, verbose=False)
     monitor = InfoGeometryMonitor(
         parameters=ParameterDensity(groups="network", estimator=estimator), embedding=False, markers=(), probe_size=64
@@ -75,7 +75,7 @@ def path(data: TensorDataset, width: int, seed: int, steps: int, estimator: str)
     network = monitor.trajectories["parameters/network"]
     hops = (network.velocity * network.interval)[1:]
     noise = float((network.floor * network.interval)[1:].square().sum() / hops.square().sum())
-    return network.steps, network.length, noise
+    return network.steps, network.corrected_length, noise
 
 
 def main(arguments: list[str] | None = None):

@@ -171,6 +171,38 @@ def alone(comparison: Comparison, key: str) -> float:
     return comparison.group_by(f"hyperparameters.{key}").alone
 
 
+def usual_beginning(comparison: Comparison) -> Comparison:
+    """The distances between the runs that begin at random.
+
+    The other beginning sets runs of one architecture apart, in which differences between architectures drown.
+    """
+    usual = [k for k, run in enumerate(comparison.metadata) if run["hyperparameters"]["beginning"] == BEGINNINGS[0]]
+    return comparison._replace(
+        names=tuple(comparison.names[k] for k in usual),
+        distances=comparison.distances[usual][:, usual],
+        whole_range=comparison.whole_range[usual][:, usual],
+        shuffled=comparison.shuffled[usual][:, usual],
+        permuted=comparison.permuted[:, usual][:, :, usual],
+        metadata=tuple(comparison.metadata[k] for k in usual),
+        groups={},
+    )
+
+
+def closer_than_shuffled(comparison: Comparison, learned: bool) -> tuple[int, int]:
+    """How many pairs of runs of different architectures are closer than A is to B shuffled, and of how many.
+
+    Args:
+        comparison: of the runs.
+        learned: leaves out runs that make no tenth of the way: of those nothing but the start can be compared.
+    """
+    member = comparison.group_by("hyperparameters.architecture").member
+    farthest = torch.stack([course.progress.max() for course in comparison.courses])
+    there = (farthest > 0.1) | (not learned)
+    pairs = ((member[:, None] != member) & there[:, None] & there).triu(1)
+    closer = comparison.distances < (comparison.shuffled + comparison.shuffled.mT) / 2
+    return int((closer & pairs).sum()), int(pairs.sum())
+
+
 def apart(runs: list[Trajectory], values: int = 100) -> Tensor:
     """Distance between runs that differ in their beginning only, by progress: the median, since a few never learn."""
     found = []
@@ -210,15 +242,26 @@ def claims(found: dict[str, Comparison], runs: list[Trajectory]) -> list[tuple[s
                 sizes["architecture"] > max(sizes["seed"], sizes["optimizer"]) and p < 0.05,
             )
         )
+        usual = usual_beginning(comparison).group_by("hyperparameters.architecture")
+        rows.append(
+            (
+                f"and so they do where all begin in the usual way ({name})",
+                f"{usual.between:.3f}; {usual.within:.3f} within one; p = {usual.p_value:.2g}",
+                usual.between > usual.within and usual.p_value < 0.05,
+            )
+        )
         pairs = comparison.group_pairs("hyperparameters.architecture")
         across = [pair for pair in pairs if pair.first != pair.second]
-        closer, count = (sum(values) for values in zip(*((pair.closer, pair.pairs) for pair in across), strict=True))
         ratios = sorted(pair.ratio for pair in across)
+        closer, count = closer_than_shuffled(comparison, learned=False)
+        closer_learned, count_learned = closer_than_shuffled(comparison, learned=True)
         rows.append(
             (
                 f"architectures are closer to each other than A is to B shuffled within classes ({name})",
-                f"{closer} of {count} pairs of runs; ratio {ratios[0]:.2f} to {ratios[-1]:.2f} by pair",
-                closer == count,
+                f"{closer} of {count} pairs of runs, of those that learned anything {closer_learned} of "
+                f"{count_learned}; ratio {ratios[0]:.2f} to {ratios[-1]:.2f} by pair; p ≤ "
+                f"{max(pair.shuffle_p_value for pair in across):.2g}",
+                closer_learned == count_learned,
             )
         )
     groups = train.group_by("hyperparameters.architecture").values
@@ -235,6 +278,18 @@ def claims(found: dict[str, Comparison], runs: list[Trajectory]) -> list[tuple[s
     ratio = val.geodesic_length / float(val.reindexed_lengths.mean())
     rows.append(("the way is longer than the geodesic (geodesic ÷ length)", f"{ratio:.2f}", ratio < 1))
     return rows
+
+
+def pairs_table(comparison: Comparison, title: str) -> Table:
+    """The architectures pair by pair."""
+    table = Table(title=title)
+    for heading in ("", "", "common range", "whole range", "A, shuffled B", "closer", "p closer", "p apart"):
+        table.add_column(heading)
+    for pair in comparison.group_pairs("hyperparameters.architecture"):
+        chances = [f"{pair.shuffle_p_value:.2g}", "–" if pair.first == pair.second else f"{pair.p_value:.2g}"]
+        numbers = [f"{value:.3f}" for value in (pair.distance, pair.whole_range, pair.shuffled)]
+        table.add_row(pair.first, pair.second, *numbers, f"{pair.closer} of {pair.pairs}", *chances)
+    return table
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Comparison]:
@@ -274,14 +329,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Comparison]:
         table.add_row(claim, measured, "yes" if held else "no")
     console.print(table)
     for probe, comparison in found.items():
-        pairs = Table(title=f"Architectures, {probe} samples: mean distances in nats")
-        for heading in ("", "", "common range", "whole range", "A, shuffled B", "closer", "p"):
-            pairs.add_column(heading)
-        for pair in comparison.group_pairs("hyperparameters.architecture"):
-            p = ["–" if pair.first == pair.second else f"{pair.p_value:.2g}"]
-            numbers = [f"{value:.3f}" for value in (pair.distance, pair.whole_range, pair.shuffled)]
-            pairs.add_row(pair.first, pair.second, *numbers, f"{pair.closer} of {pair.pairs}", *p)
-        console.print(pairs)
+        console.print(pairs_table(comparison, f"Architectures, {probe} samples: mean distances in nats"))
+        console.print(pairs_table(usual_beginning(comparison), f"The usual beginning only, {probe} samples"))
     for note in found["train"].notes:
         console.print(note)
     for probe, comparison in found.items():

@@ -156,7 +156,8 @@ DERIVED_WEIGHT_QUANTITIES = (
     Quantity(
         "corrected_length",
         "information length without the noise floor",
-        "the length less what sampling alone adds: the sum of √(d² − floor²), or 0 where it is below the floor",
+        "the length less what sampling alone adds: the sum of √(d² − floor²), negative where d is below the floor; 0 "
+        "within ½ √Σ floor² where nothing moves",
         unit="rad",
     ),
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -15,6 +15,35 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 IMAGES = ROOT / "docs" / "images"
+
+Verdict = Literal["holds", "does not hold", "undecided", "reported"]
+
+
+def decided(holds: bool, fails: bool | None = None) -> Verdict:
+    """Returns the verdict of a rule, "undecided" where what was measured is too little to say.
+
+    Args:
+        holds: whether what was measured shows the claim, such as an interval that lies on its side wholly.
+        fails: whether it shows the contrary; None for a rule that always decides, whose contrary is ``not holds``.
+    """
+    if fails is None:
+        fails = not holds
+    return "holds" if holds else "does not hold" if fails else "undecided"
+
+
+def altogether(verdicts: Iterable[Verdict]) -> Verdict:
+    """Returns the verdict on a claim that has to hold everywhere.
+
+    One place where it does not hold is enough against it; one that is undecided, to leave it open. Places that are only
+    reported do not count.
+
+    Args:
+        verdicts: one for each place.
+    """
+    given = set(verdicts) - {"reported"}
+    if not given:
+        return "reported"
+    return decided(given == {"holds"}, "does not hold" in given)
 
 
 @dataclass(frozen=True)
@@ -26,19 +55,14 @@ class Claim:
         anchor: the figure of the paper or of the acceptance, with its source.
         measured: here, with unit; one line for each data set.
         interval: of the measured figure, 95 % where not said otherwise; "" for a count.
-        holds: None where it is reported only.
+        verdict: "reported" where it is not judged; "undecided" where it is, and the data are too few.
     """
 
     claim: str
     anchor: str
     measured: str
     interval: str
-    holds: bool | None
-
-    @property
-    def verdict(self) -> str:
-        """One of "holds", "does not hold" and "reported"."""
-        return "reported" if self.holds is None else "holds" if self.holds else "does not hold"
+    verdict: Verdict
 
 
 @dataclass(frozen=True)

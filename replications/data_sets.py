@@ -76,6 +76,12 @@ def _idx(folder: Path, name: str) -> Tensor:
     return torch.frombuffer(bytearray(content[4 * dimensions + 4 :]), dtype=torch.uint8).reshape(shape)
 
 
+_OF_ARRAYS = {
+    *(("numpy", name) for name in ("ndarray", "dtype")),
+    *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
+}
+
+
 class _ArraysOnly(pickle.Unpickler):
     """Reads pickled arrays in dicts and refuses anything else, since a pickle can run code."""
 
@@ -85,7 +91,7 @@ class _ArraysOnly(pickle.Unpickler):
         Raises:
             UnpicklingError: for anything else.
         """
-        if module.startswith("numpy") and name in {"ndarray", "dtype", "_reconstruct"}:
+        if (module, name) in _OF_ARRAYS:
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is not part of an array.")
 

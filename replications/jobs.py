@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from replications.trainings import quiet
 
@@ -37,17 +37,17 @@ def run(
         done: whether a job was done before and costs nothing.
     """
     left = {k: 0.0 if done(job) else cost(job) for k, job in enumerate(jobs)}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     results: dict[int, Result] = {}
     quiet()
     with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console) as progress:
-        # The bar runs over the cost, shown in thousandths; a finished job takes none.
-        task = progress.add_task(f"{title}: {len(jobs)}", total=round(1000 * sum(left.values())) or 1)
+        # The bar runs over the cost, of which a finished job has none: the time left would come out too short.
+        task = progress.add_task(f"{title}: {len(jobs)}", total=sum(left.values()))
 
         def collect(finished: Iterable[tuple[int, Result]]) -> None:
             for k, result in finished:
                 results[k] = result
-                progress.update(task, advance=round(1000 * left[k]), description=f"{title}: {len(results)}/{len(jobs)}")
+                progress.update(task, advance=left[k], description=f"{title}: {len(results)}/{len(jobs)}")
 
         if workers:
             # The dearest first, so that no process is left with one of them at the end.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +40,8 @@ class Found(NamedTuple):
         apart: distance of each of these from each run on true labels, over the whole range of progress, shape (K, R).
         pool: distance of runs that began with wrong labels from those that did not, at each value of progress, shape
             (VALUES,): means over the pairs that both reach it, NaN where there are none.
+        kin: the same from runs of the same architecture and optimizer alone.
+        alike: distance between these runs, which differ in their seed alone.
     """
 
     data: str
@@ -50,6 +52,8 @@ class Found(NamedTuple):
     controls: Tensor
     apart: Tensor
     pool: Tensor
+    kin: Tensor
+    alike: Tensor
 
     def where(self, **values: str | Sequence[str]) -> NDArray[np.bool_]:
         """Returns which runs have these values, shape (R,): ``where(optimizer="adam")``."""
@@ -80,10 +84,7 @@ def measure(data: str, probe: str, runs: Sequence[Run], archives: Sequence[Path]
         joint_embedding([_shuffled(trajectory, seed) for seed, trajectory in enumerate(learnt)]),
         torch.tensor([float(course.progress.max()) for course in together.courses[: len(controls)]]),
         together.whole_range[: len(controls), len(controls) :],
-        _to_the_pool(
-            [opened[run] for run in true if run.beginning == "wrong labels"],
-            [opened[run] for run in true if run.beginning == "random"],
-        ),
+        *_coming_together(true, learnt),
     )
 
 
@@ -94,11 +95,25 @@ def _shuffled(run: Trajectory, seed: int) -> Recording:
     return Recording(run.name, run.steps, torch.as_tensor(run.amplitudes[:])[:, order], run.labels, run.fingerprint)
 
 
-def _to_the_pool(misled: Sequence[Trajectory], pool: Sequence[Trajectory]) -> Tensor:
-    """Returns the mean distance d_B between runs of the two kinds at equal progress, over pairs that both reach it."""
-    grids = [[_at_equal_progress(run) for run in kind] for kind in (misled, pool)]
+def _coming_together(runs: Sequence[Run], learnt: Sequence[Trajectory]) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns ``pool``, ``kin`` and ``alike``: means of d_B over the pairs that both reach a value of progress."""
+    grids = dict(zip(runs, map(_at_equal_progress, learnt), strict=True))
+    kinds = {run: run._replace(seed=0, beginning="") for run in runs}
+    misled = [run for run in runs if run.beginning == "wrong labels"]
+    others = [run for run in runs if run.beginning == "random"]
+    of_them = {kinds[run] for run in misled}
+    pairs = (
+        list(product(misled, others)),
+        [(a, b) for a, b in product(misled, others) if kinds[a] == kinds[b]],
+        [(a, b) for a, b in combinations(others, 2) if kinds[a] == kinds[b] and kinds[a] in of_them],
+    )
+    pool, kin, alike = (_mean_distances([(grids[a], grids[b]) for a, b in some]) for some in pairs)
+    return pool, kin, alike
+
+
+def _mean_distances(pairs: Sequence[tuple[tuple[Tensor, int], tuple[Tensor, int]]]) -> Tensor:
     sums, counts = torch.zeros(VALUES, dtype=torch.float64), torch.zeros(VALUES)
-    for (a, a_reach), (b, b_reach) in product(*grids):
+    for (a, a_reach), (b, b_reach) in pairs:
         reached = torch.arange(VALUES) < min(a_reach, b_reach)
         sums += torch.where(reached, bhattacharyya(a, b).double(), 0)
         counts += reached

@@ -18,14 +18,14 @@ def coming_together(train: Mapping[str, Found]) -> Figure:
     Args:
         train: by data set.
     """
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
     axes = figure.subplots()
     progress = torch.arange(1, VALUES + 1) / VALUES
     for (data, found), colour in zip(train.items(), COLOURS, strict=False):
-        axes.plot(progress, found.pool, color=colour, label=f"{NAMES[data]}: taught wrong labels first")
-        alike = float(found.comparison.distances[found.comparison.distances > 0].median())
-        axes.axhline(alike, color=colour, linestyle=":", linewidth=1)
-    axes.set(xlabel="progress towards truth", ylabel="distance to the other runs, nats", yscale="log")
+        axes.plot(progress, found.pool, color=colour, label=f"{NAMES[data]}: from all other runs")
+        axes.plot(progress, found.kin, color=colour, linestyle="--", label="from those in all else alike")
+        axes.plot(progress, found.alike, color=colour, linestyle=":", label="these, by seed")
+    axes.set(xlabel="progress towards truth", ylabel="distance at equal progress, nats", yscale="log")
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, title="dotted: median of all pairs of runs", fontsize=9, title_fontsize=9)
+    axes.legend(frameon=False, title="runs taught wrong labels first", ncols=len(train), fontsize=9, title_fontsize=9)
     return figure

@@ -22,7 +22,7 @@ SEEDS = (0, 1, 2)
 # The training images before these have been used here to choose settings; these never were.
 FIRST = 10_000
 # Of the optimizer: greyscale images are learnt sooner.
-STEPS = {"cifar-10": 2_400, "mnist": 1_200, "fashion-mnist": 1_200, "digits": 60}
+STEPS = {"cifar-10": 2_400, "mnist": 800, "fashion-mnist": 800, "digits": 60}
 # What a training costs beside a linear network's, for the estimate of the time that is left.
 COSTS = {"mlp-256": 2, "mlp-4x512": 7, "cnn": 4, "cnn-x2": 8, "cnn-x4": 20, "gru": 13, "resnet-8": 60, "vit": 90}
 

@@ -104,7 +104,9 @@ def _residual(channels: int, classes: int) -> nn.Sequential:
 
 
 class Patches(nn.Module):
-    """A small vision transformer: patches of 4 × 4 pixels, four heads, no dropout, the mean of all patches read out.
+    """A small vision transformer: four heads, no dropout, the mean of all patches read out.
+
+    Patches are of 4 × 4 pixels, or of 7 × 7 where an image can be cut into these.
 
     Args:
         shape: channels, height and width of an image.
@@ -116,8 +118,9 @@ class Patches(nn.Module):
     def __init__(self, shape: tuple[int, int, int], width: int, depth: int, classes: int) -> None:
         super().__init__()
         channels, height, breadth = shape
-        self.embed = nn.Conv2d(channels, width, 4, stride=4)
-        self.place = nn.Parameter(0.02 * torch.randn(height // 4 * (breadth // 4), width))
+        side = 4 if height % 7 or breadth % 7 else 7
+        self.embed = nn.Conv2d(channels, width, side, stride=side)
+        self.place = nn.Parameter(0.02 * torch.randn(height // side * (breadth // side), width))
         self.blocks = nn.Sequential(
             *(
                 nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0, batch_first=True, norm_first=True)

@@ -49,7 +49,7 @@ KNOW = {
 LAZY = {"matplotlib", "mpl_toolkits", "pandas", "sklearn", "scipy", "kmapper", "networkx", "zarr", "fsspec", "plotly"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 TESTS = Path(__file__).parent
-BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser"}
+BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser", "replications"}
 CHECKS = ("assert", "raises", "warns", "fail")
 
 

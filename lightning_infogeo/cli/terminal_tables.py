@@ -87,18 +87,22 @@ def pairs_table(key: str, rows: Sequence[GroupPair]) -> FittedTable:
     notes = ["Mean distances in nats, over the progress that both reach, and over the whole range."]
     if any(row.shuffled == row.shuffled for row in rows):
         notes.append("closer: of all pairs of runs, those closer than A is to shuffled B; ratio to it, median.")
+    if any(row.shuffle_p_value == row.shuffle_p_value for row in rows):
+        notes.append("p closer: that pairs whose samples are shuffled are as close.")
+    notes.append("p apart: that runs assigned to the two groups at random are as far apart.")
     if len(rows) > _MOST_PAIRS:
         notes.append(f"The first {_MOST_PAIRS} of {len(rows)}; --out writes all to groups.csv.")
     table = FittedTable(f"Pairs of groups of {key}", " ".join(notes))
     table.add_column("group", "name")
     table.add_column("and", "name")
-    for heading in ("distance", "whole range", "closer", "ratio", "p"):
+    for heading in ("distance", "whole range", "closer", "ratio", "p closer", "p apart"):
         table.add_column(heading)
     for row in rows[:_MOST_PAIRS]:
         known = row.shuffled == row.shuffled
         closer, ratio = (f"{row.closer} of {row.pairs}", number(row.ratio)) if known else ("–", "–")
         apart = [number(row.distance), number(row.whole_range)]
-        table.add_row(row.first, row.second, *apart, closer, ratio, _probability(row.p_value))
+        chances = [_probability(value) for value in (row.shuffle_p_value, row.p_value)]
+        table.add_row(row.first, row.second, *apart, closer, ratio, *chances)
     return table
 
 

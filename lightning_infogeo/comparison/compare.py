@@ -35,6 +35,7 @@ def compare(
     progress_values: Sequence[float] = (0.25, 0.5, 0.75, 0.9),
     n: int = 100,
     draws: int = 4,
+    permutations: int | None = None,
     seed: int = 0,
     memory: int = 2**28,
     folder: str | Path | None = None,
@@ -60,6 +61,9 @@ def compare(
         n: values of progress at which trajectories are compared, those that both of a pair reach.
         draws: shuffles behind the null of each run; the first also serves to compare run A with shuffled run B. 0 for
             none of either.
+        permutations: further shuffles, behind the p-values of pairs as close as A and shuffled B, taken at every tenth
+            value of progress. None for as many as cost little: 99 up to 28 runs, then fewer, none from 65 runs on. 0
+            for none.
         seed: of shuffles and landmarks.
         memory: bytes of working memory to use at most in each process, beside results.
         folder: where finished parts are kept, so that an interrupted comparison can continue; shared by all ranks. All
@@ -72,7 +76,7 @@ def compare(
             and where there are no labels, without which there is no progress (``joint_embedding`` needs none).
         ModuleNotFoundError: where SciPy is not installed.
     """
-    values = _checked(landmarks, n, draws, n_components, progress_values)
+    values = _checked(landmarks, n, draws, permutations, n_components, progress_values)
     labels = agreed_labels(trajectories, same_probe, "compare")
     if labels is None:
         raise ValueError(
@@ -97,7 +101,10 @@ def compare(
     name = f"{content} {objective}"
     null, lengths = shuffle_null(runs, labels, n, draws, seed, work, name)
     shuffle = shuffled_within_classes(labels, seed) if draws else None
-    apart = at_equal_progress(runs, n, members, work, name, shuffle)
+    further = _affordable(len(runs)) if permutations is None else permutations
+    seeds = range(seed + draws, seed + draws + (further if draws else 0))
+    orders = torch.stack([shuffled_within_classes(labels, each) for each in seeds]) if seeds else None
+    apart = at_equal_progress(runs, n, members, work, name, shuffle, orders)
     embedding = embed(trajectories, labels, landmarks, n_components, seed, work, content)
     return Comparison(
         names=unique_names([run.name for run in trajectories]),
@@ -107,6 +114,7 @@ def compare(
         tree=dendrogram(apart.distances),
         null=null,
         shuffled=apart.shuffled,
+        permuted=apart.permuted,
         courses=tuple(all_courses),
         reindexed_lengths=lengths,
         geodesic_length=2 * math.acos(points.classes**-0.5),
@@ -119,12 +127,25 @@ def compare(
     )
 
 
-def _checked(landmarks: int | None, n: int, draws: int, n_components: int, progress_values: Sequence[float]) -> Tensor:
+def _affordable(runs: int) -> int:
+    """Returns as many permutations as take no longer than the rest; none where they are too few for p = 5 %."""
+    found = min(99, 80_000 // runs**2)
+    return found if found >= 19 else 0
+
+
+def _checked(
+    landmarks: int | None,
+    n: int,
+    draws: int,
+    permutations: int | None,
+    n_components: int,
+    progress_values: Sequence[float],
+) -> Tensor:
     check_landmarks(landmarks, "compare")
-    if n < 1 or draws < 0 or n_components < 1:
+    if n < 1 or draws < 0 or n_components < 1 or (permutations or 0) < 0:
         raise ValueError(
-            f"`compare(n={n!r}, draws={draws!r}, n_components={n_components!r})`: n and n_components must be positive, "
-            "such as 100 and 3, draws not negative."
+            f"`compare(n={n!r}, draws={draws!r}, permutations={permutations!r}, n_components={n_components!r})`: n and "
+            "n_components must be positive, such as 100 and 3, draws and permutations not negative."
         )
     if not all(0 < value <= 1 for value in progress_values):
         raise ValueError(f"`compare(progress_values={progress_values!r})`: must lie in (0, 1], such as (0.5, 0.9).")

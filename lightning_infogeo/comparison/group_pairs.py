@@ -27,6 +27,8 @@ class GroupPair(NamedTuple):
         closer: number of pairs that are closer than that.
         ratio: median over pairs of distance ÷ shuffled.
         p_value: that the two groups would be as far apart by chance, by ``permutation_p_value``; NaN within a group.
+        shuffle_p_value: that runs which agree on nothing but loss and progress would be as close, by
+            ``shuffle_p_value``; NaN without permutations.
     """
 
     first: str
@@ -38,9 +40,12 @@ class GroupPair(NamedTuple):
     closer: int
     ratio: float
     p_value: float
+    shuffle_p_value: float
 
 
-def group_pairs(groups: Grouping, distances: Tensor, whole_range: Tensor, shuffled: Tensor) -> Iterator[GroupPair]:
+def group_pairs(
+    groups: Grouping, distances: Tensor, whole_range: Tensor, shuffled: Tensor, permuted: Tensor
+) -> Iterator[GroupPair]:
     """Yields a row for every group that has two runs, and for every two groups.
 
     Args:
@@ -48,6 +53,7 @@ def group_pairs(groups: Grouping, distances: Tensor, whole_range: Tensor, shuffl
         distances: over the range of progress that both reach, shape (R, R).
         whole_range: over (0, 1], shape (R, R).
         shuffled: from shuffled runs, shape (R, R), or (0, 0).
+        permuted: with further shuffles, shape (1 + D, R, R), or (0, 0, 0).
     """
     above = torch.ones_like(distances, dtype=torch.bool).triu(1)
     for i, first in enumerate(groups.values):
@@ -62,7 +68,8 @@ def group_pairs(groups: Grouping, distances: Tensor, whole_range: Tensor, shuffl
                 own = (one | other).nonzero().flatten()
                 p_value = permutation_p_value(distances[own][:, own], other[own].long())
             apart = float(distances[chosen].mean()), float(whole_range[chosen].mean())
-            yield GroupPair(first, second, int(chosen.sum()), *apart, beside, closer, ratio, p_value)
+            shuffle_p = shuffle_p_value(permuted, chosen)
+            yield GroupPair(first, second, int(chosen.sum()), *apart, beside, closer, ratio, p_value, shuffle_p)
 
 
 def against_shuffled(distances: Tensor, shuffled: Tensor, pairs: Tensor) -> tuple[int, float, float]:
@@ -78,3 +85,25 @@ def against_shuffled(distances: Tensor, shuffled: Tensor, pairs: Tensor) -> tupl
     apart, beside = distances[pairs], ((shuffled + shuffled.mT) / 2)[pairs]
     ratio = float((apart / beside).median()) if (beside > 0).all() else math.nan
     return int((apart < beside).sum()), ratio, float(beside.mean())
+
+
+def shuffle_p_value(permuted: Tensor, pairs: Tensor) -> float:
+    """Returns the p-value of pairs being as close as they are, were it of no matter which samples of a class are which.
+
+    One-sided, by permutation of the samples within classes: p = (1 + shuffles for which the mean distance over the
+    pairs is as small) ÷ (1 + shuffles).
+
+    Args:
+        permuted: distances with the samples as they are, and with each of D shuffles, shape (1 + D, R, R); NaN for
+            pairs that cannot be compared.
+        pairs: which pairs, shape (R, R), bool.
+
+    Returns:
+        Range (0, 1]; NaN without shuffles, or where no pair can be compared.
+    """
+    if len(permuted) < 2:
+        return math.nan
+    means = permuted[:, pairs].nanmean(1)
+    if not bool(means.isfinite().all()):
+        return math.nan
+    return float((means <= means[0] * (1 + 1e-12)).double().mean())

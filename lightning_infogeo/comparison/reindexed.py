@@ -59,12 +59,16 @@ class EqualProgress(NamedTuple):
         whole_range: over (0, 1]; the last record of a run that stops early is repeated. Shape (R, R).
         shuffled: of run i from run j with the probe's samples shuffled within classes, over the range that both reach,
             shape (R, R), not symmetric; (0, 0) without a shuffle.
+        permuted: at every tenth value of progress only, first as the samples are and then with each of the further
+            permutations, shape (1 + permutations, R, R), the mean of both ways; NaN for a pair that reaches none of
+            these values; (0, 0, 0) without permutations.
         tubes: around the mean of each set of members, over (0, 1].
     """
 
     distances: Tensor
     whole_range: Tensor
     shuffled: Tensor
+    permuted: Tensor
     tubes: dict[str, Tube]
 
 
@@ -135,6 +139,7 @@ def at_equal_progress(
     work: Work,
     content: str = "",
     shuffle: Tensor | None = None,
+    permutations: Tensor | None = None,
 ) -> EqualProgress:
     """Returns the distances between trajectories, and the tube around the mean of each set of members.
 
@@ -148,6 +153,7 @@ def at_equal_progress(
         work: memory, device, and the folder in which finished jobs are kept.
         content: of ``digest``; needed where a folder is given.
         shuffle: permutation of the samples for the distances of runs from shuffled ones, shape (N,); None for none.
+        permutations: further ones, for a permutation test, shape (D, N); None for none.
     """
     samples, classes = runs[0].run.amplitudes.shape[1:]
     count, sets = len(runs), list(members.items())
@@ -164,7 +170,11 @@ def at_equal_progress(
     reach = torch.tensor([run.reach for run in runs])
     both = torch.minimum(reach[:, None], reach)
     tables = 2 if shuffle is None else 3
-    columns = tables * count + len(sets) * n
+    orders = permutations if permutations is not None and len(permutations) else None
+    thin = max(1, n // _TESTED)
+    tested = 0 if orders is None else 1 + len(orders)
+    at_tests = tables * count + len(sets) * n
+    columns = at_tests + tested * count
 
     dtype = torch.float64 if any(run.read(slice(0, 1)).dtype == torch.float64 for run in runs) else torch.float32
 
@@ -175,19 +185,27 @@ def at_equal_progress(
         for k, run in enumerate(runs):
             stack[k] = run.read(values, part)
         result = torch.zeros(count, columns, dtype=torch.float64)
+
+        def from_shuffled(these: Tensor, u: int, order: Tensor) -> Tensor:
+            if width == samples:
+                other = these[:, order]
+            else:  # the samples that take the place of this part's may be any
+                at = slice(values.start + u, values.start + u + 1)
+                other = torch.stack([run.read(at)[0][order[part]] for run in runs]).to(these)
+            return pairwise_bhattacharyya(these, other, memory=work.memory // 4).cpu() * these.shape[1]
+
         for u in range(stack.shape[1]):
             reached = both > values.start + u
             distances = pairwise_bhattacharyya(stack[:, u], memory=work.memory // 4).cpu() * stack.shape[2]
             result[:, :count] += torch.where(reached, distances, 0)
             result[:, count : 2 * count] += distances
             if shuffle is not None and reached.any():
-                if width == samples:
-                    other = stack[:, u, shuffle]
-                else:  # the samples that take the place of this part's may be any
-                    at = slice(values.start + u, values.start + u + 1)
-                    other = torch.stack([run.read(at)[0][shuffle[part]] for run in runs]).to(stack)
-                distances = pairwise_bhattacharyya(stack[:, u], other, memory=work.memory // 4).cpu() * stack.shape[2]
-                result[:, 2 * count : 3 * count] += torch.where(reached, distances, 0)
+                result[:, 2 * count : 3 * count] += torch.where(reached, from_shuffled(stack[:, u], u, shuffle), 0)
+            if orders is not None and (values.start + u + 1) % thin == 0 and reached.any():
+                result[:, at_tests : at_tests + count] += torch.where(reached, distances, 0)
+                for draw, order in enumerate(orders, 1):
+                    at = slice(at_tests + draw * count, at_tests + (draw + 1) * count)
+                    result[:, at] += torch.where(reached, from_shuffled(stack[:, u], u, order), 0)
         for s, (_, indices) in enumerate(sets):
             mean_run = torch.nn.functional.normalize(
                 sum((stack[k] for k in indices), torch.zeros_like(stack[0])), dim=-1
@@ -200,7 +218,8 @@ def at_equal_progress(
 
     sums = torch.zeros(count, columns, dtype=torch.float64)
     order = None if shuffle is None else shuffle.tolist()
-    fingerprint = fingerprint_of(content, grid, width, n, sets, reach.tolist(), order)
+    further = None if orders is None else orders.tolist()
+    fingerprint = fingerprint_of(content, grid, width, n, sets, reach.tolist(), order, further)
     for _, result in work.results("equal-progress", len(jobs), compute, fingerprint):
         sums += result
     sums = sum_over_ranks(sums) / samples
@@ -210,4 +229,10 @@ def at_equal_progress(
         widths = sums[list(indices), tables * count + s * n : tables * count + (s + 1) * n]
         tubes[key] = Tube(widths.mean(0), widths.amax(0))
     none = torch.zeros(0, 0, dtype=torch.float64)
-    return EqualProgress(common / both, whole / n, shuffled[0] / both if shuffled else none, tubes)
+    ways = sums[:, at_tests:].view(count, tested, count).transpose(0, 1) / (both // thin)
+    permuted = (ways + ways.mT) / 2 if tested else none[None, :0]
+    return EqualProgress(common / both, whole / n, shuffled[0] / both if shuffled else none, permuted, tubes)
+
+
+_TESTED = 10
+"""Values of progress at which permutations are compared: as good as all, since neighbouring ones say the same."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lightning_infogeo.comparison.course import Course
 from lightning_infogeo.comparison.effects import Effect, effects
-from lightning_infogeo.comparison.group_pairs import GroupPair, against_shuffled, group_pairs
+from lightning_infogeo.comparison.group_pairs import GroupPair, against_shuffled, group_pairs, shuffle_p_value
 from lightning_infogeo.comparison.grouping import Grouping, grouping
 from lightning_infogeo.comparison.joint import JointEmbedding
 from lightning_infogeo.comparison.reindexed import Tube
@@ -36,6 +36,8 @@ class Comparison(NamedTuple):
         null: distance of each run to itself with the probe's samples shuffled within classes, shape (R, draws).
         shuffled: distance of run i from run j with the samples shuffled within classes, shape (R, R), not symmetric,
             its diagonal the first column of ``null``; (0, 0) without draws.
+        permuted: distances at every tenth value of progress, with the samples as they are and with each of D further
+            shuffles of one of the runs, shape (1 + D, R, R); NaN for pairs that reach none; (0, 0, 0) without.
         courses: of each run: progress, lengths, displacement and distance to truth at its records.
         reindexed_lengths: Fisher–Rao length over the n values of progress, shape (R,), rad; it can be compared between
             recording schedules.
@@ -55,6 +57,7 @@ class Comparison(NamedTuple):
     tree: np.ndarray
     null: Tensor
     shuffled: Tensor
+    permuted: Tensor
     courses: tuple[Course, ...]
     reindexed_lengths: Tensor
     geodesic_length: float
@@ -93,7 +96,7 @@ class Comparison(NamedTuple):
         Raises:
             ValueError: where no run has it.
         """
-        return list(group_pairs(self.group_by(key), self.distances, self.whole_range, self.shuffled))
+        return list(group_pairs(self.group_by(key), self.distances, self.whole_range, self.shuffled, self.permuted))
 
     def effects(self) -> list[Effect]:
         """Returns the factors of ``groups``, keys of the same one merged, first the one that sets runs apart most."""
@@ -126,6 +129,8 @@ class Comparison(NamedTuple):
             rows.append(_row("distance of A from shuffled B, mean", beside, "nats"))
             rows.append(_row(f"pairs closer than A is to shuffled B, of {len(pairs)}", closer))
             rows.append(_row("distance ÷ that of A from shuffled B, median", ratio))
+            if len(self.permuted):
+                rows.append(_row("p of being as close as A and shuffled B", shuffle_p_value(self.permuted, above)))
         for key, groups in self.groups.items():
             values = (groups.within, groups.between, groups.alone, groups.p_value)
             units = ("nats", "nats", "nats", "")

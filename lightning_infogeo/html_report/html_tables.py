@@ -72,10 +72,10 @@ def pairs_of_groups(payload: ReportPayload) -> str:
     for row in payload.comparison.group_pairs(key)[:_PAIRS]:
         known = not math.isnan(row.shuffled)
         beside = [_shown(row.shuffled), f"{row.closer} of {row.pairs}" if known else "–", _shown(row.ratio)]
-        body.append(
-            [row.first, row.second, _shown(row.distance), _shown(row.whole_range), *beside, _shown(row.p_value)]
-        )
-    head = ["group", "and", "distance [nats]", "over the whole range", "A, shuffled B", "closer than it", "ratio", "p"]
+        chances = [_shown(row.shuffle_p_value), _shown(row.p_value)]
+        body.append([row.first, row.second, _shown(row.distance), _shown(row.whole_range), *beside, *chances])
+    head = ["group", "and", "distance [nats]", "over the whole range", "A, shuffled B", "closer than it", "ratio"]
+    head += ["p, closer", "p, apart"]
     said = f"By {key}, the factor that sets runs apart most; p of all its groups together: {_shown(p_value)}."
     return f"<p>{escape(said)}</p>{table(head, body)}"
 
@@ -89,8 +89,8 @@ def dimensions(payload: ReportPayload) -> str:
         if spectrum.decay is not None:
             decay = [_shown(value) for fit in spectrum.decay for value in (fit.value, fit.r_squared)]
             decay.append(_shown(spectrum.decay.power.last))
-        body.append([name, *decay, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions)])
-    parts = [table(["run", "c of the inputs", "R²", "α", "R²", "modes", "predicted", "measured"], body)] if body else []
+        body.append([name, _shown(spectrum.predicted_dimensions), _shown(spectrum.measured_dimensions), *decay])
+    parts = [table(["run", "predicted", "measured", "c of the inputs", "R²", "α", "R²", "modes"], body)] if body else []
     for reason, names in missing.items():
         of = "all runs" if len(names) == len(payload.runs) > 1 else listed(names)
         parts.append(f"<p>No prediction for {escape(of)}: {escape(reason)}.</p>")

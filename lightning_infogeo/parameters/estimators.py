@@ -40,7 +40,8 @@ def histogram_floor(before: Tensor, after: Tensor, weights: Tensor, moved: Tenso
     For independent samples, given the s = n + n′ weights of both in a bin, n is binomial, and with
     h(s) = E (√n − √(s − n))² the squared distance is 4/N Σ_b h(s_b). As h → ½ for large s and 0 for s = 0, that is
     2B/N, with B the number of occupied bins but for those with a handful of weights. Where the same weights are
-    followed, only those that changed bin contribute: 2Bf/N.
+    followed, only those that changed bin contribute: 2Bf/N. Of few that do, one that leaves n − 1 others behind moves
+    √n by √n − √(n − 1), which for lonely weights, in the tails, is twice as much as fresh samples differ by.
 
     Args:
         before: counts, shape (..., K), int64.
@@ -51,8 +52,9 @@ def histogram_floor(before: Tensor, after: Tensor, weights: Tensor, moved: Tenso
     Returns:
         Shape (...).
     """
-    both = (before + after).to(weights.dtype)
-    return (4 * moved * chance(both).sum(-1) / weights).sqrt()
+    old, new = before.to(weights.dtype), after.to(weights.dtype)
+    fresh, kept = chance(old + new).sum(-1), (crossings(old) + crossings(new)).sum(-1) / 2
+    return (4 * moved * (moved * fresh + (1 - moved) * kept) / weights).sqrt()
 
 
 def chance(both: Tensor) -> Tensor:
@@ -62,6 +64,15 @@ def chance(both: Tensor) -> Tensor:
     """
     few = 0.5 + 0.375 / both.clamp_min(1) + torch.exp(-0.44 * both)
     return torch.where(both > 0, few.clamp_max(1), 0)
+
+
+def crossings(held: Tensor) -> Tensor:
+    """Returns 2n (√n − √(n − 1))², ½ for large n and 0 for n = 0: times f, E (√n′ − √n)² of a bin that few change.
+
+    Each of n weights leaves with probability f, which changes √n by √n − √(n − 1). As many come; averaged over n they
+    add as much.
+    """
+    return 2 * held / (held.sqrt() + (held - 1).clamp_min(0).sqrt()).square().clamp_min(1)
 
 
 def normal_distance(mean: Tensor, variance: Tensor, to_mean: Tensor, to_variance: Tensor) -> Tensor:

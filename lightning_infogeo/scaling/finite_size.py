@@ -16,7 +16,7 @@ from lightning_infogeo.scaling.collapse import Array, Curves
 from lightning_infogeo.scaling.curvature import Knee, knee
 
 Run = tuple[Tensor, Tensor]
-Verdict = Literal["sharpening", "shift", "broadening", "coincide", "no collapse", "noise", "no knee"]
+Verdict = Literal["sharpening", "shift", "broadening", "undecided", "coincide", "no collapse", "noise", "no knee"]
 
 
 class Estimate(NamedTuple):
@@ -57,10 +57,11 @@ class Scaling(NamedTuple):
         collapse_p: share of simulated collapsing curves, with the same noise, that fit no better.
         chance_p: share of the same curves, aligned at random, that fit as well.
         verdict: of curves that fall on one another, by the interval of a: "sharpening" above 0, as of a transition that
-            becomes abrupt in large networks; "shift" around 0, a crossover that keeps its width, which speaks against
-            such a transition; "broadening" below 0. "coincide": no telling them from one curve as they are. "no
-            collapse": not one curve. "noise": any curves would fit as well. "no knee": at one size or more no run has
-            one.
+            becomes abrupt in large networks; "broadening" below 0; "shift" around 0, a crossover that keeps its width
+            within a factor of two from the smallest size to the largest, which speaks against such a transition;
+            "undecided" around 0 where the interval leaves more than that open. "coincide": no telling them from one
+            curve as they are. "no collapse": not one curve. "noise": any curves would fit as well. "no knee": at one
+            size or more no run has one.
         curves: a size.
     """
 
@@ -152,7 +153,7 @@ def finite_size_scaling(
     apart = around.misfit(a, b)
     unscaled, p, unscaled_apart = _as_they_are(good, raw)
     width = _estimate(a, np.array([refit.a for refit in refits]), tails)
-    verdict: Verdict = "coincide" if p >= 1 - confidence or unscaled_apart < tolerance else _rescaled(width)
+    verdict: Verdict = "coincide" if p >= 1 - confidence or unscaled_apart < tolerance else _rescaled(width, n)
     if collapse_p < 1 - confidence and apart > tolerance:
         verdict = "no collapse"
     elif chance_p > 1 - confidence:
@@ -170,8 +171,15 @@ def finite_size_scaling(
     )
 
 
-def _rescaled(width: Estimate) -> Verdict:
-    return "sharpening" if width.low > 0 else "broadening" if width.high < 0 else "shift"
+def _rescaled(width: Estimate, sizes: Array) -> Verdict:
+    if width.low > 0 or width.high < 0:
+        return "sharpening" if width.low > 0 else "broadening"
+    factor = (sizes.max() / sizes.min()) ** max(-width.low, width.high)
+    return "shift" if factor < _KEPT else "undecided"
+
+
+_KEPT = 2.0
+"""Factor below which a width counts as kept. NaN is above it."""
 
 
 _POINTS = 81

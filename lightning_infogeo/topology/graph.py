@@ -39,8 +39,9 @@ class LearningGraph:
 
     Attributes:
         graph: ``networkx.Graph`` with a node for each cluster, numbered along the lens. Its attributes: ``neurons``,
-            sorted; ``steps``, sorted; ``size``, number of points (neuron, record); ``step``, the median over these;
-            ``lens``, its mean over these. An edge has ``shared``, number of points in both.
+            sorted; ``steps``, sorted; ``points``, indices record · neurons + neuron, sorted, an int64 tensor; ``size``,
+            their number; ``step``, the median over them; ``lens``, its mean over them. An edge has ``shared``, number
+            of points in both.
         points: number of points, neurons × records.
         kept: how many of them were clustered; each of the others belongs to the clusters of the nearest of these.
         radius: largest distance from a point to the one that represents it, in the unit of the weights; 0 if all are
@@ -318,6 +319,7 @@ def _add_nodes_and_edges(
             k,
             neurons=tuple(torch.unique(neuron).tolist()),
             steps=tuple(layer.steps[torch.unique(record)].tolist()),
+            points=points[name].sort().values,
             size=len(record),
             step=int(layer.steps[record].median()),
             lens=float(values[points[name]].mean()),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lightning_infogeo.archive import Amplitudes, Archive, ArchivedTrajectory
 from lightning_infogeo.quantities import quantity
-from lightning_infogeo.trajectory.corrected_length import corrected_length
+from lightning_infogeo.trajectory.corrected_length import corrected_length, corrected_length_error
 from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.series import Kind, kind_of
 
@@ -165,6 +165,11 @@ class Trajectory:
     def corrected_length(self) -> Tensor:
         """Information length of weights without the noise floor of its estimator, (T,), rad; predictions have none."""
         return corrected_length(self.velocity, self.floor, self.interval)
+
+    @property
+    def corrected_length_error(self) -> Tensor:
+        """Standard error of ``corrected_length``, (T,), rad; of normal estimates it is up to twice this."""
+        return corrected_length_error(self.floor, self.interval)
 
     @property
     def skipped(self) -> int:

@@ -58,7 +58,7 @@ def test_malformed_runs_are_named_with_what_is_wrong(change, message):
     [
         ({"landmarks": 1}, r"`compare\(landmarks=1\)`: must be 2 or more"),
         ({"landmarks": -3}, r"landmarks=-3"),
-        ({"n": 0}, r"`compare\(n=0, draws=4, n_components=3\)`"),
+        ({"n": 0}, r"`compare\(n=0, draws=4, permutations=None, n_components=3\)`"),
         ({"n_components": 0}, r"n_components=0"),
         ({"draws": -1}, r"draws=-1"),
         ({"progress_values": (0.5, 1.5)}, r"must lie in \(0, 1\]"),

@@ -4,8 +4,13 @@ import math
 
 import pytest
 import torch
+from scipy.stats import kstest
 
-from lightning_infogeo.comparison import compare
+from lightning_infogeo import bhattacharyya, progress, reindex
+from lightning_infogeo.comparison import compare, shuffled_within_classes
+from lightning_infogeo.comparison.compare import _affordable
+from lightning_infogeo.comparison.group_pairs import shuffle_p_value
+from lightning_infogeo.geodesics import ignorance, truth
 from tests.helpers.synthetic_runs import beside_the_geodesic, on_the_geodesic, training
 
 FULL, THIRD = torch.linspace(0.01, 1, 100), torch.linspace(0.01, 0.33, 33)
@@ -18,6 +23,13 @@ def comparison():
     runs += [on_the_geodesic(THIRD, f"linear{k}", arch="linear") for k in range(2)]
     runs += [beside_the_geodesic(FULL[:60], 0.1, f"mlp{k}", arch="mlp") for k in range(2)]
     return compare(runs)
+
+
+def found_at_tenths(run):
+    """The run at ten of the 20 values of progress, up to where it gets."""
+    way = progress(run.amplitudes, ignorance(run.amplitudes[0]), truth(run.labels, run.amplitudes[0]))
+    reach = int(20 * float(way.max()) + 1e-5) // 2
+    return reindex(run.amplitudes, way, 20)[1::2][:reach]
 
 
 def test_a_model_that_stops_early_is_not_far_from_one_on_its_path(comparison):
@@ -48,6 +60,50 @@ def test_runs_of_one_family_are_closer_than_one_and_another_shuffled():
     found = {each["quantity"]: each["value"] for each in strangers.summary()}
     assert 0.9 < found["distance ÷ that of A from shuffled B, median"] < 1.1
     assert found["pairs closer than A is to shuffled B, of 15"] < 15
+
+
+def test_the_p_value_of_the_shuffle_is_that_of_all_permutations_worked_out_slowly():
+    runs = [training(seed, way=0, samples=12, arch=f"a{seed // 2}") for seed in range(4)]
+    found = compare(runs, permutations=9, n=20, seed=3)
+    assert found.permuted.shape == (10, 4, 4)
+    assert torch.equal(found.permuted[0], found.permuted[0].mT)
+    order = shuffled_within_classes(runs[0].labels, 3 + 4 + 5)  # after the four draws of the null
+    a, b = (found_at_tenths(run) for run in runs[1:3])
+    both = min(len(a), len(b))
+    ways = [bhattacharyya(x[:both], y[:both, order]).mean() for x, y in ((a, b), (b, a))]
+    assert float(found.permuted[6, 1, 2]) == pytest.approx(float(sum(ways)) / 2, rel=1e-5)
+    above = torch.ones(4, 4, dtype=torch.bool).triu(1)
+    means = found.permuted[:, above].mean(1)
+    exact = float((means <= means[0]).double().mean())
+    summary = {each["quantity"]: each["value"] for each in found.summary()}
+    assert summary["p of being as close as A and shuffled B"] == shuffle_p_value(found.permuted, above) == exact
+
+
+def test_runs_of_one_family_are_closer_than_by_chance_and_strangers_are_not():
+    family = compare([training(seed, way=0, samples=60, arch=f"a{seed // 2}") for seed in range(4)])
+    assert len(family.permuted) == 100  # the most there are by default
+    (row,) = (row for row in family.group_pairs("arch") if row.first != row.second)
+    assert row.shuffle_p_value == 1 / 100
+    strangers = [
+        compare([training(2 * k + j, way=2 * k + j, samples=40) for j in range(2)], permutations=39) for k in range(12)
+    ]
+    above = torch.ones(2, 2, dtype=torch.bool).triu(1)
+    p_values = [shuffle_p_value(found.permuted, above) for found in strangers]
+    assert kstest(p_values, "uniform").pvalue > 0.01
+
+
+def test_a_run_that_reaches_no_tenth_of_the_way_is_left_out_of_the_test():
+    nowhere = on_the_geodesic(torch.tensor([0.01, 0.05]), "nowhere")
+    found = compare([on_the_geodesic(FULL, "a"), on_the_geodesic(FULL, "b"), nowhere], permutations=3)
+    assert found.permuted[:, 2].isnan().all()
+    assert math.isfinite(shuffle_p_value(found.permuted, torch.ones(3, 3, dtype=torch.bool).triu(1)))
+    assert math.isnan(shuffle_p_value(found.permuted[:, 1:, 1:], torch.ones(2, 2, dtype=torch.bool).triu(1)))
+
+
+def test_many_runs_are_not_permuted_unless_asked_for():
+    assert [_affordable(runs) for runs in (2, 28, 40, 64, 65)] == [99, 99, 50, 19, 0]
+    with pytest.raises(ValueError, match="permutations=-1"):
+        compare([on_the_geodesic(FULL)], permutations=-1)
 
 
 def test_a_run_from_itself_shuffled_is_the_diagonal(comparison):

@@ -19,7 +19,7 @@ class TabFiles:
 
     def __init__(self, folder):
         self.values, self.about, self.nbytes = defaultdict(list), {}, 0
-        for path in sorted(Path(folder).rglob("events.out.tfevents.*")):
+        for path in sorted(Path(folder).rglob("events.out.tfevents.*"), key=_begun):
             described = set()
             for event in EventFileLoader(str(path)).Load():
                 for value in event.summary.value:
@@ -38,3 +38,9 @@ class TabFiles:
 
     def last(self, tag):
         return self.values[tag][-1][1]
+
+
+def _begun(path):
+    """Sorts by when files were begun: of one second by their number in the process, of which 10 comes after 9."""
+    second, *_, process, number = path.name.removeprefix("events.out.tfevents.").split(".")
+    return path.parent, int(second), int(process), int(number)

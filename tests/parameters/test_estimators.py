@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from lightning_infogeo.parameters import ParameterDensity
-from lightning_infogeo.parameters.estimators import DISJOINT, chance, histogram_distance, normal_distance
+from lightning_infogeo.parameters.estimators import (
+    DISJOINT,
+    chance,
+    crossings,
+    histogram_distance,
+    histogram_floor,
+    normal_distance,
+)
 from lightning_infogeo.parameters.grid import bin_count
 from tests.helpers import oracles
 from tests.helpers.weight_paths import followed
@@ -17,6 +24,38 @@ def test_what_chance_does_to_a_pair_of_counts():
     found = chance(torch.arange(200.0, dtype=torch.float64))
     torch.testing.assert_close(found[1:], torch.tensor(exact, dtype=torch.float64), rtol=0.02, atol=0)
     assert found[0] == 0
+
+
+@pytest.mark.parametrize("mean", [0.1, 1.0, 5.0, 50.0])
+def test_what_few_weights_that_change_bin_do_to_a_count(mean):
+    """Two bins of Poisson counts exchange weights, each with a small probability; averaged over the counts exactly."""
+    held = torch.arange(1, 400, dtype=torch.float64)
+    weight = torch.exp(held * math.log(mean) - mean - torch.lgamma(held + 1))
+    leaving = float((weight * held * (held.sqrt() - (held - 1).sqrt()).square()).sum())
+    arriving = mean * (math.exp(-mean) + float((weight * ((held + 1).sqrt() - held.sqrt()).square()).sum()))
+    assert float((weight * crossings(held)).sum()) == pytest.approx(leaving + arriving, rel=1e-9)
+    assert crossings(torch.zeros(1)) == 0
+    assert float(crossings(torch.tensor(1e6))) == pytest.approx(0.5, rel=1e-5)
+
+
+def test_the_floor_counts_lonely_weights_that_few_change_bin():
+    """Of weights that tremble by a fiftieth of their spread; as if all were drawn anew a tenth of d² would be left."""
+    generator = torch.Generator().manual_seed(0)
+    seen, floor, fresh = [], [], []
+    for _ in range(400):
+        places = torch.randn(20_000, generator=generator, dtype=torch.float64)
+        one, other = (
+            ((places + 0.005 * torch.randn(len(places), generator=generator, dtype=torch.float64)) / 0.125).floor()
+            for _ in range(2)
+        )
+        before, after = (torch.bincount((bins + 100).long(), minlength=200) for bins in (one, other))
+        total, moved = torch.tensor(20_000.0, dtype=torch.float64), (one != other).double().mean()
+        seen.append(histogram_distance(before, after, total) ** 2)
+        floor.append(histogram_floor(before, after, total, moved) ** 2)
+        fresh.append(4 * moved * chance((before + after).double()).sum() / total)
+    square = float(torch.stack(seen).mean())
+    assert float(torch.stack(floor).mean()) == pytest.approx(square, rel=0.06)
+    assert float(torch.stack(fresh).mean()) < 0.93 * square
 
 
 def test_one_weight_in_1e8_is_seen():

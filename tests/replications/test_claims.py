@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from replications.claims import IMAGES, RESULTS, Claim, Replication
+from replications.claims import IMAGES, RESULTS, Claim, Replication, altogether, decided
 from replications.page import ORDER, PAGE, page, section
 
 FOUND = Replication(
@@ -15,9 +15,9 @@ FOUND = Replication(
     paper="2305.01604",
     design="Three networks.",
     claims=(
-        Claim("it is so", "76 %", "MNIST: 80 %\nCIFAR-10: 70 %", "70 to 85 %", True),
-        Claim("it is | not", "< 0.05", "0.2", "", False),
-        Claim("so much", "as read", "3", "", None),
+        Claim("it is so", "76 %", "MNIST: 80 %\nCIFAR-10: 70 %", "70 to 85 %", "holds"),
+        Claim("it is | not", "< 0.05", "0.2", "", "does not hold"),
+        Claim("so much", "as read", "3", "", "reported"),
     ),
     cost="0.1 CPU hours",
     limits=("Three are few.",),
@@ -63,3 +63,22 @@ def test_the_page_says_what_was_found_last_and_all_of_it():
         assert found.claims
         for picture in found.pictures:
             assert (IMAGES / f"replications_{name}_{picture}.png").stat().st_size > 10_000
+
+
+def test_too_few_data_leave_a_claim_undecided():
+    assert decided(True) == decided(True, False) == "holds"
+    assert decided(False) == decided(False, True) == "does not hold"
+    assert decided(False, False) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("places", "verdict"),
+    [
+        ((), "reported"),
+        (("reported", "holds"), "holds"),
+        (("holds", "undecided"), "undecided"),
+        (("undecided", "does not hold", "holds"), "does not hold"),
+    ],
+)
+def test_a_claim_about_all_places_fails_at_one_and_is_open_at_one(places, verdict):
+    assert altogether(places) == verdict

@@ -42,10 +42,19 @@ def test_curves_that_grow_narrower_with_the_size_sharpen(ten):
 
 def test_curves_that_only_move_are_a_shift_and_no_sharpening():
     """They fall on one another just as well, and had the same verdict, though they speak against a transition."""
-    found = [finite_size_scaling(family(seed, a=0, b=0), SIZES, draws=40) for seed in range(5)]
+    found = [finite_size_scaling(family(seed, runs=3, a=0, b=0), SIZES, draws=40) for seed in range(5)]
     assert sum(scaling.verdict == "shift" for scaling in found) >= 4
     assert abs(np.mean([scaling.shift.value for scaling in found]) + 0.5) < 0.15
     assert abs(np.mean([scaling.width.value for scaling in found])) < 0.15
+
+
+def test_an_interval_that_leaves_a_factor_of_two_open_is_no_shift():
+    """As noise grows, a holds 0 because it is not known, which speaks against nothing."""
+    found = [finite_size_scaling(family(seed, a=0, b=0, noise=0.07), SIZES, draws=40) for seed in range(1, 6)]
+    around = [one for one in found if one.width.low <= 0 <= one.width.high and one.verdict != "noise"]
+    wide = [8 ** max(-one.width.low, one.width.high) >= 2 for one in around]
+    assert [one.verdict == "undecided" for one in around] == wide
+    assert sum(wide) >= 2
 
 
 def test_curves_that_grow_wider_with_the_size_broaden():

@@ -54,6 +54,24 @@ def test_groups_that_meet_again_make_a_cycle():
     np.testing.assert_allclose(found.branch_steps, [30, 90], atol=8)
 
 
+@pytest.mark.parametrize("max_points", [5000, 400])
+def test_nodes_say_which_neuron_was_there_at_which_record(max_points):
+    vectors, steps = branching()
+    found = learning_graph(vectors, steps, max_points=max_points)
+    everywhere = set()
+    for _, node in found.graph.nodes(data=True):
+        points = node["points"]
+        record, neuron = points // vectors.shape[1], points % vectors.shape[1]
+        assert (points.diff() > 0).all()
+        assert len(points) == node["size"]
+        assert (tuple(neuron.unique().tolist()), tuple(steps[record.unique()].tolist())) == (
+            node["neurons"],
+            node["steps"],
+        )
+        everywhere.update(points.tolist())
+    assert everywhere == set(range(found.points))  # none is by itself
+
+
 def test_groups_that_never_touch_are_components_and_no_tree():
     vectors, steps = branching()
     far = torch.cat([vectors[:, ::3], 3 + vectors[:, ::3]], dim=1)
