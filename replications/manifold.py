@@ -12,6 +12,7 @@ processor time; --fast takes small networks on scikit-learn's digits.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -75,7 +76,7 @@ def replication(found: dict[tuple[str, str], Found], cost: str) -> Replication:
     judged = sum(verdicts.values()) - verdicts["reported"]
     left = f", {verdicts['undecided']} undecided" if verdicts["undecided"] else ""
     count = len(next(iter(found.values())).runs)
-    sets = " and ".join(dict.fromkeys(NAMES[data] for data, _ in found))
+    sets = listed(dict.fromkeys(NAMES[data] for data, _ in found))
     captions = {
         f"map_{data}": f"{count} networks on {NAMES[data]}, samples trained on: all records on one map."
         for data, probe in found
@@ -109,6 +110,12 @@ def replication(found: dict[tuple[str, str], Found], cost: str) -> Replication:
     )
 
 
+def listed(names: Iterable[str]) -> str:
+    """Returns names as a sentence has them: "a", "a and b", "a, b and c"."""
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
+
+
 def _null(found: dict[tuple[str, str], Found]) -> list[str]:
     """Returns a sentence on the data sets whose null map has most of the map's stress, and one on the others."""
     stresses = {
@@ -122,12 +129,12 @@ def _null(found: dict[tuple[str, str], Found]) -> list[str]:
     sentences = []
     if most:
         sentences.append(
-            f"The null map has more than half of the map's stress on {' and '.join(most)}: that runs share a few "
+            f"The null map has more than half of the map's stress on {listed(most)}: that runs share a few "
             "dimensions is in large part that all of them go from ignorance to truth, class by class. What they share "
             "beyond that is in the distances to shuffled runs."
         )
     if less:
-        sentences.append(f"The null map has less than half of the map's stress on {' and '.join(less)}.")
+        sentences.append(f"The null map has less than half of the map's stress on {listed(less)}.")
     return sentences
 
 

@@ -87,7 +87,7 @@ def together_with_others(found: Found) -> Measured:
     way = one.others.mean()
     return Measured(
         f"{way[9]:.3f} → {way[-1]:.3f} nats at {one.late / 100:.2f}, the same {len(one.others.runs)} pairs: "
-        f"{float(way[-1] / way[9]):.2f}",
+        f"{float(way[-1] / way[9]):.2f} (0.4 × would be {_LEFT * float(way[9]):.3f}; seeds {one.alike.mean()[-1]:.3f})",
         "",
         "reported",
     )
