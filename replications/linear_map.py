@@ -49,18 +49,21 @@ def _of_probe(words: str, one: Placed) -> list[Claim]:
     )
     ends, (least, most) = one.intervals, ACCEPTED
     shown = {name: f"{low:.0%} to {high:.0%}" for name, (low, high) in ends.items()}
+    shown["own"] = "{:+.1%} to {:+.1%}".format(*ends["own"])
     return [
         Claim(
             f"Two dimensions explain {least:.0%} to {most:.0%} of the stress of all models together, {words}",
-            f"about {ANCHOR:.0%} (paper, caption of Fig. 1); the interval lies inside, or does not meet it",
+            f"about {ANCHOR:.0%} (paper, caption of Fig. 1). Holds where the interval lies inside, does not where they "
+            "do not meet",
             f"{joint[1]:.0%}",
             shown["joint"],
             decided(least <= ends["joint"][0] and ends["joint"][1] <= most, _beside(ends["joint"], ACCEPTED)),
         ),
         Claim(
             f"… and about as much of the non-linear ones by themselves, {words}",
-            f"about the same (paper, the same caption); the difference is inside ±{ALIKE:.0%}, or outside",
-            f"{own[1]:.0%}, {own[1] - joint[1]:+.0%}",
+            f"about the same (paper, that caption). Holds where the interval of the difference lies inside "
+            f"±{ALIKE:.0%}, does not where they do not meet",
+            f"{own[1]:.0%}, a difference of {own[1] - joint[1]:+.1%}",
             shown["own"],
             decided(max(map(abs, ends["own"])) <= ALIKE, _beside(ends["own"], (-ALIKE, ALIKE))),
         ),
@@ -76,8 +79,8 @@ def _of_probe(words: str, one: Placed) -> list[Claim]:
         Claim(
             "A map fitted on linear models alone shows the networks better than one of linear models whose samples "
             f"are shuffled within classes, {words}",
-            '"faithfully" (paper, the same caption), against a null model of the same losses: the interval of the '
-            "difference is on one side of 0",
+            "they are shown faithfully (paper, that caption), here against a null model of the same losses: the "
+            "interval of the difference is on one side of 0",
             f"{on_theirs[1]:.0%} against {null[1]:.0%} in two dimensions",
             f"{shown['gain']} above it",
             decided(ends["gain"][0] > 0, ends["gain"][1] <= 0),
@@ -105,7 +108,7 @@ def title(found: Mapping[str, Placed], rows: tuple[Claim, ...]) -> str:
     """Returns what was found on each probe: networks on a map of linear models, against the null model."""
     size, parts = len(rows) // len(found), []
     for k, (probe, one) in enumerate(found.items()):
-        word = {"holds": "more than", "does not hold": "less than", "undecided": "undecided against"}[
+        word = {"holds": "more than", "does not hold": "less than", "undecided": "undecided beside"}[
             rows[size * k + _AGAINST_NULL].verdict
         ]
         parts.append(

@@ -230,8 +230,8 @@ def main(arguments: list[str] | None = None) -> Replication:
         f"{sum(seconds for _, seconds in found) / 3600:.2f} CPU hours",
         (
             "Networks and loss are those of the theory: this tests the formulas and our code, not networks in general.",
-            "Of the paper the abstract and the caption of Fig. 1 could be read: the three controls are named there, the "
-            "axes of its phase diagrams and the share that it calls low-dimensional are not.",
+            "Of the paper the abstract and the caption of Fig. 1 could be read: its three controls are named there, "
+            "the axes of its phase diagrams and the share that it calls low-dimensional are not.",
         ),
         {
             "boundary": f"Explained variance of three dimensions, T = {untils[-1]:,}: predicted (ground), measured "
