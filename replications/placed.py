@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lightning_infogeo import Embedding, Trajectory, inpca, pairwise_bhattacharyya
 from lightning_infogeo.comparison import shuffled_within_classes
+from replications.redrawn import Moments, drawn, moments
 
 DIMENSIONS = 10
 
@@ -32,8 +33,9 @@ class Placed(NamedTuple):
         null_curve: the same, the linear models' samples being shuffled within classes, each run's in another way.
         likeness: of the networks' first two coordinates on the map of the linear models, and on the null's, to those on
             their own map: R² of the best linear map.
-        intervals: 95 %, of "joint", "placed", and "gain", by which "placed" is above the null, all in two dimensions;
-            runs of each kind drawn with replacement.
+        intervals: 95 %, of stresses in two dimensions, kinds of runs being drawn with replacement: "joint"; "own", that
+            of the networks' own map less it; "placed"; and "gain", by which "placed" is above the null.
+        kinds: number of kinds of linear models, and of networks.
     """
 
     joint: Embedding
@@ -49,16 +51,17 @@ class Placed(NamedTuple):
     null_curve: Tensor
     likeness: tuple[float, float]
     intervals: dict[str, tuple[float, float]]
+    kinds: tuple[int, int]
 
 
-def placed(linear: Sequence[Path], others: Sequence[Path], probe: str, draws: int = 50) -> Placed:
+def placed(linear: Mapping[Path, str], others: Mapping[Path, str], probe: str, draws: int = 500) -> Placed:
     """Reads archives of linear models and of networks, and places the second on a map of the first.
 
     Args:
-        linear: archives of linear models.
-        others: of networks.
+        linear: kind of each linear model, by its archive.
+        others: kind of each network, by its archive.
         probe: which of those that all were recorded on.
-        draws: of runs, for the intervals.
+        draws: of kinds, for the intervals.
 
     Raises:
         ValueError: where they were not recorded on the same samples.
@@ -82,6 +85,11 @@ def placed(linear: Sequence[Path], others: Sequence[Path], probe: str, draws: in
     null_within, null_across = (pairwise_bhattacharyya(each, elsewhere).double() for each in (elsewhere, second))
     null = inpca(null_within, DIMENSIONS)
     null_coordinates = null.transform(null_across)
+    kinds = [sorted(set(some.values())) for some in (linear, others)]
+    numbers = [kinds[0].index(kind) for kind in linear.values()]
+    numbers += [len(kinds[0]) + kinds[1].index(kind) for kind in others.values()]
+    of_records = torch.tensor(numbers)[member]
+    both = torch.cat([torch.cat([null_within, null_across]), torch.cat([null_across.T, beyond])], 1)
     return Placed(
         joint,
         axes,
@@ -98,7 +106,8 @@ def placed(linear: Sequence[Path], others: Sequence[Path], probe: str, draws: in
             likeness(coordinates[:, :2], own.coordinates[:, :2]),
             likeness(null_coordinates[:, :2], own.coordinates[:, :2]),
         ),
-        _intervals(distances, torch.cat([null_within, null_across]), member, len(linear), draws),
+        _intervals(moments(distances, of_records), moments(both, of_records), len(kinds[0]), draws),
+        (len(kinds[0]), len(kinds[1])),
     )
 
 
@@ -138,32 +147,21 @@ def likeness(coordinates: Tensor, reference: Tensor) -> float:
     return float(1 - rest.square().sum() / y.square().sum())
 
 
-def _intervals(
-    distances: Tensor, null_distances: Tensor, member: Tensor, linear: int, draws: int
-) -> dict[str, tuple[float, float]]:
+def _intervals(runs: Moments, null: Moments, linear: int, draws: int) -> dict[str, tuple[float, float]]:
     """Returns ``Placed.intervals``.
 
     Args:
-        distances: of all records, those of linear models first, shape (M, M).
-        null_distances: of all records from shuffled ones of the linear models, shape (M, L).
-        member: run of each record, shape (M,).
-        linear: number of linear models.
-        draws: of runs.
+        runs: moments of all records, kinds of linear models first.
+        null: of the same, the linear models' samples being shuffled.
+        linear: number of kinds of linear models.
+        draws: of kinds.
     """
     generator = torch.Generator().manual_seed(0)
-    others = int(member.max()) + 1 - linear
-    found = []
+    kinds, found = len(runs.counts), []
     for _ in range(draws):
-        runs = [torch.randint(linear, (linear,), generator=generator)]
-        runs.append(linear + torch.randint(others, (others,), generator=generator))
-        here, there = (torch.cat([(member == run).nonzero()[:, 0] for run in some]) for some in runs)
-        every, beyond = torch.cat([here, there]), distances[there][:, there]
-        joint = float(inpca(distances[every][:, every], 2).explained_stress)
-        placed_, null = (
-            float(stresses(axes.transform(table[there][:, here]), axes.eigenvalues, beyond)[1])
-            for table in (distances, null_distances)
-            for axes in [inpca(table[here][:, here], 2)]
-        )
-        found.append([joint, placed_, placed_ - null])
+        here, there = torch.zeros(kinds, dtype=torch.float64), torch.zeros(kinds, dtype=torch.float64)
+        here[:linear], there[linear:] = drawn(linear, generator), drawn(kinds - linear, generator)
+        joint, placed_ = runs.stress(here + there), runs.placed_stress(here, there)
+        found.append([joint, runs.stress(there) - joint, placed_, placed_ - null.placed_stress(here, there)])
     low, high = torch.tensor(found).quantile(torch.tensor([0.025, 0.975]), dim=0).tolist()
-    return {name: (low[k], high[k]) for k, name in enumerate(("joint", "placed", "gain"))}
+    return {name: (low[k], high[k]) for k, name in enumerate(("joint", "own", "placed", "gain"))}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ _SIZE, _LINE, _LETTER = 7, 0.135, 0.055
 """Of these names: the size, in points, and the height of a line and the width of a letter, in inches."""
 _AROUND = 2.0
 """Inches for title, axes and legend."""
+_LARGE, _HIGH_LINE, _NARROW = 10, 0.17, 9.6
+"""Where groups are named: their size, the height of a leaf and the width of the picture; read on 760 pixels."""
 _TALL = 12
 """Height, in inches, from which on the axis of distances is at the top, too."""
 _QUALITATIVE = 10
@@ -73,7 +76,9 @@ def joint(comparison: Comparison, key: str | None = None, title: str = "") -> Fi
     return figure
 
 
-def trajectory_distances(comparison: Comparison, key: str | None = None, title: str = "") -> Figure:
+def trajectory_distances(
+    comparison: Comparison, key: str | None = None, title: str = "", leaves: Literal["runs", "groups"] = "runs"
+) -> Figure:
     """Returns the dendrogram of the runs, their names at its leaves, and the distances between their trajectories.
 
     The heat map's rows are those of the dendrogram, its columns in the same order. The dashed line is the mean distance
@@ -84,20 +89,28 @@ def trajectory_distances(comparison: Comparison, key: str | None = None, title: 
         comparison: comparison of the runs.
         key: key of the metadata to colour leaves by; None for the factor that matters most.
         title: above the picture.
+        leaves: what is written at the leaves: "runs", the name of each, or "groups", the value of ``key`` once for
+            neighbours that share it, in larger letters.
 
     Raises:
         ModuleNotFoundError: where SciPy is not installed.
+        ValueError: for other ``leaves``.
     """
     from matplotlib.figure import Figure
 
+    if leaves not in ("runs", "groups"):
+        raise ValueError(f"`trajectory_distances(leaves={leaves!r})`: must be 'runs' or 'groups'.")
     count = len(comparison.names)
     groups, colours = _coloured(comparison, key)
     order = leaf_order(comparison.tree)
     named = count <= _NAMED
     height = _AROUND + _LINE * count if named else 11
     texts = [comparison.names[k] for k in order] if named else []
-    names = [lettered(text) for text in shortened(texts, _LONGEST_NAME)]
+    names, places = [lettered(text) for text in shortened(texts, _LONGEST_NAME)], [float(k) for k in range(count)]
     width = 10 + _LETTER * max(map(len, names), default=0) + min(height / 4, 7)
+    if leaves == "groups":
+        names, places = _blocks([groups.values[int(groups.member[k])] for k in order])
+        width, height = _NARROW, max(height, _AROUND + _HIGH_LINE * count)
     figure = Figure(figsize=(width, max(height, 4.2)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     _draw_tree(left, comparison)
@@ -105,17 +118,17 @@ def trajectory_distances(comparison: Comparison, key: str | None = None, title: 
     if math.isfinite(comparison.shuffled_mean):
         farthest.append(comparison.shuffled_mean)
         left.axvline(farthest[1], color="0.4", linestyle="--", linewidth=1, label="shuffled within classes")
-    leaves = [colours[int(groups.member[k])] for k in order]
-    left.scatter(np.zeros(count), range(count), c=leaves, s=16 if named else 4, zorder=3, clip_on=False)
+    dots = [colours[int(groups.member[k])] for k in order]
+    left.scatter(np.zeros(count), range(count), c=dots, s=16 if named else 4, zorder=3, clip_on=False)
     left.set(
         xlabel="distance between trajectories [nats]", ylim=(-0.5, count - 0.5), xlim=(1.04 * max(farthest) or 1, 0)
     )
     left.spines[["top", "left", "right"]].set_visible(False)
     left.yaxis.tick_right()
-    left.set_yticks(range(len(names)), names, fontsize=_SIZE)
+    left.set_yticks(places[: len(names)], names, fontsize=_SIZE if leaves == "runs" else _LARGE)
     left.tick_params("y", length=0, pad=5)
     left.tick_params("x", top=height > _TALL, labeltop=height > _TALL)
-    if not named:
+    if not named and leaves == "runs":
         left.set_title(f"{count} runs: too many for names, which are shown of up to {_NAMED}", fontsize="medium")
     _draw_distances(figure, right, comparison.distances[order][:, order].numpy(), min(0.8, 8 / height))
     _legend(figure, left, groups, colours)
@@ -197,6 +210,17 @@ def _legend(figure: Figure, axes: Axes, groups: Grouping, colours: list[Colour])
     texts = [lettered(f"{name} = {value}") for value in values] + labels
     columns = int(figure.get_figwidth() * _LETTERS_PER_INCH / (max(map(len, texts), default=0) + 8))
     figure.legend(lines + handles, texts, loc="outside lower center", ncols=max(1, min(columns, 5)), frameon=False)
+
+
+def _blocks(values: list[str]) -> tuple[list[str], list[float]]:
+    """Returns each value once for neighbours that share it, and the place of their middle."""
+    names, places, first = [], [], 0
+    for value, some in groupby(values):
+        size = len(list(some))
+        names.append(lettered(shortened([value], _LONGEST_VALUE)[0]))
+        places.append(first + (size - 1) / 2)
+        first += size
+    return names, places
 
 
 def _draw_tree(axes: Axes, comparison: Comparison) -> None:

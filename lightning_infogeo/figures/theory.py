@@ -24,7 +24,7 @@ _LABELS = {
 }
 
 
-def phase_diagram(diagrams: PhaseDiagram | Sequence[PhaseDiagram], title: str = "") -> Figure:
+def phase_diagram(diagrams: PhaseDiagram | Sequence[PhaseDiagram], title: str = "", dimensions: bool = True) -> Figure:
     """Returns the variance that three dimensions explain on a grid of two controls, a panel a diagram.
 
     The thick line is the boundary, beyond which trajectories are low-dimensional; thin lines are numbers of dimensions
@@ -33,6 +33,7 @@ def phase_diagram(diagrams: PhaseDiagram | Sequence[PhaseDiagram], title: str = 
     Args:
         diagrams: one or several.
         title: above the picture.
+        dimensions: whether the thin lines are drawn; without them there is room for marks of one's own.
     """
     from matplotlib.figure import Figure
 
@@ -44,7 +45,7 @@ def phase_diagram(diagrams: PhaseDiagram | Sequence[PhaseDiagram], title: str = 
         grid = diagram.column_values.numpy(), diagram.row_values.numpy()
         table = diagram.explained_variance.numpy()
         image = axes.pcolormesh(*grid, table, cmap="cividis", vmin=0, vmax=1, shading="nearest", rasterized=True)
-        _contours(axes, diagram)
+        _contours(axes, diagram, dimensions)
         labels = {**_LABELS, "decay": _DECAYS[diagram.model]}
         for set_scale, set_label, name in (
             (axes.set_xscale, axes.set_xlabel, diagram.columns),
@@ -60,7 +61,7 @@ def phase_diagram(diagrams: PhaseDiagram | Sequence[PhaseDiagram], title: str = 
     return figure
 
 
-def _contours(axes: Axes, diagram: PhaseDiagram) -> None:
+def _contours(axes: Axes, diagram: PhaseDiagram, thin: bool) -> None:
     from matplotlib.patheffects import withStroke
 
     grid = diagram.column_values.numpy(), diagram.row_values.numpy()
@@ -68,7 +69,7 @@ def _contours(axes: Axes, diagram: PhaseDiagram) -> None:
         return
     dimensions = diagram.dimensions
     levels = [n + 0.5 for n in (5, 10, 20, 40) if dimensions.min() <= n < dimensions.max()]
-    if levels:
+    if levels and thin:
         lines = axes.contour(*grid, dimensions.numpy(), levels, colors="black", linewidths=0.7, linestyles="dashed")
         names = axes.clabel(lines, fmt=lambda level: f"{int(level)} dimensions", fontsize=7, inline=False)
         for drawn in (lines, *names):  # the ground is dark here and light there

@@ -60,7 +60,7 @@ def power_slope(eigenvalues: Tensor, fit: tuple[int, int] | None = None) -> Slop
     """Returns the exponent α of a power law λ_i ~ (i + 1)^−α, the slope of −ln λ_i on ln(i + 1), with its interval.
 
     Inputs of networks are described by it rather than by an exponential: raw MNIST, Fashion-MNIST and CIFAR-10 with R²
-    0.90 to 0.99 against 0.66 to 0.87. c then says how many modes were looked at, and nothing about the data.
+    0.90 to 0.99 against 0.65 to 0.87. c then says how many modes were looked at, and nothing about the data.
 
     Args:
         eigenvalues: λ_i, shape (modes,), decreasing, the first being i = 0.

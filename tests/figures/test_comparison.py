@@ -124,6 +124,24 @@ def test_leaves_lie_at_zero_beside_their_names_and_joins_left_of_them():
     np.testing.assert_allclose(left.collections[0].get_offsets()[:, 1], range(39))
 
 
+def test_groups_stand_once_beside_neighbours_that_share_them_and_can_be_read_on_a_page():
+    comparison = of_many(39)
+    figure = trajectory_distances(comparison, "group", leaves="groups")
+    left = figure.axes[0]
+    groups = comparison.group_by("group")
+    values = [groups.values[int(groups.member[k])] for k in leaf_order(comparison.tree)]
+    blocks = [(value, len(list(some))) for value, some in itertools.groupby(values)]
+    assert [label.get_text() for label in left.get_yticklabels()] == [value for value, _ in blocks]
+    ends = np.cumsum([size for _, size in blocks])
+    middles = [end - (size + 1) / 2 for end, (_, size) in zip(ends, blocks, strict=True)]
+    np.testing.assert_allclose(left.get_yticks(), middles)
+    names, *_ = pixels(figure)
+    assert all(below.y1 <= above.y0 for below, above in itertools.pairwise(names))
+    assert min(label.get_fontsize() for label in left.get_yticklabels()) * 760 / 72 / figure.get_figwidth() >= 10
+    with pytest.raises(ValueError, match="leaves='names'"):
+        trajectory_distances(comparison, "group", leaves="names")
+
+
 def test_beyond_two_hundred_runs_it_says_that_they_are_not_named():
     figure = trajectory_distances(of_many(201), "group")
     assert "201 runs: too many for names" in figure.axes[0].get_title()

@@ -29,6 +29,16 @@ def test_a_phase_diagram_shows_its_boundary_where_it_has_one():
     figures.phase_diagram(phase_diagram([0.5], scale, 10)).canvas.draw()
 
 
+def test_without_dimensions_only_the_boundary_is_drawn():
+    diagram = phase_diagram(torch.linspace(0.1, 1, 8), torch.logspace(-2, 2, 9), 1000)
+    with_them, without = (figures.phase_diagram(diagram, dimensions=drawn).axes[0] for drawn in (True, False))
+    assert any("dimensions" in text.get_text() for text in with_them.texts)
+    assert not without.texts
+    thick = [c for c in without.collections if list(c.get_linewidth()) == [2.5]]
+    assert len(thick) == 1
+    assert len(without.collections) == 2, "the ground and the boundary"
+
+
 def test_spectra_name_their_dimensions_and_show_their_signs():
     predicted = Spectrum(torch.tensor([3.0, 1.0, 0.0], dtype=torch.float64))
     measured = Spectrum(torch.tensor([3.0, -1.0], dtype=torch.float64))

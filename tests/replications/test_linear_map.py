@@ -5,9 +5,9 @@ import torch
 
 from lightning_infogeo import Trajectory, inpca, pairwise_bhattacharyya
 from replications import manifold_runs
-from replications.linear_map import main
+from replications.linear_map import claims, main, title
 from replications.linear_models import CONVOLVED, LinearModel, LinearPlan, planned, random_convolution
-from replications.placed import likeness, placed, stresses
+from replications.placed import Placed, likeness, placed, stresses
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,33 @@ def first(folder):
 def test_every_claim_has_a_figure(first):
     assert len(first.claims) == 10  # five on each probe
     assert all("%" in claim.measured or "R² 0." in claim.measured for claim in first.claims)
-    assert [claim.verdict for claim in first.claims[2::5]] == ["holds"] * 2, "linear models show digits' networks"
+    assert [claim.verdict for claim in first.claims[2::5]] == ["reported"] * 2, "a null model's stress is positive, too"
+
+
+def known(joint: float, own: float, placed_: float, null: float, width: float) -> Placed:
+    """Maps of such stresses in two dimensions, and intervals as wide as is said on either side."""
+    curves = [torch.tensor([value - 0.1, value, value]) for value in (joint, own, placed_, null)]
+    middles = {"joint": joint, "own": own - joint, "placed": placed_, "gain": placed_ - null}
+    intervals = {name: (middle - width, middle + width) for name, middle in middles.items()}
+    empty = torch.empty(0)
+    return Placed(None, None, empty, empty, empty, (), empty, *curves, (0.9, 0.8), intervals, (4, 6))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("stresses_", "width", "verdicts"),
+    [
+        ((0.75, 0.76, 0.62, 0.28), 0.05, ["holds", "holds", "holds"]),
+        ((0.75, 0.76, 0.62, 0.28), 0.2, ["undecided", "undecided", "holds"]),
+        ((0.90, 0.91, 0.52, 0.69), 0.01, ["does not hold", "holds", "does not hold"]),
+        ((0.90, 0.70, 0.52, 0.69), 0.2, ["undecided", "undecided", "undecided"]),
+    ],
+)
+def test_verdicts_and_title_follow_from_the_intervals(stresses_, width, verdicts):
+    found = {"train": known(*stresses_, width)}
+    rows = claims(found)
+    assert [row.verdict for row in rows] == [*verdicts[:2], "reported", verdicts[2], "reported"]
+    word = {"holds": "more than", "does not hold": "less than", "undecided": "undecided beside"}[verdicts[2]]
+    assert f"{stresses_[2]:.0%} on samples trained on, {word} the {stresses_[3]:.0%}" in title(found, rows)
 
 
 def test_what_is_trained_already_is_not_trained_again(first, folder, monkeypatch):
@@ -60,7 +86,11 @@ def test_other_axes_explain_less_and_random_ones_hardly_any(first, folder):
     others = [networks.archive(run) for run in manifold_runs.planned("digits", fast=True) if run.labels == "true"]
     linear = [LinearPlan(folder, None).archive(run) for run in planned("digits", fast=True)]
     others = [path for path in others if path.exists()]
-    one = placed(linear, others, "val")
+    kinds = [{path: path.stem.rpartition("_")[0] for path in some} for some in (linear, others)]
+    one = placed(*kinds, "val", 50)
+    assert one.kinds == (4, len({path.stem.rpartition("_")[0] for path in others}))
+    for name, value in (("joint", one.joint_curve[1]), ("own", one.own_curve[1] - one.joint_curve[1])):
+        assert one.intervals[name][0] - 0.05 <= float(value) <= one.intervals[name][1] + 0.05
     assert (one.placed_curve <= one.own_curve + 1e-9).all()
     assert float(one.placed_curve[1]) > float(one.null_curve[1])
     assert one.intervals["placed"][0] < float(one.placed_curve[1]) < one.intervals["placed"][1] + 0.02
@@ -83,7 +113,7 @@ def test_runs_on_other_samples_are_refused(first, folder, monkeypatch):
     probes = iter(("train", "val"))
     monkeypatch.setattr(Trajectory, "open", lambda path, probe: opened(path, next(probes)))
     with pytest.raises(ValueError, match="different samples"):
-        placed(linear[:1], linear[1:2], "train")
+        placed({linear[0]: "a"}, {linear[1]: "b"}, "train")
 
 
 def test_the_random_convolution_is_one_for_all_and_stays_as_it_is():

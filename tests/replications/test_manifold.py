@@ -26,9 +26,20 @@ def first(folder):
 def test_every_claim_has_a_figure(first):
     assert len(first.claims) == 12
     assert all(re.search(r"\d", claim.measured) for claim in first.claims)
-    assert {claim.verdict for claim in first.claims} == {"holds", "does not hold", "reported"}, (
+    assert {"holds", "does not hold", "reported"} <= {claim.verdict for claim in first.claims}, (
         "digits and sixty steps cannot hold them all"
     )
+
+
+def test_title_and_limits_follow_from_what_was_found(first):
+    verdicts = [claim.verdict for claim in first.claims]
+    judged = len(verdicts) - verdicts.count("reported")
+    assert f"{verdicts.count('holds')} of {judged} statements hold" in first.title
+    assert ("undecided" in first.title) == ("undecided" in verdicts)
+    null, own = re.findall(r"(\d+)%", next(claim for claim in first.claims if "null map" in claim.claim).measured)
+    (sentence,) = [each for each in first.limits if "null map" in each]
+    assert ("more than half" in sentence) == (int(null) > int(own) / 2)
+    assert f"({null}% of {own}%)" in sentence
 
 
 def test_what_is_trained_already_is_not_trained_again(first, folder, monkeypatch):

@@ -1,11 +1,13 @@
 """The simulated linear networks, their moments, and the boundary that they give."""
 
+import math
+
 import pytest
 import torch
 
 from lightning_infogeo.theory import gaussian_distances, measured_spectrum, phase_diagram, predicted_spectrum
 from replications.linear_networks import GROUPS, Cell, OutputMoments, inputs, measure, read
-from replications.phase_boundary import Measured, main, measured_grid
+from replications.phase_boundary import Measured, claims, main, measured_grid, title
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,29 @@ def test_the_boundary_is_off_by_as_many_steps_as_the_scale_is():
     assert (one.boundary_errors() > 0.2).all()
     nowhere = one.boundary_errors(torch.zeros_like(wrong.explained_variance))
     assert nowhere.isinf().all()
+
+
+def of_errors(measured, low, high):
+    """A grid of one row whose boundary is off by so many steps, where its cells are measured and at either end."""
+    scales = torch.logspace(-3, 3, 61)
+    predicted = phase_diagram([0.5, 0.6], scales, 100, modes=10)
+    step = float(predicted.column_values.log().diff().mean())
+
+    def moved(steps):
+        return phase_diagram([0.5, 0.6], scales * math.exp(-steps * step), 100, modes=10).explained_variance
+
+    return Measured(predicted, predicted._replace(explained_variance=moved(measured)), moved(low), moved(high))
+
+
+@pytest.mark.parametrize(
+    ("errors", "verdict"),
+    [((0.1, -0.5, 0.5), "holds"), ((0.1, -1.5, 0.5), "undecided"), ((2.5, 1.5, 3.5), "does not hold")],
+)
+def test_a_boundary_is_judged_by_the_ends_of_its_interval(errors, verdict):
+    rows = claims({("exponential", 100): of_errors(*errors)})
+    assert rows[0].verdict == verdict
+    assert ("where theory says they do" in title(rows[:1])) == (verdict == "holds")
+    assert ("undecided" in title(rows[:1])) == (verdict == "undecided")
 
 
 def test_intervals_hold_the_measured_share(tmp_path):
