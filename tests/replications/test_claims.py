@@ -1,6 +1,8 @@
 """What was found is kept, and the page in the docs says it."""
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 from matplotlib.figure import Figure
@@ -29,6 +31,51 @@ def test_results_are_read_as_they_were_written(tmp_path):
     FOUND.save({"map": Figure()}, tmp_path, into_docs=False)
     assert Replication.read(tmp_path / "example.json") == FOUND
     assert (tmp_path / "replications_example_map.png").exists()
+
+
+def test_a_fault_while_drawing_leaves_what_was_kept_before(tmp_path):
+    class Broken(Figure):
+        def savefig(self, path, **settings):
+            path.write_bytes(b"half a picture")
+            raise MemoryError
+
+    two = replace(FOUND, pictures={"map": "All of them.", "other": "Another."})
+    two.save({"map": Figure(), "other": Figure()}, tmp_path, into_docs=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(before) == 3
+    changed = Figure(facecolor="red")
+    with pytest.raises(MemoryError):
+        replace(two, title="Another").save({"map": changed, "other": Broken()}, tmp_path, into_docs=False)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    replace(two, title="Another").save({"map": changed, "other": Figure()}, tmp_path, into_docs=False)
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {name for name, content in after.items() if content != before[name]} == {
+        "example.json",
+        "replications_example_map.png",
+    }
+
+
+def test_the_json_is_written_last(tmp_path, monkeypatch):
+    """Interrupted between the two, the pictures are newer than the text, and never older."""
+    order = []
+    path_type = type(tmp_path)
+    replaced = path_type.replace
+    monkeypatch.setattr(path_type, "replace", lambda self, to: order.append(to.name) or replaced(self, to))
+    FOUND.save({"map": Figure()}, tmp_path, into_docs=False)
+    assert order == ["replications_example_map.png", "example.json"]
+
+
+def test_the_command_is_kept_and_shown_and_results_without_one_are_read(tmp_path):
+    made = replace(FOUND, command="python -m replications.example --data DIR --sets cifar-10")
+    made.save({"map": Figure()}, tmp_path, into_docs=False)
+    path = tmp_path / "example.json"
+    assert Replication.read(path) == made
+    assert "`python -m replications.example --data DIR --sets cifar-10` · arXiv" in section(made)
+    earlier = json.loads(path.read_text())
+    del earlier["command"]
+    path.write_text(json.dumps(earlier))
+    assert Replication.read(path) == FOUND
+    assert "`python -m replications.example` · arXiv" in section(FOUND)
 
 
 def test_a_picture_needs_a_caption_and_a_caption_a_picture(tmp_path):
