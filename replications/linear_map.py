@@ -19,7 +19,7 @@ from rich.console import Console
 from replications import jobs, manifold_runs
 from replications.claims import Claim, Replication, decided
 from replications.linear_models import LinearPlan, planned
-from replications.options import check, parser
+from replications.options import check, command, parser, refuse_part
 from replications.placed import Placed, placed
 from replications.placed_picture import curves, two_maps
 
@@ -96,15 +96,16 @@ def main(arguments: list[str] | None = None) -> Replication:
         if (run.labels, run.beginning) == ("true", "random") and run.architecture != "linear"
     ]
     if options.fast:
-        jobs.run(wanted, networks.train, 0, console, "networks", done=lambda run: networks.archive(run).exists())
-    finished = [run for run in wanted if networks.archive(run).exists()]
+        jobs.run(wanted, networks.train, 0, console, "networks", done=networks.done)
+    finished = [run for run in wanted if networks.done(run)]
     if not finished:
         made.error(
             f"no network is in {options.runs}: first `python -m replications.manifold --data DIR --sets {data}`."
         )
+    refuse_part(made, options, len(finished), len(wanted))
     plan, runs = LinearPlan(options.logdir, options.data), planned(data, options.fast)
     workers = 0 if options.fast else options.workers
-    jobs.run(runs, plan.train, workers, console, "linear models", done=lambda run: plan.archive(run).exists())
+    jobs.run(runs, plan.train, workers, console, "linear models", done=plan.done)
     archives = [plan.archive(run) for run in runs], [networks.archive(run) for run in finished]
     found = {probe: placed(*archives, probe, 20 if options.fast else 50) for probe in WORDS}
     rows = claims(found)
@@ -120,7 +121,7 @@ def main(arguments: list[str] | None = None) -> Replication:
         "of every run is a point, d_B on 1,000 samples. Explained stress of placed points: 1 − ‖W − Ŵ‖ ÷ ‖W‖, W their "
         "centred products and Ŵ those of their coordinates. Intervals by drawing runs again, 50 times.",
         rows,
-        f"{plan.hours(runs):.2f} CPU hours, beside those of the networks",
+        f"{plan.cost(runs)}, beside those of the networks",
         (
             f"{len(finished)} of {len(wanted)} networks were finished when this was made.",
             "Which linear models, features and networks the paper has could not be read; the anchor is second-hand.",
@@ -130,6 +131,7 @@ def main(arguments: list[str] | None = None) -> Replication:
             "maps": "Left: all runs on one map. Right: axes fitted on the linear models, networks placed on them.",
             "stress": "Explained stress of the non-linear runs by dimensions, on three maps.",
         },
+        options.command,
     )
     result.print(console)
     drawn: dict[str, Figure] = {"maps": two_maps(found["train"]), "stress": curves(found)}
@@ -138,4 +140,4 @@ def main(arguments: list[str] | None = None) -> Replication:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

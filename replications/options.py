@@ -95,7 +95,7 @@ def check(made: argparse.ArgumentParser, sets: Sequence[str], folder: Path | Non
         made.error(str(fault))
 
 
-def whole(made: argparse.ArgumentParser, options: argparse.Namespace, count: int, of: int) -> None:
+def refuse_part(made: argparse.ArgumentParser, options: argparse.Namespace, count: int, of: int) -> None:
     """Ends the command with a sentence where there is nothing to show, or where a part would be saved as the whole.
 
     Args:

@@ -1,6 +1,7 @@
 """Command lines that cannot be meant are refused in a sentence, before any training; the others are kept."""
 
 import gzip
+import importlib
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from replications import options
 from replications.jobs import JobError
 from replications.kept import OtherOriginError
-from replications.options import check, command, non_negative, parser, positive, whole
+from replications.options import check, command, non_negative, parser, positive, refuse_part
+from replications.page import ORDER
 
 
 @pytest.fixture
@@ -65,15 +67,15 @@ def test_the_command_line_is_kept_without_paths(made, arguments, shown):
 
 def test_a_part_is_saved_in_place_of_the_whole_only_where_that_is_said(made, capsys):
     for arguments, count in (([], 3), (["--save"], 10), (["--save", "--part"], 3)):
-        whole(made, made.parse_args(arguments), count, 10)
+        refuse_part(made, made.parse_args(arguments), count, 10)
     with pytest.raises(SystemExit):
-        whole(made, made.parse_args(["--save"]), 9, 10)
+        refuse_part(made, made.parse_args(["--save"]), 9, 10)
     assert "this is a part, 9 of 10, and --save would put it in place of the whole" in capsys.readouterr().err
 
 
 def test_nothing_finished_is_said(made, capsys):
     with pytest.raises(SystemExit):
-        whole(made, made.parse_args(["--logdir", "somewhere"]), 0, 10)
+        refuse_part(made, made.parse_args(["--logdir", "somewhere"]), 0, 10)
     assert "no finished training is in somewhere" in capsys.readouterr().err
 
 
@@ -106,3 +108,56 @@ def test_a_command_ends_with_a_sentence_where_the_user_can_mend_it():
     with pytest.raises(ZeroDivisionError):
         command(raising(JobError("said before"), ZeroDivisionError()))
     assert options.command(lambda: None) is None
+
+
+def main_of(name):
+    return importlib.import_module(f"replications.{name}").main
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_no_replication_saves_what_only_shows_that_it_runs(name, capsys):
+    with pytest.raises(SystemExit):
+        main_of(name)(["--fast", "--save"])
+    assert f"python -m replications.{name}: error: --save keeps results" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("manifold", ["--sets", "mnist", "cifar-10", "mnist"], "a part, 2 of 3"),
+        ("knee", ["--conditions", "clean"], "a part, 15 of 105"),
+        ("finite_size", ["--seeds", "1"], "a part, 6 of 18"),
+        ("branching", ["--seeds", "9"], "a part, 9 of 10"),
+    ],
+)
+def test_a_part_of_a_replication_is_not_saved_and_nothing_is_trained(
+    name, arguments, said, monkeypatch, capsys, tmp_path
+):
+    def never(*arguments, **settings):
+        raise AssertionError("trained")
+
+    module = importlib.import_module(f"replications.{name}")
+    monkeypatch.setattr(module, "check", lambda *arguments: None)
+    monkeypatch.setattr("replications.jobs.run", never)
+    monkeypatch.setattr(module, "run", never, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        module.main([*arguments, "--save", "--logdir", str(tmp_path)])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    with pytest.raises(AssertionError, match="trained"):
+        module.main([*arguments, "--save", "--part", "--logdir", str(tmp_path)])
+
+
+@pytest.mark.parametrize("name", ["knee", "finite_size"])
+def test_an_empty_folder_has_nothing_to_show(name, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main_of(name)(["--fast", "--trained", "--logdir", str(tmp_path)])
+    assert ended.value.code == 2
+    assert f"no finished training is in {tmp_path}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["finite_size", "branching"])
+def test_no_seeds_are_refused(name, capsys):
+    with pytest.raises(SystemExit):
+        main_of(name)(["--fast", "--seeds", "0"])
+    assert "argument --seeds: a whole number from 1 on" in capsys.readouterr().err
