@@ -69,7 +69,7 @@ class Origin(NamedTuple):
 
 
 def _beside(path: Path) -> Path:
-    return path.with_suffix(".made.json")
+    return path.with_suffix(".origin")
 
 
 @cache

@@ -74,7 +74,7 @@ def test_what_was_kept_without_a_note_is_taken_and_said_once(tmp_path, capsys):
 
 
 def test_the_note_is_read_by_people_and_has_no_paths(file, tmp_path):
-    note = file.with_suffix(".made.json")
+    note = file.with_suffix(".origin")
     assert set(json.loads(note.read_text())) == {"rate", "widths", "content of the images"}
     assert str(tmp_path) not in note.read_text()
 
