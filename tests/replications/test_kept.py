@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from replications import kept
+from replications import finite_size_runs, kept, knee_runs, linear_models, manifold_runs
 from replications.kept import Origin, OtherOriginError, cost
+from replications.linear_networks import Cell, measure
+from replications.sigmoids import Setting, train
 from tests.replications.test_data_sets import write_idx, write_mnist
 
 
@@ -86,3 +88,33 @@ def test_the_cost_says_of_how_many_it_is(tmp_path):
     assert cost(paths[:2]) == "1.5 CPU hours"
     assert cost(paths) == "1.5 CPU hours for 2 of 3, the others' was not kept"
     assert cost(paths[:1]) == "0.75 CPU hours"
+
+
+def asked(kind, folder, other):
+    """A training, or one of the same file name by another setting: its origin, its file, and what would train it."""
+    if kind in (manifold_runs, linear_models):
+        plan = (manifold_runs.Plan if kind is manifold_runs else linear_models.LinearPlan)(folder, None)
+        run = kind.planned("digits", fast=True)[0]
+        return plan._origin(run), plan.archive(run), lambda: plan.train(run)
+    if kind in (knee_runs, finite_size_runs):
+        plan = kind.Plan(folder, None, **({"width" if kind is knee_runs else "steps": 64} if other else {}))
+        run = kind.planned(fast=True)[0]
+        return plan._origin(run), plan.file(run), lambda: plan.train(run)
+    if kind is Setting:
+        setting = Setting("digits", None, folder, 0, lr=0.1 if other else 0.05)
+        return setting.origin, setting.path, lambda: train(setting)
+    cell = Cell(folder, "power", 1.0 + 1e-9 * other, 1.0)
+    return cell.origin, cell.path, lambda: measure(cell)
+
+
+@pytest.mark.parametrize("kind", [manifold_runs, linear_models, knee_runs, finite_size_runs, Setting, Cell])
+def test_every_replication_refuses_what_has_its_name_and_other_settings(kind, tmp_path, monkeypatch):
+    origin, path, again = asked(kind, tmp_path, other=False)
+    origin.note(path)
+    path.touch()
+    assert again() == path, "it is taken"
+    monkeypatch.setitem(manifold_runs.STEPS, "digits", 61)
+    other, same_path, again = asked(kind, tmp_path, other=True)
+    assert (other != origin, same_path) == (True, path)
+    with pytest.raises(OtherOriginError, match="was made with another"):
+        again()
