@@ -14,7 +14,6 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,7 +157,7 @@ def main(arguments: list[str] | None = None) -> Replication:
         done=lambda setting: setting.origin.kept(setting.path) and setting.path.with_suffix(".json").exists(),
     )
     studies = [read_study(path) for path in paths]
-    found = replace(replicate(studies, settings[0]), command=options.command)
+    found = replicate(studies, settings[0]).by(options.command)
     found.print(console)
     drawn = {"trees": trees(studies[0].run), "breaks": breaks(studies)}
     found.save(drawn, options.logdir, options.save)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,6 +90,10 @@ class Replication:
     limits: tuple[str, ...] = ()
     pictures: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
+
+    def by(self, command: str) -> Replication:
+        """Returns the same with the command line that made it."""
+        return replace(self, command=command)
 
     def print(self, console: Console) -> None:
         """Prints the claims as a table, then what limits them."""

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> Replication:
     found = families(plan, trainings, draws=20 if options.fast else 100)
     slopes = coordinates(trainings[0].data, options.data)
     hours = sum(recorded(plan.file(one))[1] for one in trainings) / 3600
-    result = replace(replication(found, slopes, f"{hours:.2f} CPU hours"), command=options.command)
+    result = replication(found, slopes, f"{hours:.2f} CPU hours").by(options.command)
     result.print(console)
     headline = {case: family for case, family in found.items() if case.part == "network"}
     result.save({"curves": curves(headline), "knees": knees(headline)}, options.logdir, options.save)

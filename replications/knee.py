@@ -11,7 +11,6 @@ distribution. A finished training is not repeated. --fast takes scikit-learn's d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -56,7 +55,7 @@ def main(arguments: list[str] | None = None) -> Replication:
     )
     networks = [network for one in trainings for network in found_in(plan, one)]
     hours = sum(recorded(plan.file(one))[1] for one in trainings) / 3600
-    result = replace(replication(networks, trainings, f"{hours:.1f} CPU hours"), command=options.command)
+    result = replication(networks, trainings, f"{hours:.1f} CPU hours").by(options.command)
     result.print(console)
     result.save(_pictures(networks), options.logdir, options.save)
     return result

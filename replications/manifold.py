@@ -11,8 +11,6 @@ processor time; --fast takes small networks on scikit-learn's digits.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from matplotlib.figure import Figure
 from rich.console import Console
 
@@ -61,7 +59,7 @@ def main(arguments: list[str] | None = None) -> Replication:
         for data, some in runs.items()
         for probe in ("train", "val")
     }
-    result = replace(replication(found, plan.cost(everything)), command=options.command)
+    result = replication(found, plan.cost(everything)).by(options.command)
     result.print(console)
     result.save(_pictures(found), options.logdir, options.save)
     return result
