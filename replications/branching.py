@@ -28,7 +28,7 @@ from replications.branching_pictures import breaks
 from replications.claims import Replication
 from replications.jobs import run
 from replications.learning_trees import Shape, Tear, evenly_moved, exchanged, published_graph, tears, thinned
-from replications.options import check, command, parser, positive, refuse_part
+from replications.options import check, parser
 from replications.sigmoids import Run, Setting, read, train
 
 SEEDS = tuple(range(42, 52))
@@ -135,9 +135,7 @@ def trees(one: Run) -> Figure:
 def main(arguments: list[str] | None = None) -> Replication:
     """Trains, makes the graphs, prints and keeps the claims."""
     made = parser(__doc__ or "", "branching")
-    made.add_argument(
-        "--seeds", type=positive, default=len(SEEDS), help="how many, of ten; finished ones are not repeated"
-    )
+    made.add_argument("--seeds", type=int, default=len(SEEDS), help="how many, of ten; finished ones are not repeated")
     options = made.parse_args(arguments)
     check(made, ["digits" if options.fast else "mnist"], options.data)
     console = Console(width=140)
@@ -146,7 +144,6 @@ def main(arguments: list[str] | None = None) -> Replication:
         settings = [Setting("digits", None, options.logdir / "runs", seed, **small) for seed in SEEDS[:2]]
     else:
         settings = [Setting("mnist", options.data, options.logdir / "runs", seed) for seed in SEEDS[: options.seeds]]
-    refuse_part(made, options, len(settings), len(SEEDS))
     paths = run(
         settings,
         study,
@@ -154,10 +151,10 @@ def main(arguments: list[str] | None = None) -> Replication:
         console,
         "seeds",
         cost=lambda setting: 0.3 if setting.path.exists() else 1.0,
-        done=lambda setting: setting.origin.kept(setting.path) and setting.path.with_suffix(".json").exists(),
+        done=lambda setting: setting.path.with_suffix(".json").exists(),
     )
     studies = [read_study(path) for path in paths]
-    found = replicate(studies, settings[0]).by(options.command)
+    found = replicate(studies, settings[0])
     found.print(console)
     drawn = {"trees": trees(studies[0].run), "breaks": breaks(studies)}
     found.save(drawn, options.logdir, options.save)
@@ -165,4 +162,4 @@ def main(arguments: list[str] | None = None) -> Replication:
 
 
 if __name__ == "__main__":
-    command(main)
+    main()
