@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -78,6 +78,7 @@ class Replication:
         cost: of all trainings, with the machine's cores: "1.2 CPU hours".
         limits: sentences on what falls short of the paper, and of the design.
         pictures: caption by name; the file is ``replications_{replication}_{name}.png``.
+        command: the command line that made it, folders as DIR; "" where it was not kept.
     """
 
     name: str
@@ -88,6 +89,11 @@ class Replication:
     cost: str
     limits: tuple[str, ...] = ()
     pictures: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+
+    def by(self, command: str) -> Replication:
+        """Returns the same with the command line that made it."""
+        return replace(self, command=command)
 
     def print(self, console: Console) -> None:
         """Prints the claims as a table, then what limits them."""
@@ -101,7 +107,7 @@ class Replication:
             console.print(sentence, highlight=False)
 
     def save(self, drawn: Mapping[str, Figure], folder: Path, into_docs: bool) -> None:
-        """Writes the pictures and the JSON.
+        """Writes the pictures and the JSON, each whole or not at all, and nothing where a picture cannot be drawn.
 
         Args:
             drawn: figure by the names of ``pictures``.
@@ -114,12 +120,24 @@ class Replication:
         if set(drawn) != set(self.pictures):
             raise ValueError(f"{self.name}: pictures {sorted(drawn)}, captions {sorted(self.pictures)}.")
         places = [(folder, folder)] + [(RESULTS, IMAGES)] * into_docs
-        for results, images in places:
-            for place in (results, images):
-                place.mkdir(parents=True, exist_ok=True)
-            for name, figure in drawn.items():
-                figure.savefig(images / f"replications_{self.name}_{name}.png", dpi=110)
-            (results / f"{self.name}.json").write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+        written: list[tuple[Path, Path]] = []
+        try:
+            for results, images in places:
+                for place in (results, images):
+                    place.mkdir(parents=True, exist_ok=True)
+                for name, figure in drawn.items():
+                    path = images / f"replications_{self.name}_{name}.png"
+                    written.append((path.with_suffix(".unfinished"), path))
+                    figure.savefig(written[-1][0], dpi=110, format="png")
+                path = results / f"{self.name}.json"
+                written.append((path.with_suffix(".unfinished"), path))
+                written[-1][0].write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+            # The JSON after the pictures that it names.
+            for unfinished, path in written:
+                unfinished.replace(path)
+        finally:
+            for unfinished, _ in written:
+                unfinished.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, path: Path) -> Replication:

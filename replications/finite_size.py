@@ -24,7 +24,7 @@ from replications.finite_size_found import Case, Family, coordinates, families
 from replications.finite_size_picture import curves, knees
 from replications.finite_size_runs import RATE, SEEDS, Plan, planned
 from replications.manifold_claims import NAMES
-from replications.options import check, parser
+from replications.options import check, command, parser, positive, refuse_part
 from replications.side_by_side import recorded
 
 _TITLES = {
@@ -41,7 +41,7 @@ _FEWEST = 3
 def main(arguments: list[str] | None = None) -> Replication:
     """Trains what is not trained yet, scales the knees, prints the claims, and draws them."""
     made = parser(__doc__ or "", "finite_size")
-    made.add_argument("--seeds", type=int, default=len(SEEDS), help="networks of each kind")
+    made.add_argument("--seeds", type=positive, default=len(SEEDS), help="networks of each kind")
     made.add_argument("--trained", action="store_true", help="trains nothing and shows what was trained before")
     options = made.parse_args(arguments)
     console = Console()
@@ -49,13 +49,14 @@ def main(arguments: list[str] | None = None) -> Replication:
     check(made, list(dict.fromkeys(one.data for one in trainings)), options.data)
     plan = Plan(options.logdir, options.data, *((1_000, 400, 3e-3) if options.fast else ()))
     if options.trained:
-        trainings = [one for one in trainings if plan.file(one).exists()]
+        trainings = [one for one in trainings if plan.done(one)]
+    refuse_part(made, options, len(trainings), len(planned(options.fast)))
     workers = 0 if options.fast or options.trained else options.workers
-    jobs.run(trainings, plan.train, workers, console, done=lambda one: plan.file(one).exists())
+    jobs.run(trainings, plan.train, workers, console, done=plan.done)
     found = families(plan, trainings, draws=20 if options.fast else 100)
     slopes = coordinates(trainings[0].data, options.data)
     hours = sum(recorded(plan.file(one))[1] for one in trainings) / 3600
-    result = replication(found, slopes, f"{hours:.2f} CPU hours")
+    result = replication(found, slopes, f"{hours:.2f} CPU hours").by(options.command)
     result.print(console)
     headline = {case: family for case, family in found.items() if case.part == "network"}
     result.save({"curves": curves(headline), "knees": knees(headline)}, options.logdir, options.save)
@@ -109,4 +110,4 @@ def replication(found: Mapping[Case, Family], slopes: Mapping[str, float], cost:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -11,9 +11,10 @@ import torch
 from torch.utils.data import TensorDataset
 
 from replications.data_sets import load
+from replications.kept import Origin
 from replications.knee_runs import DATA, held_out, samples
 from replications.parametrisation import BASE, PARAMETRISATIONS, Parametrisation, member
-from replications.side_by_side import Member, Prepared, trained
+from replications.side_by_side import BATCH, Member, Prepared, trained
 
 WIDTHS = (32, 64, 128, 256, 512)
 WIDEST = (1_024,)
@@ -85,7 +86,15 @@ class Plan(NamedTuple):
 
     def train(self, training: Widths) -> Path:
         """Trains networks unless they were before; returns their file."""
-        return trained(self.file(training), lambda: self._prepared(training), self.steps)
+        return trained(self.file(training), lambda: self._prepared(training), self.steps, self._origin(training))
+
+    def done(self, training: Widths) -> bool:
+        """Returns whether a training is kept; raises an error where one of its name was made of something else."""
+        return self._origin(training).kept(self.file(training))
+
+    def _origin(self, training: Widths) -> Origin:
+        own = {key: value for key, value in self._asdict().items() if key not in ("folder", "data")}
+        return Origin({**training._asdict(), **own, "batch": BATCH}, training.data, self.data)
 
     def _prepared(self, training: Widths) -> Prepared:
         images = load(training.data, self.data)

@@ -21,7 +21,7 @@ from replications.knee_claims import claims
 from replications.knee_found import Found, found_in
 from replications.knee_picture import against, by_size
 from replications.knee_runs import CONDITIONS, RATES, SEEDS, SIZES, Plan, Training, planned
-from replications.options import check, parser
+from replications.options import check, command, parser, refuse_part
 from replications.side_by_side import recorded
 
 _TITLES = {
@@ -43,18 +43,19 @@ def main(arguments: list[str] | None = None) -> Replication:
         check(made, list(dict.fromkeys(one.data for one in trainings)), options.data)
     plan = Plan(options.logdir, options.data)
     if options.trained:
-        trainings = [one for one in trainings if plan.file(one).exists()]
+        trainings = [one for one in trainings if plan.done(one)]
+    refuse_part(made, options, len(trainings), len(planned(options.fast)))
     jobs.run(
         trainings,
         plan.train,
         0 if options.fast or options.trained else options.workers,
         console,
         cost=lambda one: one.steps * len(one.rates),
-        done=lambda one: plan.file(one).exists(),
+        done=plan.done,
     )
     networks = [network for one in trainings for network in found_in(plan, one)]
     hours = sum(recorded(plan.file(one))[1] for one in trainings) / 3600
-    result = replication(networks, trainings, f"{hours:.1f} CPU hours")
+    result = replication(networks, trainings, f"{hours:.1f} CPU hours").by(options.command)
     result.print(console)
     result.save(_pictures(networks), options.logdir, options.save)
     return result
@@ -108,4 +109,4 @@ def _pictures(networks: Sequence[Found]) -> dict[str, Figure]:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -13,6 +13,7 @@ from torch.utils.data import TensorDataset
 
 from lightning_infogeo import Probe
 from replications.data_sets import Images, load
+from replications.kept import Origin
 from replications.side_by_side import BATCH, Member, Prepared, hidden_layer, trained
 
 DATA = ("mnist", "fashion-mnist", "cifar-10")
@@ -98,7 +99,15 @@ class Plan(NamedTuple):
 
     def train(self, training: Training) -> Path:
         """Trains networks unless they were before; returns their file."""
-        return trained(self.file(training), lambda: self._prepared(training), training.steps)
+        return trained(self.file(training), lambda: self._prepared(training), training.steps, self._origin(training))
+
+    def done(self, training: Training) -> bool:
+        """Returns whether a training is kept; raises an error where one of its name was made of something else."""
+        return self._origin(training).kept(self.file(training))
+
+    def _origin(self, training: Training) -> Origin:
+        known = {**training._asdict(), "steps": training.steps, "width": self.width, "batch": BATCH}
+        return Origin(known, training.data, self.data)
 
     def _prepared(self, training: Training) -> Prepared:
         images = load(training.data, self.data)

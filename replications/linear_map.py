@@ -23,7 +23,7 @@ from rich.console import Console
 from replications import jobs, manifold_runs
 from replications.claims import Claim, Replication, decided
 from replications.linear_models import LinearPlan, planned
-from replications.options import check, parser
+from replications.options import check, command, parser, refuse_part
 from replications.placed import Placed, placed
 from replications.placed_picture import curves, two_maps
 
@@ -135,15 +135,16 @@ def main(arguments: list[str] | None = None) -> Replication:
         if (run.labels, run.beginning) == ("true", "random") and run.architecture != "linear"
     ]
     if options.fast:
-        jobs.run(wanted, networks.train, 0, console, "networks", done=lambda run: networks.archive(run).exists())
-    finished = [run for run in wanted if networks.archive(run).exists()]
+        jobs.run(wanted, networks.train, 0, console, "networks", done=networks.done)
+    finished = [run for run in wanted if networks.done(run)]
     if not finished:
         made.error(
             f"no network is in {options.runs}: first `python -m replications.manifold --data DIR --sets {data}`."
         )
+    refuse_part(made, options, len(finished), len(wanted))
     plan, runs = LinearPlan(options.logdir, options.data), planned(data, options.fast)
     workers = 0 if options.fast else options.workers
-    jobs.run(runs, plan.train, workers, console, "linear models", done=lambda run: plan.archive(run).exists())
+    jobs.run(runs, plan.train, workers, console, "linear models", done=plan.done)
     kinds = (
         {plan.archive(run): f"{run.inputs}, {run.optimizer}" for run in runs},
         {networks.archive(run): run.architecture.partition("-x")[0] for run in finished},
@@ -163,7 +164,7 @@ def main(arguments: list[str] | None = None) -> Replication:
         f"their runs: {drawn_kinds[0]} of linear models (inputs and optimizer), {drawn_kinds[1]} of networks "
         "(architecture, whatever the width).",
         rows,
-        f"{plan.hours(runs):.2f} CPU hours, beside those of the networks",
+        f"{plan.cost(runs)}, beside those of the networks",
         (
             f"{len(finished)} of {len(wanted)} networks were finished when this was made.",
             "Of the paper the abstract and the caption of Fig. 1 could be read, not the body: which preprocessing, how "
@@ -176,6 +177,7 @@ def main(arguments: list[str] | None = None) -> Replication:
             "maps": "Left: all runs on one map. Right: axes fitted on the linear models, networks placed on them.",
             "stress": "Explained stress of the non-linear runs by dimensions, on three maps.",
         },
+        options.command,
     )
     result.print(console)
     drawn: dict[str, Figure] = {"maps": two_maps(found["train"]), "stress": curves(found)}
@@ -184,4 +186,4 @@ def main(arguments: list[str] | None = None) -> Replication:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

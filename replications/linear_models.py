@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from lightning_infogeo import ArchiveSettings, InfoGeometryMonitor, LogSpaced
+from replications.kept import Origin, cost
 from replications.manifold_runs import STEPS, samples
 from replications.trainings import fit
 
@@ -128,10 +129,17 @@ class LinearPlan(NamedTuple):
         """Returns where a run is kept once it is finished."""
         return self.folder / run.data / f"{run.name}.zarr"
 
+    def done(self, run: LinearRun) -> bool:
+        """Returns whether a run is kept; raises an error where one of its name was made of something else."""
+        return self._origin(run).kept(self.archive(run))
+
+    def _origin(self, run: LinearRun) -> Origin:
+        return Origin({**run._asdict(), "steps": STEPS[run.data]}, run.data, self.data)
+
     def train(self, run: LinearRun) -> Path:
         """Trains a model unless it was before, on the samples and probes of ``replications.manifold``."""
         finished = self.archive(run)
-        if finished.exists():
+        if self.done(run):
             return finished
         unfinished = finished.with_suffix(".unfinished.zarr")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -154,8 +162,9 @@ class LinearPlan(NamedTuple):
         )
         fit(model, trained, STEPS[run.data], 125, [monitor], run.seed)
         finished.with_suffix(".seconds").write_text(f"{time.process_time() - began:.1f}\n")
+        self._origin(run).note(finished)
         return unfinished.rename(finished)
 
-    def hours(self, runs: list[LinearRun]) -> float:
+    def cost(self, runs: list[LinearRun]) -> str:
         """Returns the processor time of finished trainings."""
-        return sum(float(self.archive(run).with_suffix(".seconds").read_text()) for run in runs) / 3600
+        return cost([self.archive(run) for run in runs])

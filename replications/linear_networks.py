@@ -16,6 +16,7 @@ from torch.utils.data import TensorDataset
 
 from lightning_infogeo.theory import Spectrum
 from lightning_infogeo.theory.slope import Model
+from replications.kept import Origin
 from replications.trainings import fit
 
 GROUPS = 20
@@ -145,6 +146,11 @@ class Cell:
         return self.kept / f"{self.model}_{self.decay:g}_{self.scale:.4g}_{size}.pt"
 
     @property
+    def origin(self) -> Origin:
+        """What the finished cell is made of."""
+        return Origin({key: value for key, value in vars(self).items() if key != "kept"})
+
+    @property
     def seed(self) -> int:
         """Another for every cell, so that no two share their initial weights."""
         return zlib.crc32(self.path.name.encode())
@@ -163,7 +169,7 @@ def inputs(model: Model, decay: float, modes: int) -> tuple[Tensor, Tensor]:
 
 def measure(cell: Cell) -> Path:
     """Returns the file of a cell, which is made where it is not there."""
-    if cell.path.exists():
+    if cell.origin.kept(cell.path):
         return cell.path
     began = time.process_time()
     pl.seed_everything(cell.seed, verbose=False)
@@ -179,6 +185,7 @@ def measure(cell: Cell) -> Path:
     cell.kept.mkdir(parents=True, exist_ok=True)
     unfinished = cell.path.with_suffix(".unfinished")
     torch.save(made, unfinished)
+    cell.origin.note(cell.path)
     os.replace(unfinished, cell.path)
     return cell.path
 

@@ -25,7 +25,7 @@ from replications.manifold_claims import claims
 from replications.manifold_found import NAMES, Found, measure
 from replications.manifold_picture import coming_together
 from replications.manifold_runs import Plan, planned
-from replications.options import check, parser
+from replications.options import check, command, parser, refuse_part
 
 _LIMITS = (
     "The paper trains 2,296 networks for 200 epochs on all images, most of them far larger; one of its AllCNNs would "
@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> Replication:
     console = Console()
     sets = ["digits"] if options.fast else list(options.sets)
     check(made, sets, options.data)
+    refuse_part(made, options, len(set(sets)), len(SETS))
     plan = Plan(options.logdir, options.data)
     runs = {data: planned(data, options.fast) for data in sets}
     everything = [run for some in runs.values() for run in some]
@@ -56,14 +57,14 @@ def main(arguments: list[str] | None = None) -> Replication:
         0 if options.fast else options.workers,
         console,
         cost=lambda run: run.cost,
-        done=lambda run: plan.archive(run).exists(),
+        done=plan.done,
     )
     found = {
         (data, probe): measure(data, probe, some, [plan.archive(run) for run in some])
         for data, some in runs.items()
         for probe in ("train", "val")
     }
-    result = replication(found, f"{plan.hours(everything):.1f} CPU hours")
+    result = replication(found, plan.cost(everything)).by(options.command)
     result.print(console)
     result.save(_pictures(found), options.logdir, options.save)
     return result
@@ -158,4 +159,4 @@ def _pictures(found: dict[tuple[str, str], Found]) -> dict[str, Figure]:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -15,6 +15,7 @@ from torch.utils.data import TensorDataset
 
 from lightning_infogeo import ArchiveSettings, InfoGeometryMonitor, LogSpaced, Probe
 from replications.data_sets import load, standardised
+from replications.kept import Origin, cost
 from replications.networks import ARCHITECTURES, WIDER, network
 from replications.trainings import fit
 
@@ -157,10 +158,17 @@ class Plan(NamedTuple):
         """Returns where a run is kept once it is finished."""
         return self.folder / run.data / f"{run.name}.zarr"
 
+    def done(self, run: Run) -> bool:
+        """Returns whether a run is kept; raises an error where one of its name was made of something else."""
+        return self._origin(run).kept(self.archive(run))
+
+    def _origin(self, run: Run) -> Origin:
+        return Origin({**run._asdict(), "steps": run.steps}, run.data, self.data)
+
     def train(self, run: Run) -> Path:
         """Trains a network unless it was before; returns its archive."""
         finished = self.archive(run)
-        if finished.exists():
+        if self.done(run):
             return finished
         unfinished = finished.with_suffix(".unfinished.zarr")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -183,8 +191,9 @@ class Plan(NamedTuple):
         )
         fit(model, trained, run.steps, 125, [monitor], run.seed)
         finished.with_suffix(".seconds").write_text(f"{time.process_time() - began:.1f}\n")
+        self._origin(run).note(finished)
         return unfinished.rename(finished)
 
-    def hours(self, runs: list[Run]) -> float:
+    def cost(self, runs: list[Run]) -> str:
         """Returns the processor time of finished trainings."""
-        return sum(float(self.archive(run).with_suffix(".seconds").read_text()) for run in runs) / 3600
+        return cost([self.archive(run) for run in runs])

@@ -15,8 +15,10 @@ START = """\
 # Replications: the papers' experiments, made again
 
 Each section is one command of the folder `replications/`. It prints the paper's claim, the anchor it is held
-against, our figure, and whether the claim holds. "Does not hold" is a result, too. All trainings run on the CPU with
-the callback itself.
+against, our figure, and whether the claim holds. "Does not hold" is a result, too; "undecided" says that what was run
+is too little to tell, "reported" that nothing was to be judged. All trainings run on the CPU. Networks are recorded by
+the callback itself; only the linear ones of `replications.phase_boundary`, of which thousands are trained at once, are
+recorded without it, and the library's part in them is the theory.
 
 ```
 python -m replications.fetch --data DIR             # MNIST, Fashion-MNIST, CIFAR-10; torchvision's folders do, too
@@ -24,7 +26,8 @@ python -m replications.{first} --data DIR            # hours, resumed where it w
 python -m replications.{first} --fast                # a minute, no data needed; shows that it runs and nothing more
 ```
 
-With `--save` a replication writes its part of this page; `python -m replications.page` puts the page together.
+With `--save` a replication writes its section, with `--part` also where a part of its design was run;
+`python -m replications.page` puts the page together. Over each table is the command that made it.
 Networks are far smaller than in the papers, and so is their number: what falls short is said below each table.
 CIFAR-10 is the copy that `fetch` gets, which is JPEG and slightly lossy.
 
@@ -33,7 +36,8 @@ CIFAR-10 is the copy that `fetch` gets, which is JPEG and slightly lossy.
 
 def section(found: Replication) -> str:
     """Returns the part of the page on one replication."""
-    lines = [f"## {found.title}", "", f"`python -m replications.{found.name}` · arXiv {found.paper} · {found.cost}", ""]
+    command = found.command or f"python -m replications.{found.name}"
+    lines = [f"## {found.title}", "", f"`{command}` · arXiv {found.paper} · {found.cost}", ""]
     lines += [found.design, "", "| claim | anchor | measured here | interval | verdict |", "|---|---|---|---|---|"]
     for row in found.claims:
         cells = (row.claim, row.anchor, row.measured, row.interval, row.verdict)

@@ -30,7 +30,7 @@ from lightning_infogeo.theory.slope import Model
 from replications.claims import Claim, Replication, decided
 from replications.jobs import run
 from replications.linear_networks import GROUPS, Cell, Moments, measure, read
-from replications.options import parser
+from replications.options import command, parser
 
 DECAYS: dict[Model, tuple[float, ...]] = {
     "exponential": (0.05, 0.2, 0.5, 1.0, 2.0, 3.0),
@@ -208,7 +208,7 @@ def main(arguments: list[str] | None = None) -> Replication:
         for decay in values
         for scale in scales
     ]
-    paths = run(cells, measure, options.workers, console, "cells", done=lambda cell: cell.path.exists())
+    paths = run(cells, measure, options.workers, console, "cells", done=lambda cell: cell.origin.kept(cell.path))
     found = [read(path) for path in paths]
     grids = {}
     for until in reversed(untils):
@@ -237,6 +237,7 @@ def main(arguments: list[str] | None = None) -> Replication:
             "boundary": f"Explained variance of three dimensions, T = {untils[-1]:,}: predicted (ground), measured "
             "(discs). Discs with a vermilion ring have 90 % and should lie beyond the line, the others not."
         },
+        options.command,
     )
     made.print(console)
     made.save({"boundary": picture(grids, untils[-1], 12 if options.fast else 60)}, options.logdir, options.save)
@@ -244,4 +245,4 @@ def main(arguments: list[str] | None = None) -> Replication:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from lightning_infogeo import InfoGeometryMonitor, ParameterDensity, Probe, Trajectory
+from replications.kept import Origin
 from replications.trainings import fit
 
 Estimator = Literal["gaussian", "histogram"]
@@ -110,18 +111,21 @@ class Recorded(NamedTuple):
         return 2 * self.val.distance_to_truth
 
 
-def trained(path: Path, prepared: Callable[[], Prepared], steps: int) -> Path:
+def trained(path: Path, prepared: Callable[[], Prepared], steps: int, origin: Origin | None = None) -> Path:
     """Trains networks side by side, unless the file of what they recorded is there; returns its path.
 
     Args:
         path: of the file.
         prepared: returns what is to be trained, on what.
         steps: of the optimizer.
+        origin: what the file is made of.
 
     Raises:
         InterruptedError: where the Trainer was told to stop before.
+        OtherOriginError: where the file is there and made of something else.
     """
-    if path.exists():
+    origin = origin or Origin({"steps": steps})
+    if origin.kept(path):
         return path
     began = time.process_time()
     members, data, probe = prepared()
@@ -130,8 +134,6 @@ def trained(path: Path, prepared: Callable[[], Prepared], steps: int) -> Path:
     histograms = {part: _histograms(part, members, probe) for part in PARTS}
     fit(model, data, steps, BATCH, [*own.values(), *histograms.values()], seed=0)
     kept: dict[str, Any] = {"seconds": time.process_time() - began}
-    if model.trainer.global_step < steps:
-        raise InterruptedError(f"{path.stem} was broken off at step {model.trainer.global_step}.")
     for name, monitor in own.items():
         kept[f"{name}/val"] = monitor.trajectories["val"].state_dict()
         for part in PARTS:
@@ -141,6 +143,7 @@ def trained(path: Path, prepared: Callable[[], Prepared], steps: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     torch.save(kept, unfinished)
+    origin.note(path)
     return unfinished.rename(path)
 
 

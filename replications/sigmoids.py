@@ -17,6 +17,7 @@ from torch.utils.data import TensorDataset
 from lightning_infogeo import AtSteps, InfoGeometryMonitor, Probe
 from lightning_infogeo.topology import Cloud, NeuronSettings, neuron_cloud
 from replications.data_sets import load
+from replications.kept import Origin
 from replications.trainings import fit
 
 NEAR_ZERO = 1e-6
@@ -89,6 +90,12 @@ class Setting:
         """File of the finished training."""
         return self.kept / f"{self.data}_{self.width}_{self.steps}_{self.records}x{self.finer}_{self.seed}.pt"
 
+    @property
+    def origin(self) -> Origin:
+        """What the finished training is made of."""
+        known = {key: value for key, value in vars(self).items() if key not in ("folder", "kept")}
+        return Origin({**known, "near zero": NEAR_ZERO}, self.data, self.folder)
+
 
 class Run(NamedTuple):
     """A finished training.
@@ -116,7 +123,7 @@ class Run(NamedTuple):
 
 def train(setting: Setting) -> Path:
     """Returns the file of a training, which is made where it is not there."""
-    if setting.path.exists():
+    if setting.origin.kept(setting.path):
         return setting.path
     began = time.process_time()
     images = load(setting.data, setting.folder)
@@ -153,6 +160,7 @@ def train(setting: Setting) -> Path:
     setting.kept.mkdir(parents=True, exist_ok=True)
     unfinished = setting.path.with_suffix(".unfinished")
     torch.save(made, unfinished)
+    setting.origin.note(setting.path)
     os.replace(unfinished, setting.path)
     return setting.path
 

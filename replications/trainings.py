@@ -37,6 +37,9 @@ def fit(
         batch_size: samples a step.
         callbacks: the monitor, and what else the replication asks for.
         seed: of the order of the samples.
+
+    Raises:
+        InterruptedError: where the Trainer was told to stop before: what it recorded is not to be kept.
     """
     pl.seed_everything(seed, verbose=False)
     # A sampler of lists of indices: a batch is one look-up, not one for every sample.
@@ -52,3 +55,5 @@ def fit(
         enable_model_summary=False,
     )
     trainer.fit(model, DataLoader(data, sampler=batches, batch_size=None))
+    if trainer.global_step < steps:
+        raise InterruptedError(f"the training was broken off at step {trainer.global_step:,} of {steps:,}")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -79,11 +80,16 @@ def against_shuffled(distances: Tensor, shuffled: Tensor, pairs: Tensor) -> tupl
         distances: shape (R, R).
         shuffled: of run i from run j shuffled, shape (R, R); the two ways of a pair are averaged.
         pairs: which pairs, shape (R, R), bool.
+
+    Returns:
+        The ratio is NaN where a distance to shuffled B is 0 or cannot be had; all but the count are NaN without a
+        shuffle. The median of an even number is midway between the two in the middle.
     """
     if not shuffled.numel():
         return 0, math.nan, math.nan
     apart, beside = distances[pairs], ((shuffled + shuffled.mT) / 2)[pairs]
-    ratio = float((apart / beside).median()) if (beside > 0).all() else math.nan
+    # numpy's: torch's median takes the lower of two in the middle, and its quantile at most 2^24 values.
+    ratio = float(np.median((apart / beside).cpu().numpy())) if len(apart) and (beside > 0).all() else math.nan
     return int((apart < beside).sum()), ratio, float(beside.mean())
 
 

@@ -31,7 +31,8 @@ def permutation_p_value(distances: Tensor, member: Tensor, seed: int = 0) -> flo
         seed: of the permutations.
 
     Returns:
-        Range (0, 1]; NaN where there are no two groups, or no group has two runs.
+        Range (0, 1]; NaN where there are no two groups, or no group has two runs, or a distance between two runs is
+        NaN or infinite: sums with it cannot be ordered.
 
     Example:
         Of the 20 ways to part six runs into two threes, two put the near ones together.
@@ -43,7 +44,9 @@ def permutation_p_value(distances: Tensor, member: Tensor, seed: int = 0) -> flo
     runs, sizes = len(member), torch.bincount(member)
     if int((sizes > 0).sum()) < 2 or int(sizes.max()) < 2:
         return math.nan
-    table, member = distances.double().cpu(), member.cpu()
+    table, member = distances.detach().double().cpu().clone().fill_diagonal_(0), member.cpu()
+    if not bool(table.isfinite().all()):
+        return math.nan
     pairs = (member[:, None] == member).triu(1).nonzero()  # of places in one group, whichever runs are put there
     observed = _within(table, torch.arange(runs)[None], pairs)
     limit = float(observed) + 1e-9 * float(table.abs().sum())  # a permutation that groups alike differs by rounding

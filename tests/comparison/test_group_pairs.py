@@ -9,7 +9,7 @@ from scipy.stats import kstest
 from lightning_infogeo import bhattacharyya, progress, reindex
 from lightning_infogeo.comparison import compare, shuffled_within_classes
 from lightning_infogeo.comparison.compare import _affordable
-from lightning_infogeo.comparison.group_pairs import shuffle_p_value
+from lightning_infogeo.comparison.group_pairs import against_shuffled, shuffle_p_value
 from lightning_infogeo.geodesics import ignorance, truth
 from tests.helpers.synthetic_runs import beside_the_geodesic, on_the_geodesic, training
 
@@ -117,3 +117,14 @@ def test_without_draws_there_is_nothing_to_compare_with():
     assert math.isnan(found.shuffled_mean)
     assert all(math.isnan(row.shuffled) and row.closer == 0 for row in found.group_pairs("arch"))
     assert not any("shuffled" in row["quantity"] for row in found.summary())
+
+
+def test_the_median_ratio_of_an_even_number_of_pairs_is_midway():
+    pairs = torch.ones(4, 4, dtype=torch.bool).triu(1)
+    distances = torch.zeros(4, 4, dtype=torch.float64)
+    distances[pairs] = torch.tensor([0.1, 0.2, 0.3, 0.7, 0.8, 0.9], dtype=torch.float64)
+    closer, ratio, beside = against_shuffled(distances, torch.full((4, 4), 0.5, dtype=torch.float64), pairs)
+    assert (closer, beside) == (3, 0.5)
+    assert ratio == pytest.approx((0.3 + 0.7) / 2 / 0.5)
+    assert math.isnan(against_shuffled(distances, torch.full((4, 4), math.nan), pairs)[1])
+    assert math.isnan(against_shuffled(distances, torch.ones(4, 4), torch.zeros_like(pairs))[1])

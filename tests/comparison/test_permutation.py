@@ -53,3 +53,16 @@ def test_the_same_runs_have_the_same_p_value_and_the_global_generator_is_left_al
     one, other = (permutation_p_value(line([0, 3, 1, 4, 9]), torch.tensor([0, 0, 1, 1, 1])) for _ in range(2))
     assert one == other
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("groups", [2, 3])
+def test_distances_that_cannot_be_had_give_no_p_value(value, groups):
+    """Comparisons with NaN are false: counted as "not as far", they made the smallest p."""
+    table = line([0, 1, 2, 10, 11, 12])
+    member = torch.arange(6) * groups // 6
+    table[0, 5] = table[5, 0] = value
+    assert math.isnan(permutation_p_value(table, member))
+    only_diagonal = line([0, 1, 2, 10, 11, 12]).fill_diagonal_(value)
+    assert permutation_p_value(only_diagonal, member) == permutation_p_value(line([0, 1, 2, 10, 11, 12]), member)
+    assert only_diagonal[0, 0] != 0, "what was given is left as it is"
