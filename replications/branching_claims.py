@@ -2,182 +2,189 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import median
-from typing import TYPE_CHECKING
 
-import torch
 from scipy.stats import binomtest
 
-from replications.claims import Claim, decided
-from replications.learning_trees import PUBLISHED, Shape
-
-if TYPE_CHECKING:
-    from replications.branching import Study
+from replications.branching_counts import counts, spread
+from replications.branching_hops import what, why
+from replications.branching_studies import FINE_POINTS, SEEDS, Study
+from replications.claims import Claim, Verdict, decided
+from replications.learning_trees import PUBLISHED
 
 LOSSES = {35: 1.65, 45: 1.57, 60: 1.06, 70: 0.54}
 """Test loss of the notebook by epoch of 70."""
 ACCURACY = 0.840
-ENOUGH = 0.8
-"""Share of seeds whose graph has to be one component."""
-COUNTS = ("nodes", "edges", "leaves", "forks")
+ENOUGH = 8
+"""Seeds of ten whose graph has to be one component."""
+_POINTS = f"{FINE_POINTS:,} farthest points"
 
 
 def claims(studies: Sequence[Study]) -> tuple[Claim, ...]:
     """Returns all claims, in the order of the page."""
     return (
         _setting(studies),
-        *(_acyclic(studies, of, words) for of, words in (("published", "published settings"), ("default", "defaults"))),
-        *(_in_one(studies, "published", layer) for layer in PUBLISHED),
-        *(_counts(studies, layer) for layer in PUBLISHED),
-        *_breaks(studies),
-        *(
-            _in_one(studies, of, None, words)
-            for of, words in (
-                ("twice", "with twice as many records"),
-                ("ten times", "with ten times as many records"),
-                ("even", "with as many records, between which the fastest neurons go equally far"),
-                ("default", "with our defaults (`intervals` and `eps` automatic, nested clusters left out)"),
-            )
-        ),
+        _acyclic(studies, "published", "published settings"),
+        *(_in_one(studies, layer) for layer in PUBLISHED),
+        *(counts(studies, layer) for layer in PUBLISHED),
+        why(studies),
+        what(studies),
+        _control(studies),
+        _mended(studies, "twice", f"twice as many records, {_POINTS}"),
+        _mended(studies, "ten times", f"ten times as many records, {_POINTS}"),
+        _mended(studies, "even", f"as many records, between which the fastest neurons go equally far, {_POINTS}"),
+        _mended(studies, "default", "our defaults (`intervals` and `eps` automatic, nested clusters left out)"),
+        _acyclic(studies, "default", "our defaults"),
         _null(studies),
+        _sheets(studies),
     )
 
 
-def spread(values: Iterable[float], form: str = "{:.0f}") -> tuple[str, tuple[float, float]]:
-    """Returns the 10–90 % range of values, in words and as numbers."""
-    low, high = torch.tensor(list(values), dtype=torch.float64).quantile(torch.tensor([0.1, 0.9]).double()).tolist()
-    return f"{form.format(low)} to {form.format(high)}", (low, high)
+def of_ten(there: int, seeds: int, needed: int) -> Verdict:
+    """Returns the verdict of a rule that asks for so many of the ten seeds, undecided while it can go either way.
+
+    Args:
+        there: seeds in which the claim holds.
+        seeds: that were run.
+        needed: of ten.
+    """
+    return decided(there >= needed, seeds - there > len(SEEDS) - needed)
 
 
-def _shapes(studies: Sequence[Study], of: str, layer: str | None = None) -> list[Shape]:
-    return [one.shapes[name][of] for one in studies for name in ([layer] if layer else PUBLISHED)]
+def whole(one: Study, of: str) -> bool:
+    """Returns whether the graph of each layer is one component."""
+    return all(one.shapes[layer][of].components == 1 for layer in PUBLISHED)
+
+
+def acyclic(one: Study, of: str) -> bool:
+    """Returns whether no layer has a cycle."""
+    return all(one.shapes[layer][of].cycles == 0 for layer in PUBLISHED)
 
 
 def _share(count: int, of: int) -> str:
-    """Returns the 95 % interval of a share, Clopper and Pearson's."""
+    """Returns the 95 % interval of a share of seeds, Clopper and Pearson's."""
     ends = binomtest(count, of).proportion_ci()
-    return f"{ends.low:.0%} to {ends.high:.0%} of all"
+    return f"{ends.low:.0%} to {ends.high:.0%} of seeds"
+
+
+def _by_layer(studies: Sequence[Study], of: str) -> str:
+    counted = (f"{layer} in {sum(one.shapes[layer][of].components == 1 for one in studies)}" for layer in PUBLISHED)
+    return ", ".join(counted)
 
 
 def _setting(studies: Sequence[Study]) -> Claim:
-    measured, inside = [], []
+    measured, outside = [], []
     for epoch, loss in LOSSES.items():
         found = [float(one.run.losses[round(epoch / 70 * (len(one.run.losses) - 1))]) for one in studies]
         words, (low, high) = spread(found, "{:.2f}")
         measured.append(f"{median(found):.2f} ({words})")
-        inside.append(low <= loss <= high)
+        outside += [f"epoch {epoch}"] * (not low <= loss <= high)
     accuracy = [one.run.accuracy for one in studies]
     words, (low, high) = spread(accuracy, "{:.3f}")
+    outside += ["accuracy"] * (not low <= ACCURACY <= high)
     return Claim(
         f"The training is the notebook's: test loss at epochs {', '.join(map(str, LOSSES))}; accuracy at the end",
         f"{', '.join(f'{loss:.2f}' for loss in LOSSES.values())}; {ACCURACY:.3f} (notebook, one seed)",
-        f"{', '.join(measured)}; {median(accuracy):.3f}",
-        f"accuracy {words}; {sum(inside)} of {len(inside)} losses inside",
+        f"{', '.join(measured)}; {median(accuracy):.3f} ({words})",
+        f"10–90 %; the notebook's figure is outside at: {', '.join(outside) or 'none'}",
         "reported",
     )
 
 
 def _acyclic(studies: Sequence[Study], of: str, words: str) -> Claim:
-    shapes = _shapes(studies, of)
-    none = sum(one.cycles == 0 for one in shapes)
+    none = sum(acyclic(one, of) for one in studies)
+    cyclic = (f"{layer} in {sum(one.shapes[layer][of].cycles > 0 for one in studies)}" for layer in PUBLISHED)
     return Claim(
-        f"Paths that part do not meet again: no cycle, {words}",
-        "cycle rank 0 in all three layers (paper); in all seeds (acceptance)",
-        f"0 in {none} of {len(shapes)} graphs",
-        _share(none, len(shapes)),
-        decided(none == len(shapes)),
+        f"Paths that part do not meet again: no cycle in any layer, {words}",
+        f"cycle rank 0 in all three layers (paper); in {len(SEEDS)} of {len(SEEDS)} seeds (acceptance)",
+        f"none in {none} of {len(studies)} seeds; cycles in {', '.join(cyclic)}",
+        _share(none, len(studies)),
+        of_ten(none, len(studies), len(SEEDS)),
     )
 
 
-def _in_one(studies: Sequence[Study], of: str, layer: str | None, words: str = "published settings") -> Claim:
-    shapes = _shapes(studies, of, layer)
-    whole = sum(one.components == 1 for one in shapes)
-    most = max(one.components for one in shapes)
-    counts = ", ".join(map(str, sorted(one.components for one in shapes)))
-    cyclic = sum(one.cycles > 0 for one in shapes)
+def _in_one(studies: Sequence[Study], layer: str) -> Claim:
+    components = sorted(one.shapes[layer]["published"].components for one in studies)
     return Claim(
-        f"The graph of {layer or 'each layer'} is one component, {words}",
-        "one (paper); in 8 of 10 seeds (acceptance)",
-        f"one in {whole} of {len(shapes)}; " + (counts if layer else f"at most {most}; cycles in {cyclic}"),
-        _share(whole, len(shapes)),
-        decided(whole >= ENOUGH * len(shapes)),
+        f"The graph of {layer} is one component, published settings",
+        f"one (paper); in {ENOUGH} of {len(SEEDS)} seeds (acceptance)",
+        f"one in {components.count(1)} of {len(studies)} seeds; components: {', '.join(map(str, components))}",
+        _share(components.count(1), len(studies)),
+        of_ten(components.count(1), len(studies), ENOUGH),
     )
 
 
-def _counts(studies: Sequence[Study], layer: str) -> Claim:
-    shapes, paper = _shapes(studies, "published", layer), PUBLISHED[layer]
-    ranges = {name: spread([getattr(one, name) for one in shapes]) for name in COUNTS}
-    outside = [name for name, (_, (low, high)) in ranges.items() if not low <= getattr(paper, name) <= high]
+def _control(studies: Sequence[Study]) -> Claim:
+    pairs = [(one.shapes[layer]["control"], one.shapes[layer]["published"]) for one in studies for layer in PUBLISHED]
+    same = sum(few.components == all_.components for few, all_ in pairs)
+    several = sum(whole(one, "control") for one in studies)
     return Claim(
-        f"Counts of {layer}: {', '.join(COUNTS)}",
-        f"{', '.join(str(getattr(paper, name)) for name in COUNTS)} (paper, one training); inside 10–90 % (acceptance)",
-        f"medians {', '.join(f'{median(getattr(one, name) for one in shapes):g}' for name in COUNTS)}",
-        f"10–90 %: {', '.join(words for words, _ in ranges.values())}"
-        + (f"; outside: {', '.join(outside)}" if outside else "; all inside"),
-        decided(not outside),
+        f"Control of the three rows below: published settings and records, {_POINTS}",
+        "were this in one component, fewer points would have mended it and not the records: not judged",
+        f"all layers in one component in {several} of {len(studies)} seeds ({_by_layer(studies, 'control')}); as many "
+        f"components as with all points in {same} of {len(pairs)} graphs",
+        _share(several, len(studies)),
+        "reported",
     )
 
 
-def _breaks(studies: Sequence[Study]) -> tuple[Claim, ...]:
-    graphs = [[tear for tear in one.tears if tear.layer == layer] for one in studies for layer in PUBLISHED]
-    graphs = [torn for torn in graphs if torn]
-    found = [tear for torn in graphs for tear in torn]
-    broken = sum(one.components > 1 for one in _shapes(studies, "published"))
-    if not found:
-        return (Claim("Why graphs break", "–", f"{broken} in pieces; no neuron changes piece", "", "reported"),)
-    explained = sum(all(tear.is_fast for tear in torn) for torn in graphs)
-    return (
-        Claim(
-            "A graph breaks where a neuron goes farther between two records than eps, or than two intervals share",
-            "fast neurons (docs/topology.md): every change of component is one",
-            f"every one in {explained} of {len(graphs)} graphs; {sum(one.is_fast for one in found)} of {len(found)} "
-            f"changes: beyond eps {sum(one.hop > 1 for one in found)}, beyond the shared part "
-            f"{sum(one.jump > 1 for one in found)}; median hop {median(one.hop for one in found):.2f} eps",
-            _share(explained, len(graphs)),
-            decided(explained == len(graphs)),
-        ),
-        Claim(
-            "What is torn off, and when",
-            "–",
-            f"one neuron by itself in {sum(tear.together == 1 for tear in found)} of {len(found)} changes\n"
-            + "\n".join(_when(studies, layer) for layer in PUBLISHED),
-            "",
-            "reported",
-        ),
+def _mended(studies: Sequence[Study], of: str, words: str) -> Claim:
+    """Returns whether all layers are one component, and the sign test over seeds against the control."""
+    there = [(whole(one, of), whole(one, "control")) for one in studies]
+    here, gained, lost = sum(a for a, _ in there), sum(a > b for a, b in there), sum(a < b for a, b in there)
+    p = binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+    compared = f"; whole only here in {gained}, only in the control in {lost}, p = {p:.2g} (sign test)"
+    tree = sum(whole(one, of) and acyclic(one, of) for one in studies)
+    ours = "\nautomatic eps: " + ", ".join(
+        f"{layer} {spread((one.shapes[layer][of].eps for one in studies), '{:.2f}')[0]}" for layer in PUBLISHED
     )
-
-
-def _when(studies: Sequence[Study], layer: str) -> str:
-    """Returns the steps at which neurons of a layer are torn off, and the test loss there."""
-    steps, losses = [], []
-    for one in studies:
-        for tear in one.tears:
-            if tear.layer == layer:
-                steps.append((tear.last, tear.first))
-                losses += [float(one.run.losses[int((one.run.steps == step).nonzero()[0])]) for step in steps[-1]]
-    if not steps:
-        return f"{layer}: none"
-    return (
-        f"{layer}: {len(steps)}, from step {min(step for step, _ in steps):,} to {max(step for _, step in steps):,}, "
-        f"where the test loss falls from {max(losses):.2f} to {min(losses):.2f}"
+    return Claim(
+        f"The graph of each layer is one component with {words}",
+        f"one (paper); in {ENOUGH} of {len(SEEDS)} seeds (the rule for the published settings)",
+        f"all layers in {here} of {len(studies)} seeds ({_by_layer(studies, of)}); and without a cycle in {tree}"
+        + ours * (of == "default"),
+        _share(here, len(studies)) + compared * (of != "default"),  # whose eps and intervals are others, too
+        of_ten(here, len(studies), ENOUGH),
     )
 
 
 def _null(studies: Sequence[Study]) -> Claim:
     """Returns the claim that neurons which take each other's moves, and so follow no path, do meet again."""
-    shapes = _shapes(studies, "exchanged")
-    some = sum(one.cycles > 0 for one in shapes)
+    some = sum(not acyclic(one, "exchanged") for one in studies)
+    beside = sum(not acyclic(one, "control") for one in studies)
     medians = [
         "{:g} components, {:g} leaves".format(
-            *(median(getattr(one, name) for one in of) for name in ("components", "leaves"))
+            *(
+                median(getattr(one.shapes[layer][of], name) for one in studies for layer in PUBLISHED)
+                for name in ("components", "leaves")
+            )
         )
-        for of in (shapes, _shapes(studies, "published"))
+        for of in ("exchanged", "control")
     ]
     return Claim(
-        "The null model has cycles: between two records each neuron moves as another one did",
-        f"if it had none, their absence would say nothing; the published graphs: {medians[1]} (medians)",
-        f"cycles in {some} of {len(shapes)} graphs; {medians[0]} (medians)",
-        _share(some, len(shapes)),
+        "A null model has cycles: between two records each neuron moves as another one did",
+        "if it had none, their absence would say nothing; not judged",
+        f"cycles in {some} of {len(studies)} seeds, without the exchange in {beside} ({_POINTS} both); "
+        f"medians {medians[0]}, without {medians[1]}",
+        _share(some, len(studies)),
+        "reported",
+    )
+
+
+def _sheets(studies: Sequence[Study]) -> Claim:
+    rows = []
+    for layer in PUBLISHED:
+        of = [one.sheets[layer] for one in studies]
+        neurons, dimensions = studies[0].run.clouds[layer].neurons, sorted({one.dimension for one in of})
+        rows.append(
+            f"{layer}: {spread(one.capacity for one in of)[0]} of {neurons} neurons differ, dimension "
+            f"{' or '.join(map(str, dimensions))}, two axes hold {spread((one.flatness for one in of), '{:.0%}')[0]}"
+        )
+    return Claim(
+        "Capacity at the end, and the dimension of the cloud",
+        "none: docs/topology.md says how they are measured",
+        "\n".join(rows),
+        "10–90 %",
         "reported",
     )
