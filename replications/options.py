@@ -120,6 +120,9 @@ def command(main: Callable[[], object]) -> None:
     except OtherOriginError as fault:
         sys.exit(f"error: {fault}")
     except JobError as failed:
-        raise failed.__cause__ or failed from None  # the sentence was printed before
+        # The sentence was printed before; what the user can mend needs no more.
+        if isinstance(failed.__cause__, (OtherOriginError, UnreadableError, InterruptedError)):
+            sys.exit(1)
+        raise failed.__cause__ or failed from None
     except KeyboardInterrupt:
         sys.exit(130)

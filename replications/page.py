@@ -26,7 +26,8 @@ python -m replications.{first} --data DIR            # hours, resumed where it w
 python -m replications.{first} --fast                # a minute, no data needed; shows that it runs and nothing more
 ```
 
-With `--save` a replication writes its part of this page; `python -m replications.page` puts the page together.
+With `--save` a replication writes its section, with `--part` also where a part of its design was run;
+`python -m replications.page` puts the page together. Over each table is the command that made it.
 Networks are far smaller than in the papers, and so is their number: what falls short is said below each table.
 CIFAR-10 is the copy that `fetch` gets, which is JPEG and slightly lossy.
 

@@ -3,11 +3,13 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from replications import page as page_module
 from replications.claims import IMAGES, RESULTS, Claim, Replication, altogether, decided
 from replications.page import ORDER, PAGE, page, section
 
@@ -110,6 +112,16 @@ def test_the_page_says_what_was_found_last_and_all_of_it():
         assert found.claims
         for picture in found.pictures:
             assert (IMAGES / f"replications_{name}_{picture}.png").stat().st_size > 10_000
+
+
+def test_the_page_says_which_trainings_are_not_recorded_by_the_callback():
+    sources = {path.stem: path.read_text() for path in Path(page_module.__file__).parent.glob("*.py")}
+    trains = {name for name, text in sources.items() if "from replications.trainings import fit" in text}
+    without = {name for name in trains if "InfoGeometryMonitor(" not in sources[name]}
+    assert without == {"linear_networks"}
+    asked = {name for name in ORDER if "from replications.linear_networks import" in sources[name]}
+    assert asked == {"phase_boundary"}
+    assert "only the linear ones of `replications.phase_boundary`" in " ".join(page_module.START.split())
 
 
 def test_too_few_data_leave_a_claim_undecided():

@@ -107,6 +107,9 @@ def test_a_command_ends_with_a_sentence_where_the_user_can_mend_it():
     assert ended.value.code == 130
     with pytest.raises(ZeroDivisionError):
         command(raising(JobError("said before"), ZeroDivisionError()))
+    with pytest.raises(SystemExit) as ended:
+        command(raising(JobError("said before"), InterruptedError()))
+    assert ended.value.code == 1
     assert options.command(lambda: None) is None
 
 
