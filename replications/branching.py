@@ -24,7 +24,7 @@ from replications.branching_studies import FINE_POINTS, SEEDS, Study, is_made, r
 from replications.claims import Replication
 from replications.jobs import run
 from replications.learning_trees import published_graph
-from replications.options import check, parser
+from replications.options import check, command, parser, refuse_part
 from replications.sigmoids import Run, Setting
 
 
@@ -106,6 +106,7 @@ def main(arguments: list[str] | None = None) -> Replication:
         settings = [Setting("digits", None, options.logdir / "runs", seed, **small) for seed in SEEDS[:2]]
     else:
         settings = [Setting("mnist", options.data, options.logdir / "runs", seed) for seed in SEEDS[: options.seeds]]
+    refuse_part(made, options, len(settings), len(SEEDS))
     paths = run(
         settings,
         study,
@@ -116,7 +117,7 @@ def main(arguments: list[str] | None = None) -> Replication:
         done=is_made,
     )
     studies = [read_study(path) for path in paths]
-    found = replicate(studies, settings[0])
+    found = replicate(studies, settings[0]).by(options.command)
     found.print(console)
     drawn = {"trees": trees(studies[0].run), "breaks": breaks(studies)}
     found.save(drawn, options.logdir, options.save)
@@ -124,4 +125,4 @@ def main(arguments: list[str] | None = None) -> Replication:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

@@ -85,7 +85,9 @@ many records; as many, chosen by how far neurons move; the null model; and our d
 
 
 def is_made(setting: Setting) -> bool:
-    """Returns whether all of a training's graphs are there."""
+    """Returns whether a training and all of its graphs are there."""
+    if not setting.origin.kept(setting.path):
+        return False
     kept = _kept(setting.path)
     drawn = [set(GRAPHS) <= set(of) for of in kept["shapes"].values()]
     return len(kept["sheets"]) == len(drawn) > 0 and all(drawn)

@@ -130,6 +130,7 @@ def test_no_replication_saves_what_only_shows_that_it_runs(name, capsys):
         ("manifold", ["--sets", "mnist", "cifar-10", "mnist"], "a part, 2 of 3"),
         ("knee", ["--conditions", "clean"], "a part, 15 of 105"),
         ("finite_size", ["--seeds", "1"], "a part, 6 of 18"),
+        ("branching", ["--seeds", "9"], "a part, 9 of 10"),
     ],
 )
 def test_a_part_of_a_replication_is_not_saved_and_nothing_is_trained(
