@@ -46,7 +46,7 @@ def by_size(networks: Sequence[Found]) -> Figure:
 
 def against(networks: Sequence[Found]) -> Figure:
     """Returns the knee against the onset of every network that has both, with the line on which they coincide."""
-    figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
     axes = figure.subplots()
     there = both(networks)
     rates = sorted({one.rate for one in networks})
@@ -60,7 +60,7 @@ def against(networks: Sequence[Found]) -> Figure:
     handles = [Line2D([], [], color=c, label=f"rate {rate:g}") for rate, c in zip(rates, COLOURS, strict=False)]
     handles += [Line2D([], [], color="0.3", marker=_MARKS[c], linestyle="", label=c) for c in used]
     handles += [Line2D([], [], color="0.4", linestyle="--", label="they coincide")]
-    axes.legend(handles=handles, frameon=False, fontsize=9)
+    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=9)
     axes.set(
         xscale="log", yscale="log", xlabel="onset of overfitting, step", ylabel="knee of the weights' length, step"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -183,7 +184,7 @@ def seeds(found: Found) -> Measured:
         f"{between:.3f} against {within:.3f} nats, p = {p:.2g} (over the whole range {np.median(whole[~same]):.3f} "
         f"against {np.median(whole[same & others]):.3f})",
         f"{low:.3f} to {high:.3f}, {low_seeds:.3f} to {high_seeds:.3f}",
-        decided(between > within and p < 0.05),
+        decided(between > within and p < 0.05, not math.isnan(p)),
     )
 
 
