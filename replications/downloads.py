@@ -17,7 +17,7 @@ class FetchError(RuntimeError):
 _INSTEAD = {
     "apt-get": "It is Debian's: elsewhere get Fashion-MNIST by torchvision's `FashionMNIST(DIR, download=True)`.",
     "dpkg-deb": "It is Debian's: elsewhere get Fashion-MNIST by torchvision's `FashionMNIST(DIR, download=True)`.",
-    "git": f"Install it, or copy {JPEGS} by other means and name the copy with --jpegs FOLDER.",
+    "git": f"Install git, or copy {JPEGS} by other means and name the copy with --jpegs FOLDER.",
     "pip": "`python -m ensurepip` brings it, or get MNIST by torchvision's `MNIST(DIR, download=True)`.",
 }
 

@@ -29,7 +29,8 @@ from replications.side_by_side import recorded
 
 _TITLES = {
     "holds": "The knee of the weights' length grows sharper with the width of the network",
-    "does not hold": "The knee of the weights' length does not grow sharper with the width of the network throughout",
+    "does not hold": "Whether the knee of the weights' length grows sharper with the width depends on data set, "
+    "parametrisation and smoothing",
     "undecided": "Whether the knee of the weights' length grows sharper with the width of the network is undecided",
 }
 _SHARPENS = 3
@@ -96,6 +97,7 @@ def replication(found: Mapping[Case, Family], slopes: Mapping[str, float], cost:
         limits=(
             "The exponents of the paper could not be read: nothing here is held against them.",
             "A bend narrower than the smoothing, 0.8 in ln t, looks as wide as that at every width.",
+            "Some lengths bend twice, and the knee of one width can be another bend than that of the next.",
             "There is no matrix between hidden layers, on which maximal update acts, too.",
             f"Networks of each kind: {seeds}. Intervals come from the noise of records, too; with one network from it "
             "alone.",

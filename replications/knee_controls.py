@@ -37,8 +37,8 @@ def healthy(networks: Sequence[Found]) -> Claim:
     of = [one for one in networks if not one.overfits]
     lines, intervals = _with_knee(of)
     return Claim(
-        "A training that does not overfit has a knee",
-        "none has, if the knee marks overfitting; the pilot let expect one in all. Holds where 9 of 10 have one in "
+        "Expected from the pilot: a training that does not overfit has a knee",
+        "none has, if the knee marks overfitting. Holds where 9 of 10 have one in "
         "every seed, not where fewer have in every seed",
         lines,
         intervals,

@@ -81,8 +81,8 @@ def _of_probe(words: str, one: Placed) -> list[Claim]:
             f"are shuffled within classes, {words}",
             "they are shown faithfully (paper, that caption), here against a null model of the same losses: the "
             "interval of the difference is on one side of 0",
-            f"{on_theirs[1]:.0%} against {null[1]:.0%} in two dimensions",
-            f"{shown['gain']} above it",
+            f"{on_theirs[1]:.0%} against {null[1]:.0%} in two dimensions, {on_theirs[1] - null[1]:+.0%}",
+            f"{shown['gain']}, percentiles of the draws",
             decided(ends["gain"][0] > 0, ends["gain"][1] <= 0),
         ),
         Claim(
@@ -108,14 +108,12 @@ def title(found: Mapping[str, Placed], rows: tuple[Claim, ...]) -> str:
     """Returns what was found on each probe: networks on a map of linear models, against the null model."""
     size, parts = len(rows) // len(found), []
     for k, (probe, one) in enumerate(found.items()):
-        word = {"holds": "more than", "does not hold": "less than", "undecided": "undecided beside"}[
+        word = {"holds": "they do better", "does not hold": "they do worse", "undecided": "undecided"}[
             rows[size * k + _AGAINST_NULL].verdict
         ]
-        parts.append(
-            f"{float(one.placed_curve[1]):.0%} on {WORDS[probe]}, {word} the {float(one.null_curve[1]):.0%} of a null "
-            "model"
-        )
-    return f"Of the networks' stress a map of linear models keeps {'; '.join(parts)}"
+        own, null = (f"{float(curve[1]):.0%}" for curve in (one.placed_curve, one.null_curve))
+        parts.append(f"{own} on {WORDS[probe]} (a null model's {null}: {word})")
+    return f"Two axes of linear models keep of the networks' stress {' and '.join(parts)}"
 
 
 def main(arguments: list[str] | None = None) -> Replication:
@@ -166,11 +164,11 @@ def main(arguments: list[str] | None = None) -> Replication:
         rows,
         f"{plan.cost(runs)}, beside those of the networks",
         (
-            f"{len(finished)} of {len(wanted)} networks were finished when this was made.",
+            *([f"{len(finished)} of {len(wanted)} networks were finished."] * (len(finished) < len(wanted))),
             "Of the paper the abstract and the caption of Fig. 1 could be read, not the body: which preprocessing, how "
             "many linear models, and which networks it has is not known.",
             f"{drawn_kinds[0]} and {drawn_kinds[1]} kinds are few to draw from: intervals say how much the figures "
-            "depend on which of them there are.",
+            "depend on which of them there are. A figure at an end of its interval is shifted by the draws.",
             "Runs with more records weigh more, and so do records early in the logarithm of the step.",
         ),
         {

@@ -28,17 +28,13 @@ def factors(found: Found) -> Measured:
     }
     shares = variance_explained(found.pairs, values)
     each = shares.factors
-    shown = [
-        f"{name} {one.omega:.3f} ({one.explained:.0%}, {one.freedom} df, {round(one.apart, 3) + 0:.3f} nats)"
-        for name, one in each.items()
-    ]
-    ends = [f"{name} {one.interval[0]:.3f} to {one.interval[1]:.3f}" for name, one in each.items()]
+    shown = [f"{name} {one.omega:.2f} ({round(max(one.apart, 0), 3) + 0:.3f} nats)" for name, one in each.items()]
     first, farthest = (max(each, key=key) for key in (lambda name: each[name].omega, lambda name: each[name].apart))
     assert shares.ahead is not None
     low, high = shares.ahead
     return Measured(
-        f"{', '.join(shown)}; residual {shares.residual:.0%}",
-        f"{', '.join(ends)}; lead of the {first} {low:.3f} to {high:.3f}",
+        f"{', '.join(shown)}; {shares.residual:.0%} by none",
+        f"{first} {each[first].interval[0]:.2f} to {each[first].interval[1]:.2f}, its lead {low:.2f} to {high:.2f}",
         decided(low > 0 and first == farthest == "architecture", low > 0 and "architecture" not in (first, farthest)),
     )
 
@@ -89,5 +85,5 @@ def together_with_others(found: Found) -> Measured:
         f"{way[9]:.3f} → {way[-1]:.3f} nats at {one.late / 100:.2f}, the same {len(one.others.runs)} pairs: "
         f"{float(way[-1] / way[9]):.2f} (0.4 × would be {_LEFT * float(way[9]):.3f}; seeds {one.alike.mean()[-1]:.3f})",
         "",
-        "reported",
+        decided(float(way[-1]) <= _LEFT * float(way[9])),
     )

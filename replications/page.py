@@ -12,11 +12,18 @@ from replications.claims import RESULTS, ROOT, Replication
 PAGE = ROOT / "docs" / "replications.md"
 ORDER = ("manifold", "linear_map", "knee", "finite_size", "branching", "phase_boundary")
 START = """\
-# Replications: the papers' experiments, made again
+# Replications: claims of the papers, put to the test
 
-Each section is one command of the folder `replications/`. It prints the paper's claim, the anchor it is held
-against, our figure, and whether the claim holds. "Does not hold" is a result, too; "undecided" says that what was run
-is too little to tell, "reported" that nothing was to be judged. All trainings run on the CPU. Networks are recorded by
+Each section is one command of the folder `replications/`. It prints a claim, the anchor it is held against, our figure,
+and whether the claim holds. "Does not hold" is a result, too; "undecided" says that the data are too few to tell, or
+that two criteria of a row disagree, "reported" that nothing was to be judged. Of arXiv 2406.05295 and 2505.08915 only
+the abstract, and of the second the caption of Fig. 1, could be read: their sections test our reading of them.
+
+Anchors are marked by where they are from. *Paper*: what could be read of it, "as quoted" where others quote it. *One
+Road*: a reader's replication of 2305.01604 that is not published. *Pilot*: one or two trainings of ours before the
+design. *Acceptance*: a criterion written down with the design, before the runs. *Ours*: one added later, and why.
+
+All trainings run on the CPU. Networks are recorded by
 the callback itself; only the linear ones of `replications.phase_boundary`, of which thousands are trained at once, are
 recorded without it, and the library's part in them is the theory.
 
@@ -26,8 +33,9 @@ python -m replications.{first} --data DIR            # hours, resumed where it w
 python -m replications.{first} --fast                # a minute, no data needed; shows that it runs and nothing more
 ```
 
-With `--save` a replication writes its section, with `--part` also where a part of its design was run;
-`python -m replications.page` puts the page together. Over each table is the command that made it.
+With `--save` a replication writes its section, and refuses to where only a part of its design was run, unless `--part`
+is given; `python -m replications.page` puts the page together. Over each table is the command that made it: DIR is a
+folder, `--logdir` each replication's own, and `--runs` of `linear_map` the `--logdir` of `manifold`.
 Networks are far smaller than in the papers, and so is their number: what falls short is said below each table.
 CIFAR-10 is the copy that `fetch` gets, which is JPEG and slightly lossy.
 
