@@ -24,8 +24,7 @@ ORDER = [
 ]
 WITHIN_MONITOR = [
     ["arguments", "distributed", "planner", "record_layout"],
-    ["budget", "resume"],
-    ["further_size"],
+    ["further_size", "resume"],
     ["device", "host"],
     ["prepared"],
     ["session"],
