@@ -11,7 +11,7 @@ import pytest
 from replications import downloads, fetch
 from replications.data_sets import load
 from replications.fetch import CLASSES, FetchError, cifar, main
-from tests.replications.test_data_sets import write_mnist
+from tests.helpers.idx_files import write_mnist
 
 
 def write_jpegs(folder, counts=(5, 1)):
@@ -132,7 +132,7 @@ def program(folder, name, script):
 @pytest.mark.parametrize(
     ("only", "there", "sentence"),
     [
-        ("cifar-10", {}, r"`git` is not on this machine\. Install it, or copy https\S+ by other means.*--jpegs"),
+        ("cifar-10", {}, r"`git` is not on this machine\. Install git, or copy https\S+ by other means.*--jpegs"),
         (
             "cifar-10",
             {"git": "import sys; sys.exit('fatal: unable to access: Could not resolve host')"},

@@ -9,7 +9,7 @@ from replications import finite_size_runs, kept, knee_runs, linear_models, manif
 from replications.kept import Origin, OtherOriginError, cost
 from replications.linear_networks import Cell, measure
 from replications.sigmoids import Setting, train
-from tests.replications.test_data_sets import write_idx, write_mnist
+from tests.helpers.idx_files import write_idx, write_mnist
 
 
 @pytest.fixture
