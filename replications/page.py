@@ -23,14 +23,14 @@ Anchors are marked by where they are from. *Paper*: what could be read of it, "a
 Road*: a reader's replication of 2305.01604 that is not published. *Pilot*: one or two trainings of ours before the
 design. *Acceptance*: a criterion written down with the design, before the runs. *Ours*: one added later, and why.
 
-All trainings run on the CPU. Networks are recorded by
-the callback itself; only the linear ones of `replications.phase_boundary`, of which thousands are trained at once, are
-recorded without it, and the library's part in them is the theory.
+All trainings run on the CPU. Networks are recorded by the callback itself; only the linear ones of
+`replications.phase_boundary`, of which thousands are trained at once, are recorded without it, and the library's part in
+them is the theory.
 
 ```
-python -m replications.fetch --data DIR             # MNIST, Fashion-MNIST, CIFAR-10; torchvision's folders do, too
-python -m replications.{first} --data DIR            # hours, resumed where it was interrupted
-python -m replications.{first} --fast                # a minute, no data needed; shows that it runs and nothing more
+python -m replications.fetch --data DIR            # MNIST, Fashion-MNIST, CIFAR-10; torchvision's folders do, too
+python -m replications.{first} --data DIR         # hours, resumed where it was interrupted
+python -m replications.{first} --fast             # a minute, no data needed; shows that it runs and nothing more
 ```
 
 With `--save` a replication writes its section, and refuses to where only a part of its design was run, unless `--part`
