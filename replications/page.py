@@ -24,8 +24,8 @@ Road*: a reader's replication of 2305.01604 that is not published. *Pilot*: one 
 design. *Acceptance*: a criterion written down with the design, before the runs. *Ours*: one added later, and why.
 
 All trainings run on the CPU. Networks are recorded by the callback itself; only the linear ones of
-`replications.phase_boundary`, of which thousands are trained at once, are recorded without it: the library's part in them
-is the theory.
+`replications.phase_boundary`, of which thousands are trained at once, are recorded without it: the library's part in
+them is the theory.
 
 ```
 python -m replications.fetch --data DIR            # MNIST, Fashion-MNIST, CIFAR-10; torchvision's folders do, too
