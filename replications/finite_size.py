@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from lightning_infogeo.cli.arguments import whole_number
 from replications import jobs
 from replications.claims import Replication
 from replications.finite_size_claims import claims
@@ -24,7 +25,7 @@ from replications.finite_size_found import Case, Family, coordinates, families
 from replications.finite_size_picture import curves, knees
 from replications.finite_size_runs import RATE, SEEDS, Plan, planned
 from replications.manifold_claims import NAMES
-from replications.options import check, command, parser, positive, refuse_part
+from replications.options import check, command, parser, refuse_part
 from replications.side_by_side import recorded
 
 _TITLES = {
@@ -42,7 +43,7 @@ _FEWEST = 3
 def main(arguments: list[str] | None = None) -> Replication:
     """Trains what is not trained yet, scales the knees, prints the claims, and draws them."""
     made = parser(__doc__ or "", "finite_size")
-    made.add_argument("--seeds", type=positive, default=len(SEEDS), help="networks of each kind")
+    made.add_argument("--seeds", type=whole_number(1, such_as=3), default=len(SEEDS), help="networks of each kind")
     made.add_argument("--trained", action="store_true", help="trains nothing and shows what was trained before")
     options = made.parse_args(arguments)
     console = Console()

@@ -59,9 +59,10 @@ def knees(found: Mapping[Case, Family]) -> Figure:
         axes.set_xticks(n, [f"{size:g}" for size in n])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(alpha=0.25)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="upper right")
     panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panels[0].yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     panels[0].yaxis.set_minor_formatter(NullFormatter())
+    panels[0].set_ylim(top=2.2 * panels[0].get_ylim()[1])  # for the legends
     panels[0].set_ylabel("knee, step")
     return figure

@@ -9,29 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lightning_infogeo.cli.arguments import whole_number
 from replications.data_sets import UnreadableError, load
 from replications.jobs import JobError
 from replications.kept import OtherOriginError
-
-
-def positive(text: str) -> int:
-    """Returns a whole number from 1 on, as a type of argparse."""
-    return _whole_number(text, 1)
-
-
-def non_negative(text: str) -> int:
-    """Returns a whole number from 0 on, as a type of argparse."""
-    return _whole_number(text, 0)
-
-
-def _whole_number(text: str, least: int) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if number < least:
-        raise argparse.ArgumentTypeError(f"a whole number from {least} on was expected, not {text!r}")
-    return number
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,7 +59,10 @@ def parser(doc: str, name: str) -> Parser:
         help="of finished trainings, tables and pictures",
     )
     made.add_argument(
-        "--workers", type=non_negative, default=2, help="trainings side by side, one thread each; 0: none beside"
+        "--workers",
+        type=whole_number(0, such_as=2),
+        default=2,
+        help="trainings side by side, one thread each; 0: none beside",
     )
     made.add_argument("--fast", action="store_true", help="scikit-learn's digits, few steps: shows that it runs")
     made.add_argument("--save", action="store_true", help="also writes what docs/replications.md is made of")

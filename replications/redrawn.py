@@ -7,7 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_MOST, _ITERATIONS = 300, 4
+from lightning_infogeo.embedding.inpca import leading_eigenpairs
+
+_MOST = 300
+"""Dimensions that are looked for: there are thousands of records, and far fewer dimensions matter."""
 
 
 class Moments(NamedTuple):
@@ -81,10 +84,9 @@ def moments(distances: Tensor, kinds: Tensor, left: float = 1e-7) -> Moments:
     """
     means = distances.mean(0)
     products = -0.5 * (distances - means - means[:, None] + means.mean())
-    eigenvalues, vectors = _leading(products)
-    order = eigenvalues.abs().argsort(descending=True)
-    beyond = 1 - eigenvalues[order].square().cumsum(0) / products.square().sum()
-    kept = order[: int((beyond > left).sum()) + 1]
+    eigenvalues, vectors, total = leading_eigenpairs(products, _MOST)
+    beyond = 1 - eigenvalues.square().cumsum(0) / total
+    kept = slice(int((beyond > left).sum()) + 1)
     points = vectors[:, kept] * eigenvalues[kept].abs().sqrt()
     groups = [points[kinds == kind] for kind in range(int(kinds.max()) + 1)]
     return Moments(
@@ -93,20 +95,6 @@ def moments(distances: Tensor, kinds: Tensor, left: float = 1e-7) -> Moments:
         torch.stack([group.sum(0) for group in groups]),
         torch.stack([group.T @ group for group in groups]),
     )
-
-
-def _leading(products: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the ``_MOST`` eigenvalues of largest modulus and their vectors, by subspace iteration.
-
-    All of them take minutes where there are thousands of records; the smaller half of these is inexact, and so small
-    that it does not matter.
-    """
-    generator = torch.Generator().manual_seed(0)
-    basis = torch.randn(len(products), min(_MOST, len(products)), generator=generator).to(products)
-    for _ in range(_ITERATIONS):
-        basis = torch.linalg.qr(products @ basis).Q
-    eigenvalues, vectors = torch.linalg.eigh(basis.T @ products @ basis)
-    return eigenvalues, basis @ vectors
 
 
 def drawn(kinds: int, generator: torch.Generator) -> Tensor:

@@ -138,6 +138,6 @@ class TestPublicNames:
 
     def test_another_name_is_refused_by_its_name(self):
         with pytest.raises(AttributeError, match=r"module 'lightning_infogeo' has no attribute 'InfoGeometryMonitors'"):
-            lightning_infogeo.InfoGeometryMonitors  # noqa: B018
+            _ = lightning_infogeo.InfoGeometryMonitors
         with pytest.raises(ImportError, match="'Monitor'"):
             exec("from lightning_infogeo import Monitor")

@@ -97,7 +97,7 @@ def inpca(distances: Tensor, n_components: int = 3, weights: Tensor | None = Non
     means = d @ w
     centred = -0.5 * (d - means[:, None] - means[None] + w @ means)
     roots = (points * w).sqrt()
-    leading, vectors, total = _leading(roots[:, None] * centred * roots, n_components)
+    leading, vectors, total = leading_eigenpairs(roots[:, None] * centred * roots, n_components)
     coordinates = vectors * leading.abs().sqrt() / torch.where(roots > 0, roots, 1)[:, None]
     # An eigenvector has no sign: the axis points to where the last record is.
     coordinates = coordinates * torch.where(coordinates[-1] < 0, -1.0, 1.0)
@@ -110,8 +110,16 @@ def inpca(distances: Tensor, n_components: int = 3, weights: Tensor | None = Non
     return embedding._replace(explained_distance=torch.where(whole > 0, 1 - error / whole, 1.0))
 
 
-def _leading(matrix: Tensor, n_components: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the eigenvalues of largest modulus, their eigenvectors, and the sum of squares of all eigenvalues."""
+def leading_eigenpairs(matrix: Tensor, n_components: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns the eigenvalues of largest modulus, (k,), their eigenvectors, (T, k), and the sum of squares of all.
+
+    Args:
+        matrix: symmetric, shape (T, T).
+        n_components: k; fewer are returned of a smaller matrix.
+
+    Raises:
+        ModuleNotFoundError: where the matrix is large and SciPy is not installed.
+    """
     total = matrix.square().sum()
     if len(matrix) <= _ALL_EIGENPAIRS or n_components > len(matrix) // 10:
         eigenvalues, vectors = torch.linalg.eigh(matrix)

@@ -32,7 +32,7 @@ def known(joint: float, own: float, placed_: float, null: float, width: float) -
     middles = {"joint": joint, "own": own - joint, "placed": placed_, "gain": placed_ - null}
     intervals = {name: (middle - width, middle + width) for name, middle in middles.items()}
     empty = torch.empty(0)
-    return Placed(None, None, empty, empty, empty, (), empty, *curves, (0.9, 0.8), intervals, (4, 6))  # type: ignore[arg-type]
+    return Placed(None, None, empty, empty, empty, (), empty, *curves, (0.9, 0.8), intervals, (4, 6))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lightning_infogeo.cli.arguments import whole_number
 from replications import options
 from replications.jobs import JobError
 from replications.kept import OtherOriginError
-from replications.options import check, command, non_negative, parser, positive, refuse_part
+from replications.options import check, command, parser, refuse_part
 from replications.page import ORDER
 
 
@@ -17,7 +18,7 @@ from replications.page import ORDER
 def made():
     made = parser("What it does.", "example")
     made.add_argument("--sets", nargs="+", choices=("a", "b c"), default=("a", "b c"))
-    made.add_argument("--seeds", type=positive, default=10)
+    made.add_argument("--seeds", type=whole_number(1, such_as=10), default=10)
     made.add_argument("--runs", type=Path, default=Path("runs"))
     return made
 
@@ -41,8 +42,9 @@ def refused(made, capsys, *arguments):
 )
 def test_numbers_that_cannot_be_are_refused(made, capsys, arguments, least):
     said = refused(made, capsys, *arguments)
-    assert f"argument {arguments[0]}: a whole number from {least} on was expected, not '{arguments[1]}'" in said
-    assert (positive("1"), non_negative("0")) == (1, 0)
+    assert f"argument {arguments[0]}: '{arguments[1]}' is not a whole number from {least} on" in said
+    given = made.parse_args(["--seeds", "1", "--workers", "0"])
+    assert (given.seeds, given.workers) == (1, 0)
 
 
 def test_what_shows_that_it_runs_is_not_saved(made, capsys):
@@ -163,4 +165,4 @@ def test_an_empty_folder_has_nothing_to_show(name, tmp_path, capsys):
 def test_no_seeds_are_refused(name, capsys):
     with pytest.raises(SystemExit):
         main_of(name)(["--fast", "--seeds", "0"])
-    assert "argument --seeds: a whole number from 1 on" in capsys.readouterr().err
+    assert "argument --seeds: '0' is not a whole number from 1 on" in capsys.readouterr().err
