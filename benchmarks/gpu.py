@@ -1,12 +1,13 @@
 """Everything that needs a GPU, in one command of at most eight minutes: the tests marked gpu, then what a record costs.
 
-    python benchmarks/gpu.py [--output benchmarks/GPU.md]
+    python benchmarks/gpu.py [--output benchmarks/GPU.md] [--low-dimensional DIR] [--picture DIR]
     python benchmarks/gpu.py --device cpu --quick    # every section at a tiny size, to try it out; writes nothing
 
-Needs torch, Lightning and what the package itself needs, and pytest; nothing has to be installed, and ResNets are left
-out where torchvision is missing. Every section is a process of its own with a time of its own: one that fails or hangs
-costs no more than the rest of its rows, is reported with its error, and makes the exit code 1 once all is written.
-Without CUDA it says so, writes nothing and exits 0.
+Needs torch, Lightning and what the package itself needs, and pytest; nothing has to be installed. Networks of
+torchvision are left out where that is missing, and the two codes of ``research_codes.py`` without checkouts in DIR.
+Every section is a process of its own with a time of its own: one that fails or hangs costs no more than the rest of its
+rows, is reported with its error, and makes the exit code 1 once all is written. Without CUDA it says so, writes nothing
+and exits 0.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -32,9 +34,11 @@ SECTIONS = {
     "tests": 200,
     "ResNet-18": 60,
     "ResNet-50": 75,
+    "ViT-B": 60,
     "language model": 90,
     "distances": 45,
     "density": 60,
+    "training": 150,
 }
 """Seconds for each at most."""
 
@@ -51,29 +55,34 @@ def main() -> int:
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--quick", action="store_true", help="tiny sizes; nothing is written")
     parser.add_argument("--sections", nargs="+", choices=list(SECTIONS), default=list(SECTIONS))
+    parser.add_argument("--low-dimensional", default="")
+    parser.add_argument("--picture", default="")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a section, and the file for its rows
     options = parser.parse_args()
     if options.one:
         from gpu_sections import run
 
-        run(*options.one, options.device, options.quick)
+        run(*options.one, options.device, options.quick, options.low_dimensional, options.picture)
         return 0
     if options.device == "cuda" and not torch.cuda.is_available():
         print(f"No CUDA device for torch {torch.__version__}: nothing was run, and nothing written.")
         return 0
     began = time.monotonic()
+    codes = ["--low-dimensional", options.low_dimensional, "--picture", options.picture]
     tables: Tables = {}
     failures: list[Row] = []
+    taken: dict[str, float] = {}
     for name in options.sections:
         left = TOTAL - (time.monotonic() - began)
         seconds = UNHURRIED if options.quick else min(SECTIONS[name], left)
-        found, error, took = section(name, seconds, options.device, options.quick)
+        found, error, took = section(name, seconds, options.device, options.quick, codes)
+        taken[name] = took
         for title, rows in found.items():
             tables.setdefault(title, []).extend(rows)
         print(f"== {name}: {took:.0f} s{f', {error}' if error else ''}", flush=True)
         if error:
             failures.append({"section": name, "after [s]": took, "error": error})
-    text = document(options.device, tables, failures, time.monotonic() - began)
+    text = document(options.device, tables, failures, taken)
     print(text, flush=True)
     if not options.quick and options.device == "cuda":
         options.output.write_text(text, encoding="utf-8")
@@ -81,7 +90,9 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def section(name: str, seconds: float, device: str, quick: bool) -> tuple[Tables, str, float]:
+def section(
+    name: str, seconds: float, device: str, quick: bool, further: Sequence[str] = ()
+) -> tuple[Tables, str, float]:
     """Runs a section in a process of its own; returns its tables, what went wrong, and how long it took."""
     if seconds < 5:
         return {}, "no time was left for it", 0.0
@@ -89,7 +100,7 @@ def section(name: str, seconds: float, device: str, quick: bool) -> tuple[Tables
     print(f"== {name}: at most {seconds:.0f} s", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.jsonl"
-        command = [sys.executable, __file__, "--device", device, "--one", name, str(file)]
+        command = [sys.executable, __file__, "--device", device, "--one", name, str(file), *further]
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         given = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
         with subprocess.Popen(
@@ -113,7 +124,7 @@ def section(name: str, seconds: float, device: str, quick: bool) -> tuple[Tables
     return tables, error, time.monotonic() - began
 
 
-def document(device: str, tables: Tables, failures: list[Row], seconds: float) -> str:
+def document(device: str, tables: Tables, failures: list[Row], taken: dict[str, float]) -> str:
     """Returns the report in Markdown."""
     name = torch.cuda.get_device_name() if device == "cuda" else f"CPU ({platform.machine()})"
     about = {
@@ -124,7 +135,7 @@ def document(device: str, tables: Tables, failures: list[Row], seconds: float) -
         "torch": torch.__version__,
         **{package: installed(package) for package in ("lightning", "torchvision", "numpy")},
         "date": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}",
-        "all sections": f"{seconds:.0f} s",
+        "all sections": f"{sum(taken.values()):.0f} s ({', '.join(f'{key} {taken[key]:.0f}' for key in taken)})",
     }
     lines = [
         f"# On a GPU: {name}",

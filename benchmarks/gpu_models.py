@@ -1,4 +1,4 @@
-"""The models that ``gpu.py`` measures: torchvision's ResNets, and a language model of the size of GPT-2."""
+"""The models that ``gpu.py`` measures: torchvision's ResNets and ViT-B, and a language model of the size of GPT-2."""
 
 import lightning.pytorch as pl
 import torch
@@ -67,8 +67,12 @@ class LanguageModel(nn.Module):
         return self.head(self.last(self.blocks(self.tokens(ids) + places)))
 
 
-def resnet(name: str, quick: bool) -> tuple[pl.LightningModule, DataLoader, Probe, str]:
+def images(name: str, quick: bool) -> tuple[pl.LightningModule, DataLoader, Probe, str]:
     """Returns model, loader of training, probe, and the kind of output.
+
+    Args:
+        name: "ResNet-18", "ResNet-50" or "ViT-B".
+        quick: whether images are tiny.
 
     Raises:
         ImportError: without torchvision.
@@ -79,12 +83,15 @@ def resnet(name: str, quick: bool) -> tuple[pl.LightningModule, DataLoader, Prob
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(samples, 3, size, size, generator=generator)
     y = torch.randint(classes, (samples,), generator=generator)
-    net = getattr(models, name)(num_classes=classes)
+    if name == "ViT-B":
+        net = models.VisionTransformer(size, 16, 12, 12, 768, 3072, num_classes=classes)
+    else:
+        net = getattr(models, name.lower().replace("-", ""))(num_classes=classes)
     return Trained(net), DataLoader(TensorDataset(x, y), batch_size=batch), Probe(x, y), "categorical"
 
 
 def language_model(quick: bool) -> tuple[pl.LightningModule, DataLoader, Probe, str]:
-    """Returns what ``resnet`` does."""
+    """Returns what ``images`` does."""
     sizes = {"width": 32, "layers": 2, "heads": 2, "vocabulary": 500} if quick else {}
     net, samples, batch, context = LanguageModel(**sizes), *((8, 4, 16) if quick else (16, 8, CONTEXT))
     ids = torch.randint(net.head.out_features, (samples, context + 1), generator=torch.Generator().manual_seed(0))

@@ -5,31 +5,31 @@ import json
 import logging
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+import gpu_density
+import gpu_distances
+import gpu_training
 import torch
-from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[1]
 Entry = tuple[str, dict[str, object]]
 """The title of a table, and a row of it."""
 
 
-def run(name: str, file: str, device: str, quick: bool) -> None:
+def run(name: str, file: str, device: str, quick: bool, low_dimensional: str = "", picture: str = "") -> None:
     """Runs a section; an error in it is written as an entry of its own."""
     warnings.simplefilter("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with open(file, "a", encoding="utf-8") as rows:
         try:
-            for title, row in found(name, device, quick):
+            for title, row in found(name, device, quick, low_dimensional, picture):
                 print(f"{title}: {json.dumps(row, ensure_ascii=False)}", flush=True)
                 rows.write(json.dumps({"table": title, "row": row}) + "\n")
                 rows.flush()
@@ -39,14 +39,16 @@ def run(name: str, file: str, device: str, quick: bool) -> None:
             raise SystemExit(1) from error
 
 
-def found(name: str, device: str, quick: bool) -> Iterator[Entry]:
+def found(name: str, device: str, quick: bool, low_dimensional: str, picture: str) -> Iterator[Entry]:
     if name == "tests":
         yield from tests(device, quick)
     elif name == "distances":
-        yield from small_distances(device, quick)
-        yield from pairwise(device, quick)
+        yield from gpu_distances.small_distances(device, quick)
+        yield from gpu_distances.pairwise(device, quick, low_dimensional, picture)
     elif name == "density":
-        yield from density(device, quick)
+        yield from gpu_density.density(device, quick)
+    elif name == "training":
+        yield from gpu_training.training(device, quick)
     else:
         yield from records(name, device, quick)
 
@@ -89,15 +91,14 @@ def tests(device: str, quick: bool) -> Iterator[Entry]:
 
 def records(name: str, device: str, quick: bool) -> Iterator[Entry]:
     """A record ÷ the bare forward of one model, probed in float32, as by default, and in the training's bf16."""
-    from gpu_models import language_model, resnet
+    from gpu_models import images, language_model
     from gpu_records import record_row
 
     title = "A record in a training in bf16-mixed, probed with everything a monitor does by default"
     for precision in ("full", "training"):
         try:
             torch.manual_seed(0)
-            lower = name.lower().replace("-", "")
-            made = language_model(quick) if name == "language model" else resnet(lower, quick)
+            made = language_model(quick) if name == "language model" else images(name, quick)
         except ImportError as error:
             yield title, {"model": name, "probed in": f"left out: {error}"}
             return
@@ -106,108 +107,3 @@ def records(name: str, device: str, quick: bool) -> Iterator[Entry]:
         with tempfile.TemporaryDirectory() as folder:
             row = record_row(made, precision, device, 2 if quick else 9, folder)
         yield title, {"model": f"{name}, {size}", **row}
-
-
-def small_distances(device: str, quick: bool) -> Iterator[Entry]:
-    """Errors in float32, on the device and on the CPU, against float64 of the same logits."""
-    from lightning_infogeo import bhattacharyya_from_logits, fisher_rao_from_logits
-
-    generator = torch.Generator().manual_seed(0)
-    samples, classes = (8, 10) if quick else (512, 1000)
-    z = 3 * torch.randn(samples, classes, generator=generator)
-    step = torch.randn(samples, classes, generator=generator)
-    for size in (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5):
-        w = z + size * step
-        row: dict[str, object] = {"perturbation": size}
-        for label, distance in (("d_B", bhattacharyya_from_logits), ("d_FR", fisher_rao_from_logits)):
-            exact = float(distance(z.double(), w.double()))
-            row[label] = exact
-            for place in ("cpu", device):
-                found = float(distance(z.to(place), w.to(place)))
-                row[f"{label}: error on {'the device' if place == device else 'the CPU'}"] = abs(found / exact - 1)
-        yield f"Small distances in float32 against float64 on the CPU, {samples} samples, {classes:,} classes", row
-
-
-def pairwise(device: str, quick: bool) -> Iterator[Entry]:
-    """All distances of a history, on the device and on the CPU."""
-    from lightning_infogeo import amplitudes, pairwise_bhattacharyya
-
-    cells = [(20, 30, 10)] if quick else [(300, 1000, 10), (1000, 1000, 10), (256, 512, 1000)]
-    for records, samples, classes in cells:
-        generator = torch.Generator().manual_seed(0)
-        steps = torch.randn(records, samples, classes, generator=generator)
-        history = amplitudes((steps / (1 + torch.arange(records) / 8)[:, None, None]).cumsum_(0))
-        there = history.to(device)
-        on_cpu, on_device = pairwise_bhattacharyya(history), pairwise_bhattacharyya(there).cpu()
-        apart = ~torch.eye(records, dtype=torch.bool)
-        yield (
-            "All Bhattacharyya distances of a history",
-            {
-                "records": records,
-                "samples": samples,
-                "classes": classes,
-                "the CPU [ms]": timed(lambda history=history: pairwise_bhattacharyya(history), "cpu", 1),
-                "the device [ms]": timed(lambda there=there: pairwise_bhattacharyya(there), device, 5),
-                "largest relative difference": float((on_device / on_cpu - 1)[apart].abs().max()),
-            },
-        )
-
-
-def density(device: str, quick: bool) -> Iterator[Entry]:
-    """A record of the weights' density on the device and on the CPU: what it takes, and whether they agree."""
-    from lightning_infogeo import ParameterDensity
-
-    for size in (2e5,) if quick else (1e7, 1.2e8):
-        generator = torch.Generator().manual_seed(0)
-        weights = [0.05 * torch.randn(int(size) // 10, generator=generator) for _ in range(10)]
-        moved = [tensor + 1e-3 * torch.randn(len(tensor), generator=generator) for tensor in weights]
-        settings = ParameterDensity()
-        results: dict[str, tuple[Tensor, Tensor]] = {}
-        for label in ("the CPU", "the device", "the device, deterministic"):
-            place = "cpu" if label == "the CPU" else device
-            torch.use_deterministic_algorithms("deterministic" in label)
-            groups, then = (
-                {str(i): [tensor.to(place)] for i, tensor in enumerate(tensors)} for tensors in (weights, moved)
-            )
-            state, _ = settings.extend(settings.start(groups), 0, groups)
-
-            def record(settings=settings, state=state, then=then):
-                return settings.extend(state, 1, then)
-
-            made, rows = record()
-            results[label] = made.counts.cpu(), rows.cpu()
-            counts, reference = results["the CPU"]
-            flat = [tensors[0] for tensors in then.values()]
-            repeats = 2 if place == "cpu" else 5
-            before = torch.cuda.memory_allocated() if place == "cuda" else 0
-            if place == "cuda":
-                torch.cuda.reset_peak_memory_stats()
-            took = timed(record, place, repeats)
-            most = torch.cuda.max_memory_allocated() - before if place == "cuda" else None
-            yield (
-                "A record of the weights' density, ten layers",
-                {
-                    "weights": f"{int(size):,}",
-                    "on": label,
-                    "record [ms]": took,
-                    "one sum of all weights [ms]": timed(lambda flat=flat: [t.sum() for t in flat], place, repeats),
-                    "peak [MiB]": None if most is None else most / 2**20,
-                    "counts as on the CPU": "yes" if torch.equal(results[label][0], counts) else "NO",
-                    "largest relative difference": float((results[label][1] / reference - 1).abs().nan_to_num(0).max()),
-                },
-            )
-    torch.use_deterministic_algorithms(False)
-
-
-def timed(work: Callable[[], object], device: str, repeats: int) -> float:
-    """Median milliseconds, after one call to warm up."""
-    times = []
-    for _ in range(repeats + 1):
-        if device == "cuda":
-            torch.cuda.synchronize()
-        began = time.perf_counter()
-        work()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        times.append(1e3 * (time.perf_counter() - began))
-    return statistics.median(times[1:])

@@ -2,25 +2,20 @@
 
     python benchmarks/pairwise.py [--cells 300x1000 1000x1000] [--low-dimensional DIR] [--picture DIR]
 
-DIR are checkouts of grasp-lyrl/low-dimensional-deepnets (utils/distance.py) and grasp-lyrl/picture_of_space_of_tasks
-(info_geometry/inpca.py), which are read, not installed; the second always goes over 50,000 samples and also solves the
-eigenproblem, so its time is taken with the number of samples put in. Every cell is a process of its own on the same
-arrays, in turn, so that peak memory is its own; its time is the least of five calls, or of as many as take 15 s. The
-error is that of the closest tenth of pairs against float64 chords.
+DIR are checkouts of the codes that ``research_codes.py`` names, which are read, not installed. Every cell is a process
+of its own on the same arrays, in turn, so that peak memory is its own; its time is the least of five calls, or of as
+many as take 15 s. The error is that of the closest tenth of pairs against float64 chords.
 """
 
 import argparse
-import importlib.util
 import json
 import resource
 import subprocess
 import sys
 import time
-import types
-from pathlib import Path
 
-import numpy as np
 import torch
+from research_codes import low_dimensional, picture
 from table import report
 from torch import Tensor
 
@@ -36,37 +31,14 @@ def history(records: int, samples: int) -> Tensor:
     return (steps / (1 + torch.arange(records) / 8)[:, None, None]).cumsum_(0)
 
 
-def read(path: Path, replace: tuple[tuple[str, str], ...]) -> types.ModuleType:
-    """Runs a file of a checkout as a module, without the imports that plotting and notebooks need."""
-    source = path.read_text()
-    for old, new in replace:
-        source = source.replace(old, new)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(path.stem, None))
-    exec(compile(source, str(path), "exec"), module.__dict__)
-    return module
-
-
 def run(method: str, directory: str, records: int, samples: int) -> dict[str, float]:
     """One cell, in this process."""
     logits = history(records, samples)
     if method == "ours":
         given, compute = amplitudes(logits), pairwise_bhattacharyya
-    elif method == "low-dimensional-deepnets":
-        module = read(Path(directory) / "utils" / "distance.py", (("from ensurepip import bootstrap\n", ""),))
-        given, chunks = logits.softmax(-1), max(1, records * samples // 100_000)
-
-        def compute(p: Tensor) -> Tensor:
-            return torch.from_numpy(module.dbhat(p, p, dev="cpu", chunks=chunks))
     else:
-        imports = (("from utils.read import read_preds\n", ""), ("from utils.plot import plot_inpca\n", ""))
-        samples_fixed = (("range(0, 50000, batch_size)", f"range(0, {samples}, batch_size)"),)
-        keep = (("    # Compute eigen-decomposition of double-centered", "    return Dmat\n    #"),)
-        tqdm = (("from tqdm import tqdm\n", "tqdm = iter\n"),)
-        module = read(Path(directory) / "info_geometry" / "inpca.py", imports + samples_fixed + keep + tqdm)
-        given = logits.softmax(-1).numpy()
-
-        def compute(p: np.ndarray) -> Tensor:
-            return torch.from_numpy(module.compute_inpca_h5([[p]]))
+        given = logits.softmax(-1)
+        compute = low_dimensional(directory) if method == "low-dimensional-deepnets" else picture(directory, samples)
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     times: list[float] = []

@@ -24,9 +24,11 @@ from torch import Tensor
 from lightning_infogeo.distances.paired import OVERLAP_FLOOR
 
 _GROUP = 8
-_TILE = 64
-_CACHE = 2**21
-"""Bytes of overlaps at a time: what a processor keeps near (measured: half the time of 32 MiB)."""
+_TILE, _CACHE = 64, 2**21
+"""Records a side, and bytes of overlaps at a time: what a processor keeps near (measured: half the time of 32 MiB)."""
+
+_WIDE = 512
+"""Records a side on an accelerator, where small products would wait for their launch."""
 
 
 def pairwise_bhattacharyya(
@@ -94,7 +96,8 @@ def _minus_log(overlaps: Tensor) -> Tensor:
     """Sums −ln over samples, shape (n, t, t') to (t, t'), with one logarithm for eight samples."""
     whole = len(overlaps) // _GROUP * _GROUP
     products = overlaps[:whole].reshape(_GROUP, whole // _GROUP, *overlaps.shape[1:]).prod(0)
-    return -products.log_().sum(0) - overlaps[whole:].prod(0).log_()
+    total = -products.log_().sum(0)
+    return total if whole == len(overlaps) else total - overlaps[whole:].prod(0).log_()
 
 
 def _of_units(amplitudes: Tensor, first: bool) -> Tensor:
@@ -123,21 +126,28 @@ def _tiled(
     samples = history.shape[1]
     result = torch.zeros(len(left), len(right), dtype=torch.float64, device=left.device)
     # A sample needs the columns of all records, and for a pair of tiles its overlaps and a temporary of the same size.
-    columns, overlap = 8 * (history.shape[2] + 2) * (len(left) + len(right)), 8 * _TILE * _TILE
-    chunk = min(memory // (columns + 2 * overlap), _CACHE // overlap)
+    on_cpu = left.device.type == "cpu"
+    tile = _TILE if on_cpu else _side(max(len(left), len(right)), memory)
+    columns, overlap = 8 * (history.shape[2] + 2) * (len(left) + len(right)), 8 * tile * tile
+    chunk = min(memory // (columns + 2 * overlap), _CACHE // overlap if on_cpu else samples)
     chunk = max(_GROUP, chunk // _GROUP * _GROUP)
     for n in range(0, samples, chunk):
         part = slice(n, n + chunk)
         a, b = columns_of(left[:, part], True), columns_of(right[:, part], False).mT
-        for i in range(0, len(left), _TILE):
-            for j in range(i if other is None else 0, len(right), _TILE):
-                overlaps = torch.bmm(a[:, i : i + _TILE], b[:, :, j : j + _TILE]).clamp_(min=floor)
-                result[i : i + _TILE, j : j + _TILE] += total(overlaps)
+        for i in range(0, len(left), tile):
+            for j in range(i if other is None else 0, len(right), tile):
+                overlaps = torch.bmm(a[:, i : i + tile], b[:, :, j : j + tile]).clamp_(min=floor)
+                result[i : i + tile, j : j + tile] += total(overlaps)
     result.div_(samples).clamp_(min=0)  # an overlap may exceed 1 by rounding
     if other is None:
         result = result.triu(1)
         result = result + result.mT
     return result
+
+
+def _side(records: int, memory: int) -> int:
+    """Returns the records a side of a tile on an accelerator, such that eight samples take half of ``memory``."""
+    return max(_TILE, min(_WIDE, records, math.isqrt(memory // (4 * 8 * _GROUP))))
 
 
 def _checked(history: Tensor, other: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -67,3 +67,18 @@ def test_chords_of_far_predictions_would_be_of_chance(monkeypatch):
     z = random_logits(6, 40, 5, scale=30.0)
     exact = bhattacharyya_from_logits(z[0].double(), z[1].double())
     assert abs(pairwise_bhattacharyya(amplitudes(z))[0, 1] / exact - 1) > 0.05
+
+
+@pytest.mark.parametrize("memory", [2**10, 2**20, 2**26])
+@pytest.mark.parametrize("records", [3, 300, 5000])
+def test_tiles_of_an_accelerator_keep_to_the_memory(records, memory):
+    side = pairwise._side(records, memory)
+    eight_samples = 2 * 8 * 8 * side**2  # bytes of their overlaps, and of a temporary of the same size
+    assert side <= 64 or (side <= records and eight_samples <= memory // 2)
+
+
+def test_tiles_of_any_size_give_the_same_table(monkeypatch):
+    history = amplitudes(random_logits(20, 19, 5))
+    table = pairwise_bhattacharyya(history)
+    monkeypatch.setattr(pairwise, "_TILE", 7)
+    torch.testing.assert_close(pairwise_bhattacharyya(history), table, rtol=1e-12, atol=1e-15)

@@ -29,11 +29,11 @@ def command(*options):
 def test_every_measurement_works_and_nothing_is_written():
     report = ROOT / "benchmarks" / "GPU.md"
     before = report.stat() if report.exists() else None
-    names = ["ResNet-18", "language model", "distances", "density"]
+    names = ["ResNet-18", "ViT-B", "language model", "distances", "density", "training"]
     done = command("--device", "cpu", "--quick", "--sections", *names)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (report.stat() if report.exists() else None) == before
-    for title in ("A record in", "Small distances", "All Bhattacharyya", "A record of the weights"):
+    for title in ("A record in", "Small distances", "All Bhattacharyya", "A record of the weights", "A training in"):
         assert f"## {title}" in done.stdout
     assert "Sections that failed" not in done.stdout
     (line,) = (line for line in done.stdout.splitlines() if '"language model' in line and '"float32"' in line)
