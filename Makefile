@@ -33,6 +33,7 @@ benchmarks: .venv/installed
 	$(BIN)/python benchmarks/parameter_cost.py
 	$(BIN)/python benchmarks/archive_cost.py
 	$(BIN)/python benchmarks/comparison_scaling.py
+	$(BIN)/python benchmarks/many_runs.py
 	$(BIN)/python benchmarks/input_spectrum.py
 	$(BIN)/python benchmarks/topology.py
 	$(BIN)/python benchmarks/sketch_error.py
