@@ -1,0 +1,126 @@
+"""Short trainings are recorded less often, on fewer samples, so that the monitor evaluates little."""
+
+import pytest
+import torch
+
+from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, LogSpaced, Probe
+from lightning_infogeo.monitor.arguments import Arguments
+from lightning_infogeo.monitor.budget import Afforded, affordable, evaluations
+from lightning_infogeo.probe import SourceSize
+from lightning_infogeo.schedules import Clock
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
+from tests.helpers.resuming import REMARKS_ON_RESUMING, saved
+
+pytestmark = REMARKS_ON_RESUMING
+
+
+class Counting(Classifier):
+    """Counts the samples of its evaluations; those of its training steps are known."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.evaluated = 0
+
+    def forward(self, x):
+        if not self.training and not self.trainer.validating:
+            self.evaluated += len(x)
+        return super().forward(x)
+
+
+def monitored(tmp_path, steps, batch=32, **options):
+    monitor = InfoGeometryMonitor(**{"markers": (), "embedding": False, **options})
+    trainer = fit(monitor, tmp_path, Counting, train_loader(1600, batch), val_loader(700), max_steps=steps)
+    return monitor, trainer.lightning_module
+
+
+def sizes(monitor):
+    return {name: len(probe) for name, probe in monitor.followed.items()}
+
+
+def test_a_short_training_evaluates_no_more_than_a_quarter_of_what_it_trains(tmp_path, capsys):
+    monitor, model = monitored(tmp_path, 300)
+    assert sizes(monitor) == {"train": 64, "val": 64}
+    said = " ".join(capsys.readouterr().err.split())
+    assert (
+        "300 steps are few: records 10 times a decade, on up to 64 samples of each probe, and so takes 18% of" in said
+    )
+    assert monitor.trajectories["val"].steps.tolist()[-6:] == [100, 126, 158, 200, 251, 300]
+    assert not monitor.trajectories["val"].velocity[1:].isnan().any()
+    once = 128  # at the start, to see what the model's outputs are
+    assert model.evaluated - once == 128 * evaluations(LogSpaced(10), 1, Clock(0, final=300))
+    assert model.evaluated - once <= 0.25 * 3 * 32 * 300
+
+
+def test_without_a_ceiling_it_records_as_long_trainings_do(tmp_path):
+    monitor, model = monitored(tmp_path, 100, budget=None)
+    assert sizes(monitor) == {"train": 512, "val": 512}
+    assert model.evaluated > 3 * 32 * 100
+    assert len(monitor.trajectories["val"].steps) > 30
+
+
+def test_samples_of_a_short_training_are_among_those_of_a_longer_one(tmp_path):
+    followed = [monitored(tmp_path, steps)[0].followed["val"].inputs for steps in (30, 300)]
+    few, many = ({tuple(image.tolist()) for image in images} for images in followed)
+    assert len(few) == 32
+    assert few < many
+
+
+def test_what_the_user_has_chosen_stays(tmp_path):
+    given = Probe(IMAGES[:100], LABELS[:100])
+    monitor, _ = monitored(tmp_path, 20, probes=given)
+    assert sizes(monitor) == {"probe": 100}
+    monitor, _ = monitored(tmp_path, 20, schedule=5)
+    assert sizes(monitor) == {"train": 512, "val": 512}
+    assert monitor.trajectories["val"].steps.tolist() == [0, 5, 10, 15, 20]
+
+
+def test_a_resumed_training_goes_on_as_it_began_however_long_it_becomes(tmp_path):
+    first = InfoGeometryMonitor()
+    options = {"train": train_loader(1600, 32), "val": val_loader(700)}
+    fit([first, saved(tmp_path, every_n_train_steps=40)], tmp_path, max_steps=40, enable_checkpointing=True, **options)
+    second = InfoGeometryMonitor()
+    fit(second, tmp_path, max_steps=90, ckpt_path=tmp_path / "step=40.ckpt", **options)
+    assert sizes(second) == sizes(first) == {"train": 32, "val": 32}
+    assert second.trajectories["val"].steps.tolist()[-4:] == [50, 63, 79, 90]
+    assert second.trajectories["val"].schedule == repr(LogSpaced(10))
+
+
+def test_a_checkpoint_from_before_there_was_a_ceiling_goes_on_without_one(tmp_path):
+    first = InfoGeometryMonitor(budget=None, probe_size=40)
+    fit([first, saved(tmp_path, every_n_train_steps=8)], tmp_path, enable_checkpointing=True)
+    path = tmp_path / "step=8.ckpt"
+    checkpoint = torch.load(path)
+    del checkpoint["callbacks"][first.state_key]["budget"]
+    torch.save(checkpoint, path)
+    second = InfoGeometryMonitor(probe_size=40)
+    fit(second, tmp_path, max_steps=20, ckpt_path=path)
+    assert sizes(second) == sizes(first) == {"train": 40, "val": 40}
+    assert second.trajectories["val"].schedule == repr(LogSpaced())
+
+
+ARGUMENTS = Arguments.of(InfoGeometryMonitor())
+TWO = [SourceSize(None), SourceSize(None)]
+
+
+@pytest.mark.parametrize(("steps", "batch"), [(3_000, 64), (7_000, 32), (100_000, 8)])
+def test_long_trainings_are_recorded_in_full(steps, batch):
+    assert affordable(0.25 * 3 * steps * batch, ARGUMENTS, TWO, Clock(0, final=steps)) == Afforded(24, 512)
+
+
+def test_the_schedule_is_thinned_before_probes_are_halved():
+    found = [affordable(0.25 * 3 * steps * 64, ARGUMENTS, TWO, Clock(0, final=steps)) for steps in range(10, 4000, 10)]
+    assert all(one.probe_size == 512 or one.per_decade == 10 for one in found)
+    assert {one.probe_size for one in found} == {32, 64, 128, 256, 512}
+    assert {one.per_decade for one in found} >= {10, 15, 20, 24}
+
+
+def test_small_data_sets_and_given_probes_count_as_what_they_are():
+    clock, allowed = Clock(0, final=1000), 0.25 * 3 * 1000 * 32
+    assert affordable(allowed, ARGUMENTS, [SourceSize(150), SourceSize(50)], clock) == Afforded(24, 512)
+    assert affordable(allowed, ARGUMENTS, [SourceSize(10_000, given=True)], clock) == Afforded(10, 32)
+
+
+@pytest.mark.parametrize("budget", [0, -1, "much", True, float("inf"), float("nan")])
+def test_an_impossible_ceiling_is_refused(budget):
+    with pytest.raises(ConfigurationError, match=r"InfoGeometryMonitor\(budget=.*None or a positive number"):
+        InfoGeometryMonitor(budget=budget)
