@@ -12,9 +12,12 @@ from typing import Any, NamedTuple
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.console import say
-from lightning_infogeo.monitor.arguments import Arguments
+from lightning_infogeo.monitor.arguments import Arguments, check
+from lightning_infogeo.monitor.distributed.collectives import first_process_decides
 from lightning_infogeo.probe import SourceSize, source_sizes, training_batch_size
-from lightning_infogeo.schedules import Clock, LogSpaced, planned_steps
+from lightning_infogeo.schedules import Clock, LogSpaced, is_int, planned_steps
+from lightning_infogeo.trainer.clock import read_clock
+from lightning_infogeo.trainer.strategies import in_parts
 
 FORWARDS = 3
 """What a training step costs, in forwards of each of its samples."""
@@ -29,57 +32,80 @@ class Afforded(NamedTuple):
     Attributes:
         per_decade: records per factor of ten in steps.
         probe_size: the most samples to draw for a probe.
+        asked: what ``probe_size`` is in the monitor's arguments.
     """
 
     per_decade: int
     probe_size: int
+    asked: int
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Afforded | None:
+        """Returns what the training of a state began with; None where that was no less than asked for.
+
+        Raises:
+            ValueError: where the state is damaged.
+        """
+        kept = state.get("budget")
+        if not kept:
+            return None
+        if set(kept) != set(cls._fields) or not all(is_int(number) and number > 0 for number in kept.values()):
+            raise ValueError(f"no schedule and size: {kept}")
+        return cls(**kept)
 
     def forwards(self, lag: int, probes: Sequence[SourceSize], clock: Clock) -> int:
         """Returns the forwards of a sample that all evaluations take."""
         return evaluations(LogSpaced(self.per_decade), lag, clock) * sum(one.taken(self.probe_size) for one in probes)
 
     def applied(self, arguments: Arguments) -> Arguments:
-        """Returns the arguments with this schedule and size."""
-        return arguments._replace(
-            schedule=LogSpaced(self.per_decade), probe_size=self.probe_size, afforded=self._asdict()
-        )
+        """Returns the arguments with this size, and this schedule where the user gave none.
+
+        Raises:
+            ConfigurationError: where another size is asked for than that from which this one was halved.
+        """
+        remedy = f"the trajectory to go on with was begun with probe_size={self.asked}; resume with the same"
+        check(self.asked == arguments.probe_size, "probe_size", arguments.probe_size, remedy)
+        schedule = LogSpaced(self.per_decade) if arguments.schedule == LogSpaced() else arguments.schedule
+        return arguments._replace(schedule=schedule, probe_size=self.probe_size, afforded=self._asdict())
 
 
-def within_budget(arguments: Arguments, trainer: pl.Trainer, state: Mapping[str, Any], clock: Clock) -> Arguments:
-    """Returns the arguments with as many records, and as large probes, as ``budget`` allows.
+class Plan(NamedTuple):
+    """What is known of a training before its first step.
+
+    Attributes:
+        clock: before the first step.
+        samples: of all steps to come and all processes.
+    """
+
+    clock: Clock
+    samples: float
+
+
+def within_budget(arguments: Arguments, trainer: pl.Trainer, state: Mapping[str, Any], step: int) -> Arguments:
+    """Returns the arguments with as many records, and as large probes, as ``budget`` allows; the same in all processes.
 
     First the schedule is thinned, then samples of the probes that the monitor draws are halved, again and again: a
     smaller probe has samples of the larger one. A schedule that the user gave stays, with its probes; so do probes of
-    finished runs, and everything where the number of steps or the size of a batch is not known.
+    finished runs, the one batch of ``fast_dev_run``, and everything where the number of steps or the size of a batch is
+    not known.
 
     Args:
         arguments: of the monitor.
         trainer: of the fit.
         state: to go on from, whose choice holds for the whole training; empty to begin.
-        clock: before the first step.
+        step: optimizer steps taken so far.
+
+    Raises:
+        ConfigurationError: where the state's choice was made for another ``probe_size``.
     """
-    if arguments.schedule != LogSpaced() or arguments.references:
-        return arguments
     if state:
-        kept = state.get("budget")
-        return Afforded(**kept).applied(arguments) if kept else arguments
-    batch = training_batch_size(trainer.train_dataloader)
-    if arguments.budget is None or clock.final is None or batch is None:
-        return arguments
-    steps = clock.final - clock.step
-    trained = FORWARDS * steps * trainer.accumulate_grad_batches * batch
-    ranks = trainer.world_size if arguments.distributed == "shard" else 1
-    allowed = arguments.budget * trained * ranks
-    probes = source_sizes(arguments.probes, trainer)
-    chosen = affordable(allowed, arguments, probes, clock)
-    if chosen == Afforded(LogSpaced().per_decade, arguments.probe_size):
-        return arguments
-    share = arguments.budget * chosen.forwards(arguments.lag, probes, clock) / allowed
-    say(
-        f"{steps:,} steps are few: records {chosen.per_decade} times a decade, on up to {chosen.probe_size} samples of "
-        f"each probe, and so takes {share:.0%} of the training's forwards (budget=None for no ceiling)."
-    )
-    return chosen.applied(arguments)
+        chosen = Afforded.from_state(state)
+    else:
+        settled = arguments.schedule != LogSpaced() or arguments.references or getattr(trainer, "fast_dev_run", False)
+        if settled or arguments.budget is None:
+            return arguments
+        chosen = first_process_decides(trainer, lambda: _chosen(arguments, trainer, step))
+    return arguments if chosen is None else chosen.applied(arguments)
 
 
 def affordable(allowed: float, arguments: Arguments, probes: Sequence[SourceSize], clock: Clock) -> Afforded:
@@ -91,11 +117,13 @@ def affordable(allowed: float, arguments: Arguments, probes: Sequence[SourceSize
         probes: what there is to draw each of them from.
         clock: before the first step.
     """
-    chosen = Afforded(LogSpaced().per_decade, arguments.probe_size)
+    asked = int(arguments.probe_size)
+    chosen = Afforded(LogSpaced().per_decade, asked, asked)
+    some_are_drawn = not all(one.given for one in probes)
     while chosen.forwards(arguments.lag, probes, clock) > allowed:
         if chosen.per_decade > LEAST_PER_DECADE:
             chosen = chosen._replace(per_decade=chosen.per_decade - 1)
-        elif chosen.probe_size // 2 >= LEAST_SAMPLES:
+        elif some_are_drawn and chosen.probe_size // 2 >= LEAST_SAMPLES:
             chosen = chosen._replace(probe_size=chosen.probe_size // 2)
         else:
             break
@@ -112,3 +140,50 @@ def evaluations(schedule: LogSpaced, lag: int, clock: Clock) -> int:
     records = list(planned_steps(schedule, clock))
     before = {step - lag for step in records if step - lag > clock.step} if lag else set()
     return len({*records, *before})
+
+
+def planned(trainer: pl.Trainer, step: int) -> Plan | None:
+    """Returns what is known of a training; None where the number of its steps, or the size of a batch, is not.
+
+    Under manual optimization each optimizer is taken to make one step a batch: how many it makes is seen later.
+
+    Args:
+        trainer: of the fit.
+        step: optimizer steps taken so far.
+    """
+    automatic = trainer.lightning_module.automatic_optimization
+    per_batch = 1 if automatic else max(1, len(trainer.optimizers))
+    clock = read_clock(trainer, -1, per_batch, step, own=False)
+    size = training_batch_size(trainer.train_dataloader)
+    if clock.final is None or size is None:
+        return None
+    train, *_ = source_sizes("auto", trainer)
+    batches = (clock.final - step) / per_batch * trainer.accumulate_grad_batches
+    return Plan(clock, batches * train.taken(size) * trainer.world_size)
+
+
+def _chosen(arguments: Arguments, trainer: pl.Trainer, step: int) -> Afforded | None:
+    """Returns what the training can afford, and says it; None where that is no less than asked for."""
+    assert arguments.budget is not None
+    plan = planned(trainer, step)
+    if plan is None:
+        say(
+            "how many steps there will be, or the size of a batch, is not known, so that nothing keeps a short "
+            f"training from being evaluated often (budget={arguments.budget})."
+        )
+        return None
+    if plan.samples <= 0:
+        return None
+    probes = source_sizes(arguments.probes, trainer)
+    trained = FORWARDS * plan.samples / (trainer.world_size if in_parts(trainer) else 1)  # where all call the model
+    chosen = affordable(arguments.budget * trained, arguments, probes, plan.clock)
+    if (chosen.per_decade, chosen.probe_size) == (LogSpaced().per_decade, chosen.asked):
+        return None
+    steps, share = (plan.clock.final or 0) - step, chosen.forwards(arguments.lag, probes, plan.clock) / trained
+    drawn = " that it draws" if any(one.given for one in probes) else ""
+    halved = f", on up to {chosen.probe_size} samples of each probe{drawn}," if chosen.probe_size < chosen.asked else ""
+    say(
+        f"{steps:,} {'step is' if steps == 1 else 'steps are'} few: records {chosen.per_decade} times a decade{halved} "
+        f"and so takes {share:.0%} of the training's forwards (budget=None for no ceiling)."
+    )
+    return chosen

@@ -66,10 +66,9 @@ def open_session(
     location = _location(arguments, trainer)
     counted = counted_in(state.get("steps", {}))
     step = trainer.global_step if counted is None else counted
-    stride = state["planner"]["stride"] if state else 1
-    clock = read_clock(trainer, -1, stride, step, counted is not None)
-    arguments = within_budget(arguments, trainer, state, clock)
+    arguments = within_budget(arguments, trainer, state, step)
     planner = Planner(arguments.schedule, arguments.lag, state.get("planner"))
+    clock = read_clock(trainer, -1, planner.stride, step, counted is not None)
     prepared = prepare(arguments, trainer, module, state, log.trajectories, followed, clock)
     _follow(log, prepared, arguments)
     loggers = LoggerWriter(arguments.prefix, arguments.strict, _unlogged(arguments, prepared.agreed))

@@ -100,7 +100,8 @@ def prepare(
     def call() -> Agreed | None:
         nonlocal outputs, recorder, neurons
         assert chosen is not None
-        evaluator = Evaluator(arguments.logits_fn, arguments.precision, chunk, arguments.distribution, agree)
+        least = -(-(batch or _CHUNK) // 2)
+        evaluator = Evaluator(arguments.logits_fn, arguments.precision, chunk, arguments.distribution, agree, least)
         memory = arguments.memory - references.nbytes
         given = evaluator, trainer, module, arguments.max_records, memory, shard, further
         outputs = ModelOutputs(chosen, inputs, *given)
@@ -120,7 +121,7 @@ def prepare(
     if all_call:
         # Every process has a loader of its own: the samples are those that the first one would follow.
         chosen = first_process_decides(trainer, choose)
-        chunk = first_process_decides(trainer, lambda: chunk)
+        batch, chunk = first_process_decides(trainer, lambda: (batch, chunk))
     agree = agreement(trainer)
     decide(trainer, place)
     agreed = Agreed(*decide(trainer, call))

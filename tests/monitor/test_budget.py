@@ -104,7 +104,7 @@ TWO = [SourceSize(None), SourceSize(None)]
 
 @pytest.mark.parametrize(("steps", "batch"), [(3_000, 64), (7_000, 32), (100_000, 8)])
 def test_long_trainings_are_recorded_in_full(steps, batch):
-    assert affordable(0.25 * 3 * steps * batch, ARGUMENTS, TWO, Clock(0, final=steps)) == Afforded(24, 512)
+    assert affordable(0.25 * 3 * steps * batch, ARGUMENTS, TWO, Clock(0, final=steps)) == Afforded(24, 512, asked=512)
 
 
 def test_the_schedule_is_thinned_before_probes_are_halved():
@@ -116,8 +116,10 @@ def test_the_schedule_is_thinned_before_probes_are_halved():
 
 def test_small_data_sets_and_given_probes_count_as_what_they_are():
     clock, allowed = Clock(0, final=1000), 0.25 * 3 * 1000 * 32
-    assert affordable(allowed, ARGUMENTS, [SourceSize(150), SourceSize(50)], clock) == Afforded(24, 512)
-    assert affordable(allowed, ARGUMENTS, [SourceSize(10_000, given=True)], clock) == Afforded(10, 32)
+    assert affordable(allowed, ARGUMENTS, [SourceSize(150), SourceSize(50)], clock) == Afforded(24, 512, asked=512)
+    assert affordable(allowed, ARGUMENTS, [SourceSize(10_000, given=True)], clock) == Afforded(10, 512, asked=512)
+    one_drawn = [SourceSize(10_000, given=True), SourceSize(None)]
+    assert affordable(allowed, ARGUMENTS, one_drawn, clock) == Afforded(10, 32, asked=512)
 
 
 @pytest.mark.parametrize("budget", [0, -1, "much", True, float("inf"), float("nan")])
