@@ -81,7 +81,7 @@ class LogSpaced(Schedule):
     def __post_init__(self) -> None:
         _require_positive("LogSpaced", "per_decade", self.per_decade)
 
-    def next_step(self, after: int, clock: Clock) -> int | None:
+    def next_step(self, after: int, clock: Clock) -> int:
         """Returns the smallest ``round(10^(k / per_decade))`` greater than ``after``."""
         k = 0 if after < 1 else math.floor(self.per_decade * math.log10(after))
         while (step := round(10 ** (k / self.per_decade))) <= after:

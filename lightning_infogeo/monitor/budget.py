@@ -138,7 +138,11 @@ def evaluations(schedule: LogSpaced, lag: int, clock: Clock) -> int:
         6
     """
     records = list(planned_steps(schedule, clock))
-    before = {step - lag for step in records if step - lag > clock.step} if lag else set()
+    scheduled = list(records)
+    # The planner looks beyond the last step, for a training may go on longer than foreseen.
+    while lag and (following := schedule.next_step(scheduled[-1], clock)) - lag < records[-1]:
+        scheduled.append(following)
+    before = {step - lag for step in scheduled if step - lag > clock.step} if lag else set()
     return len({*records, *before})
 
 

@@ -1,14 +1,16 @@
 """Short trainings are recorded less often, on fewer samples, so that the monitor evaluates little."""
 
+import lightning.pytorch as pl
 import pytest
 import torch
+from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, LogSpaced, Probe
 from lightning_infogeo.monitor.arguments import Arguments
-from lightning_infogeo.monitor.budget import Afforded, affordable, evaluations
+from lightning_infogeo.monitor.budget import Afforded, affordable, evaluations, planned
 from lightning_infogeo.probe import SourceSize
 from lightning_infogeo.schedules import Clock
-from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, TwoOptimizers, fit, train_loader, val_loader
 from tests.helpers.resuming import REMARKS_ON_RESUMING, saved
 
 pytestmark = REMARKS_ON_RESUMING
@@ -37,13 +39,15 @@ def sizes(monitor):
     return {name: len(probe) for name, probe in monitor.followed.items()}
 
 
-def test_a_short_training_evaluates_no_more_than_a_quarter_of_what_it_trains(tmp_path, capsys):
+def said(capsys):
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_a_short_training_evaluates_no_more_than_a_quarter_of_what_it_trains(tmp_path, capsys, lines_are_written):
     monitor, model = monitored(tmp_path, 300)
     assert sizes(monitor) == {"train": 64, "val": 64}
-    said = " ".join(capsys.readouterr().err.split())
-    assert (
-        "300 steps are few: records 10 times a decade, on up to 64 samples of each probe, and so takes 18% of" in said
-    )
+    line = "300 steps are few: records 10 times a decade, on up to 64 samples of each probe, and so takes 18% of the"
+    assert line in said(capsys)
     assert monitor.trajectories["val"].steps.tolist()[-6:] == [100, 126, 158, 200, 251, 300]
     assert not monitor.trajectories["val"].velocity[1:].isnan().any()
     once = 128  # at the start, to see what the model's outputs are
@@ -58,11 +62,17 @@ def test_without_a_ceiling_it_records_as_long_trainings_do(tmp_path):
     assert len(monitor.trajectories["val"].steps) > 30
 
 
-def test_samples_of_a_short_training_are_among_those_of_a_longer_one(tmp_path):
-    followed = [monitored(tmp_path, steps)[0].followed["val"].inputs for steps in (30, 300)]
-    few, many = ({tuple(image.tolist()) for image in images} for images in followed)
+@pytest.mark.parametrize("probe", ["train", "val"])
+@pytest.mark.parametrize("lag", [0, 3])
+def test_samples_of_a_short_training_are_among_those_of_a_longer_one(tmp_path, probe, lag):
+    monitors = [monitored(tmp_path, steps, lag=lag) for steps in (30, 300)]
+    few, many = ({tuple(image.tolist()) for image in one.followed[probe].inputs} for one, _ in monitors)
     assert len(few) == 32
     assert few < many
+    for steps, (monitor, model) in zip((30, 300), monitors, strict=True):
+        per_decade, (size,) = 10, set(sizes(monitor).values())
+        counted = evaluations(LogSpaced(per_decade), lag, Clock(0, final=steps))
+        assert model.evaluated == 2 * size * (counted + 1)  # and once at the start
 
 
 def test_what_the_user_has_chosen_stays(tmp_path):
@@ -83,6 +93,152 @@ def test_a_resumed_training_goes_on_as_it_began_however_long_it_becomes(tmp_path
     assert sizes(second) == sizes(first) == {"train": 32, "val": 32}
     assert second.trajectories["val"].steps.tolist()[-4:] == [50, 63, 79, 90]
     assert second.trajectories["val"].schedule == repr(LogSpaced(10))
+
+
+@pytest.fixture
+def resumed(tmp_path):
+    """Returns a short training of 64 samples that is gone on with by another monitor."""
+    options = {"train": train_loader(1600, 32), "val": val_loader(700)}
+    first = InfoGeometryMonitor(markers=(), probe_size=64)
+    fit([first, saved(tmp_path, every_n_train_steps=40)], tmp_path, max_steps=40, enable_checkpointing=True, **options)
+    assert sizes(first) == {"train": 32, "val": 32}
+
+    def go_on(change=None, **arguments):
+        path = tmp_path / "step=40.ckpt"
+        if change is not None:
+            checkpoint = torch.load(path)
+            change(checkpoint["callbacks"][first.state_key]["budget"])
+            torch.save(checkpoint, path)
+        monitor = InfoGeometryMonitor(markers=(), **arguments)
+        fit(monitor, tmp_path, max_steps=90, ckpt_path=path, **options)
+        return monitor
+
+    return go_on
+
+
+@pytest.mark.parametrize("budget", [None, 10.0])
+def test_another_ceiling_makes_no_difference_to_a_training_under_way(resumed, budget):
+    second = resumed(probe_size=64, budget=budget)
+    assert sizes(second) == {"train": 32, "val": 32}
+    assert second.trajectories["val"].steps.tolist()[-4:] == [50, 63, 79, 90]
+
+
+@pytest.mark.parametrize("size", [32, 128])
+def test_another_size_of_probes_is_refused_even_that_which_was_chosen(resumed, size):
+    with pytest.raises(ConfigurationError, match=rf"\(probe_size={size}\).*begun with probe_size=64; resume with"):
+        resumed(probe_size=size)
+
+
+def test_another_schedule_is_followed_with_the_samples_there_are(resumed):
+    with pytest.warns(UserWarning, match="length depends on the schedule"):
+        second = resumed(probe_size=64, schedule=20)
+    assert sizes(second) == {"train": 32, "val": 32}
+    assert second.trajectories["val"].steps.tolist()[-4:] == [40, 60, 80, 90]
+
+
+@pytest.mark.parametrize("value", [0, -1, "10", True, 2.5])
+def test_a_damaged_choice_is_named(resumed, value):
+    with pytest.raises(ConfigurationError, match="the state in the checkpoint is damaged"):
+        resumed(lambda kept: kept.update(per_decade=value), probe_size=64)
+
+
+class Sees(pl.Callback):
+    """Keeps what is planned at the start."""
+
+    plan, processes = None, 1
+
+    def on_train_start(self, trainer, pl_module):
+        with pytest.MonkeyPatch.context() as patch:
+            if self.processes > 1:
+                patch.setattr(type(trainer), "world_size", property(lambda _: self.processes))
+            self.plan = planned(trainer, trainer.global_step)
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter([(IMAGES[k], LABELS[k]) for k in range(64)])
+
+
+class Batches:
+    def __iter__(self):
+        return iter([(IMAGES[:16], LABELS[:16])] * 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "steps", "samples"),
+    [
+        ({"max_steps": 10}, 10, 160),
+        ({"max_steps": 100, "max_epochs": 2}, 12, 192),
+        ({"max_steps": 10, "accumulate_grad_batches": 2}, 10, 320),
+        ({"max_steps": -1, "max_epochs": 2, "accumulate_grad_batches": 4}, 4, 256),
+        ({"max_steps": -1, "max_epochs": 2, "limit_train_batches": 3}, 6, 96),
+        ({"max_steps": 10, "max_time": "00:01:00:00"}, 10, 160),
+        ({"max_steps": 10, "model": TwoOptimizers}, 10, 80),
+        ({"max_steps": -1, "max_epochs": 1, "model": TwoOptimizers}, 12, 96),
+        ({"max_steps": 6, "train": DataLoader(Stream(), 16)}, 6, 96),
+        ({"max_steps": 2, "train": train_loader(16, batch_size=64)}, 2, 32),
+    ],
+)
+def test_what_is_planned_is_counted_in_samples_whatever_a_step_is(tmp_path, options, steps, samples):
+    sees = Sees()
+    fit(sees, tmp_path, **options)
+    assert (sees.plan.clock.final, sees.plan.samples) == (steps, samples)
+
+
+def test_several_processes_train_on_samples_of_each(tmp_path):
+    sees = Sees()
+    sees.processes = 4
+    fit(sees, tmp_path, max_steps=10)
+    assert sees.plan.samples == 4 * 160
+
+
+class Ends(pl.Callback):
+    def on_train_batch_end(self, trainer, *args):
+        trainer.should_stop = trainer.global_step >= 8
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_epochs": -1},
+        {"max_time": "00:01:00:00"},
+        {"max_epochs": 1, "train": DataLoader(Stream(), 16)},
+        {"max_steps": 8, "train": Batches()},
+    ],
+    ids=["no end", "an end in time", "a stream of some length", "batches of some size"],
+)
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
+def test_where_nobody_knows_how_much_will_be_trained_there_is_no_ceiling_and_that_is_said(
+    tmp_path, options, capsys, lines_are_written
+):
+    monitor = InfoGeometryMonitor(markers=())
+    fit([monitor, Ends()], tmp_path, **{"max_steps": -1, "min_steps": 1, **options})
+    assert monitor.trajectories["val"].schedule == repr(LogSpaced())
+    assert monitor.trajectories["val"].steps.tolist()[:4] == [0, 1, 2, 3]
+    assert said(capsys).count("or the size of a batch, is not known, so that nothing keeps a short training from") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"), [({"budget": None}, {}), ({"schedule": 2}, {}), ({}, {"fast_dev_run": 2})]
+)
+def test_nothing_is_said_where_nothing_is_to_be_chosen(tmp_path, arguments, options, capsys, lines_are_written):
+    monitor = InfoGeometryMonitor(**{"markers": (), **arguments})
+    fit(monitor, tmp_path, **{"max_steps": 4, **options})
+    written = said(capsys)
+    assert "follows" in written
+    assert "budget" not in written
+    if options:
+        assert sizes(monitor) == {"train": 16, "val": 32}  # a batch of each
+
+
+def test_given_samples_stay_and_the_line_does_not_speak_of_them(tmp_path, capsys, lines_are_written):
+    given = Probe(IMAGES[:100], LABELS[:100])
+    monitor, _ = monitored(tmp_path, 1, probes=given)
+    assert sizes(monitor) == {"probe": 100}
+    assert "1 step is few: records 10 times a decade and so takes 208% of" in said(capsys)
+    monitor, _ = monitored(tmp_path, 40, probes={"given": given, "drawn": val_loader(700)})
+    assert sizes(monitor) == {"given": 100, "drawn": 32}
+    assert "on up to 32 samples of each probe that it draws, and so" in said(capsys)
 
 
 def test_a_checkpoint_from_before_there_was_a_ceiling_goes_on_without_one(tmp_path):
