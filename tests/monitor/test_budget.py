@@ -1,16 +1,17 @@
 """Short trainings are recorded less often, on fewer samples, so that the monitor evaluates little."""
 
-import lightning.pytorch as pl
+import re
+from pathlib import Path
+
 import pytest
 import torch
-from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_infogeo import ConfigurationError, InfoGeometryMonitor, LogSpaced, Probe
 from lightning_infogeo.monitor.arguments import Arguments
-from lightning_infogeo.monitor.budget import Afforded, affordable, evaluations, planned
+from lightning_infogeo.monitor.budget import Afforded, affordable, evaluations
 from lightning_infogeo.probe import SourceSize
-from lightning_infogeo.schedules import Clock
-from tests.helpers.classifiers import IMAGES, LABELS, Classifier, TwoOptimizers, fit, train_loader, val_loader
+from lightning_infogeo.schedules import Clock, planned_records
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, train_loader, val_loader
 from tests.helpers.resuming import REMARKS_ON_RESUMING, saved
 
 pytestmark = REMARKS_ON_RESUMING
@@ -142,82 +143,6 @@ def test_a_damaged_choice_is_named(resumed, value):
         resumed(lambda kept: kept.update(per_decade=value), probe_size=64)
 
 
-class Sees(pl.Callback):
-    """Keeps what is planned at the start."""
-
-    plan, processes = None, 1
-
-    def on_train_start(self, trainer, pl_module):
-        with pytest.MonkeyPatch.context() as patch:
-            if self.processes > 1:
-                patch.setattr(type(trainer), "world_size", property(lambda _: self.processes))
-            self.plan = planned(trainer, trainer.global_step)
-
-
-class Stream(IterableDataset):
-    def __iter__(self):
-        return iter([(IMAGES[k], LABELS[k]) for k in range(64)])
-
-
-class Batches:
-    def __iter__(self):
-        return iter([(IMAGES[:16], LABELS[:16])] * 4)
-
-
-@pytest.mark.parametrize(
-    ("options", "steps", "samples"),
-    [
-        ({"max_steps": 10}, 10, 160),
-        ({"max_steps": 100, "max_epochs": 2}, 12, 192),
-        ({"max_steps": 10, "accumulate_grad_batches": 2}, 10, 320),
-        ({"max_steps": -1, "max_epochs": 2, "accumulate_grad_batches": 4}, 4, 256),
-        ({"max_steps": -1, "max_epochs": 2, "limit_train_batches": 3}, 6, 96),
-        ({"max_steps": 10, "max_time": "00:01:00:00"}, 10, 160),
-        ({"max_steps": 10, "model": TwoOptimizers}, 10, 80),
-        ({"max_steps": -1, "max_epochs": 1, "model": TwoOptimizers}, 12, 96),
-        ({"max_steps": 6, "train": DataLoader(Stream(), 16)}, 6, 96),
-        ({"max_steps": 2, "train": train_loader(16, batch_size=64)}, 2, 32),
-    ],
-)
-def test_what_is_planned_is_counted_in_samples_whatever_a_step_is(tmp_path, options, steps, samples):
-    sees = Sees()
-    fit(sees, tmp_path, **options)
-    assert (sees.plan.clock.final, sees.plan.samples) == (steps, samples)
-
-
-def test_several_processes_train_on_samples_of_each(tmp_path):
-    sees = Sees()
-    sees.processes = 4
-    fit(sees, tmp_path, max_steps=10)
-    assert sees.plan.samples == 4 * 160
-
-
-class Ends(pl.Callback):
-    def on_train_batch_end(self, trainer, *args):
-        trainer.should_stop = trainer.global_step >= 8
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"max_epochs": -1},
-        {"max_time": "00:01:00:00"},
-        {"max_epochs": 1, "train": DataLoader(Stream(), 16)},
-        {"max_steps": 8, "train": Batches()},
-    ],
-    ids=["no end", "an end in time", "a stream of some length", "batches of some size"],
-)
-@pytest.mark.filterwarnings("ignore:.*does not have many workers")
-def test_where_nobody_knows_how_much_will_be_trained_there_is_no_ceiling_and_that_is_said(
-    tmp_path, options, capsys, lines_are_written
-):
-    monitor = InfoGeometryMonitor(markers=())
-    fit([monitor, Ends()], tmp_path, **{"max_steps": -1, "min_steps": 1, **options})
-    assert monitor.trajectories["val"].schedule == repr(LogSpaced())
-    assert monitor.trajectories["val"].steps.tolist()[:4] == [0, 1, 2, 3]
-    assert said(capsys).count("or the size of a batch, is not known, so that nothing keeps a short training from") == 1
-
-
 @pytest.mark.parametrize(
     ("arguments", "options"), [({"budget": None}, {}), ({"schedule": 2}, {}), ({}, {"fast_dev_run": 2})]
 )
@@ -261,6 +186,19 @@ TWO = [SourceSize(None), SourceSize(None)]
 @pytest.mark.parametrize(("steps", "batch"), [(3_000, 64), (7_000, 32), (100_000, 8)])
 def test_long_trainings_are_recorded_in_full(steps, batch):
     assert affordable(0.25 * 3 * steps * batch, ARGUMENTS, TWO, Clock(0, final=steps)) == Afforded(24, 512, asked=512)
+
+
+def test_the_readmes_table_says_what_there_is():
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d,]+) \| (\d+) \| (\d+) \| (\d+) % \| (\d+) % \|$", text, re.MULTILINE)
+    assert len(rows) == 5
+    for row in rows:
+        steps, *rest = (int(cell.replace(",", "")) for cell in row)
+        clock, trained = Clock(0, final=steps), 3 * steps * 64
+        chosen = affordable(0.25 * trained, ARGUMENTS, TWO, clock)
+        both = chosen, Afforded(24, 512, asked=512)
+        shares = [round(100 * one.forwards(1, TWO, clock) / trained) for one in both]
+        assert rest == [planned_records(LogSpaced(chosen.per_decade), clock), chosen.probe_size, *shares]
 
 
 def test_the_schedule_is_thinned_before_probes_are_halved():
