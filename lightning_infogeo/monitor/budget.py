@@ -58,13 +58,7 @@ class Afforded(NamedTuple):
         return evaluations(LogSpaced(self.per_decade), lag, clock) * sum(one.taken(self.probe_size) for one in probes)
 
     def applied(self, arguments: Arguments) -> Arguments:
-        """Returns the arguments with this size, and this schedule where the user gave none.
-
-        Raises:
-            ConfigurationError: where another size is asked for than that from which this one was halved.
-        """
-        remedy = f"the trajectory to go on with was begun with probe_size={self.asked}; resume with the same"
-        check(self.asked == arguments.probe_size, "probe_size", arguments.probe_size, remedy)
+        """Returns the arguments with this size, and this schedule where the user gave none."""
         schedule = LogSpaced(self.per_decade) if arguments.schedule == LogSpaced() else arguments.schedule
         return arguments._replace(schedule=schedule, probe_size=self.probe_size, afforded=self._asdict())
 
@@ -100,6 +94,9 @@ def within_budget(arguments: Arguments, trainer: pl.Trainer, state: Mapping[str,
     """
     if state:
         chosen = Afforded.from_state(state)
+        if chosen is not None and not all(one.given for one in source_sizes(arguments.probes, trainer)):
+            remedy = f"the trajectory to go on with was begun with probe_size={chosen.asked}; resume with the same"
+            check(arguments.probe_size == chosen.asked, "probe_size", arguments.probe_size, remedy)
     else:
         settled = arguments.schedule != LogSpaced() or arguments.references or getattr(trainer, "fast_dev_run", False)
         if settled or arguments.budget is None:

@@ -130,6 +130,11 @@ def test_another_size_of_probes_is_refused_even_that_which_was_chosen(resumed, s
         resumed(probe_size=size)
 
 
+def test_given_samples_are_refused_for_what_they_are(resumed):
+    with pytest.raises(ConfigurationError, match="probe 'probe' is not the one in the checkpoint"):
+        resumed(probes=Probe(IMAGES[:32], LABELS[:32]))
+
+
 def test_another_schedule_is_followed_with_the_samples_there_are(resumed):
     with pytest.warns(UserWarning, match="length depends on the schedule"):
         second = resumed(probe_size=64, schedule=20)
