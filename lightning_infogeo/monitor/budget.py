@@ -14,7 +14,7 @@ import lightning_infogeo.lightnings as pl
 from lightning_infogeo.console import say
 from lightning_infogeo.monitor.arguments import Arguments, check
 from lightning_infogeo.monitor.distributed.collectives import first_process_decides
-from lightning_infogeo.probe import SourceSize, source_sizes, training_batch_size
+from lightning_infogeo.probe import Probe, SourceSize, source_size, source_sizes, training_batch_size
 from lightning_infogeo.schedules import Clock, LogSpaced, is_int, planned_steps
 from lightning_infogeo.trainer.clock import read_clock
 from lightning_infogeo.trainer.strategies import in_parts
@@ -94,7 +94,7 @@ def within_budget(arguments: Arguments, trainer: pl.Trainer, state: Mapping[str,
     """
     if state:
         chosen = Afforded.from_state(state)
-        if chosen is not None and not all(one.given for one in source_sizes(arguments.probes, trainer)):
+        if chosen is not None and _some_are_drawn(arguments.probes):
             remedy = f"the trajectory to go on with was begun with probe_size={chosen.asked}; resume with the same"
             check(arguments.probe_size == chosen.asked, "probe_size", arguments.probe_size, remedy)
     else:
@@ -158,9 +158,8 @@ def planned(trainer: pl.Trainer, step: int) -> Plan | None:
     size = training_batch_size(trainer.train_dataloader)
     if clock.final is None or size is None:
         return None
-    train, *_ = source_sizes("auto", trainer)
     batches = (clock.final - step) / per_batch * trainer.accumulate_grad_batches
-    return Plan(clock, batches * train.taken(size) * trainer.world_size)
+    return Plan(clock, batches * source_size(trainer.train_dataloader).taken(size) * trainer.world_size)
 
 
 def _chosen(arguments: Arguments, trainer: pl.Trainer, step: int) -> Afforded | None:
@@ -188,3 +187,8 @@ def _chosen(arguments: Arguments, trainer: pl.Trainer, step: int) -> Afforded | 
         f"and so takes {share:.0%} of the training's forwards (budget=None for no ceiling)."
     )
     return chosen
+
+
+def _some_are_drawn(probes: Any) -> bool:
+    named = probes.values() if isinstance(probes, Mapping) else [probes]
+    return not all(isinstance(source, Probe) for source in named)

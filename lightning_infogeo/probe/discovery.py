@@ -95,18 +95,15 @@ class SourceSize(NamedTuple):
 
 
 def source_sizes(probes: Any, trainer: pl.Trainer) -> list[SourceSize]:
-    """Returns the sizes of the sources that ``discover`` finds, of one held-out loader where Lightning has none yet."""
+    """Returns the sizes of the sources that ``discover`` finds, training first of those of "auto"."""
     if not isinstance(probes, str):
         named = probes.values() if isinstance(probes, Mapping) else [probes]
-        return [_source_size(source) for source in named]
-    loaders: Any = trainer.val_dataloaders if trainer.enable_validation else []
-    if isinstance(loaders, Mapping):
-        loaders = list(loaders.values())
-    held_out_loaders = loaders if isinstance(loaders, (list, tuple)) else [loaders]
-    return [_source_size(source) for source in (trainer.train_dataloader, *held_out_loaders)]
+        return [source_size(source) for source in named]
+    return [source_size(source) for _, (source, _) in _sources(trainer)]
 
 
-def _source_size(source: Any) -> SourceSize:
+def source_size(source: Any) -> SourceSize:
+    """Returns the size of a probe, data set or loader."""
     if isinstance(source, Probe):
         return SourceSize(len(source), given=True)
     try:

@@ -225,3 +225,20 @@ def test_small_data_sets_and_given_probes_count_as_what_they_are():
 def test_an_impossible_ceiling_is_refused(budget):
     with pytest.raises(ConfigurationError, match=r"InfoGeometryMonitor\(budget=.*None or a positive number"):
         InfoGeometryMonitor(budget=budget)
+
+
+@pytest.mark.parametrize("sanity", [0, 1])
+def test_held_out_sets_count_whether_or_not_lightning_has_them_already(tmp_path, sanity):
+    class Several(Classifier):
+        def val_dataloader(self):
+            return [val_loader(90, start) for start in (900, 1000, 1100)]
+
+    monitor = InfoGeometryMonitor(markers=())
+    train = train_loader(1600, 32)
+    fit(monitor, tmp_path, Several, train=train, val=False, max_steps=300, num_sanity_val_steps=sanity)
+    of_all, of_two = (
+        affordable(0.25 * 3 * 300 * 32, ARGUMENTS, [SourceSize(1600)] + [SourceSize(90)] * n, Clock(0, final=300))
+        for n in (3, 1)
+    )
+    assert (of_all.probe_size, of_two.probe_size) == (32, 64)
+    assert sizes(monitor) == {"train": 32, "val": 32, "val_1": 32, "val_2": 32}
