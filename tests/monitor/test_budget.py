@@ -83,6 +83,8 @@ def test_what_the_user_has_chosen_stays(tmp_path):
     monitor, _ = monitored(tmp_path, 20, schedule=5)
     assert sizes(monitor) == {"train": 512, "val": 512}
     assert monitor.trajectories["val"].steps.tolist() == [0, 5, 10, 15, 20]
+    monitor, _ = monitored(tmp_path, 20, schedule=LogSpaced())
+    assert monitor.trajectories["val"].schedule == repr(LogSpaced())
 
 
 def test_a_resumed_training_goes_on_as_it_began_however_long_it_becomes(tmp_path):
