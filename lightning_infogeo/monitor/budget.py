@@ -22,6 +22,9 @@ from lightning_infogeo.trainer.strategies import in_parts
 FORWARDS = 3
 """What a training step costs, in forwards of each of its samples."""
 
+FREE = 2048
+"""Forwards of a sample, four evaluations of 512, that any training can afford, however short it is."""
+
 LEAST_PER_DECADE, LEAST_SAMPLES = 10, 32
 """The schedule is not thinned, and the probes are not halved, below these."""
 
@@ -176,7 +179,7 @@ def _chosen(arguments: Arguments, trainer: pl.Trainer, step: int) -> Afforded | 
         return None
     probes = source_sizes(arguments.probes, trainer)
     trained = FORWARDS * plan.samples / (trainer.world_size if in_parts(trainer) else 1)  # where all call the model
-    chosen = affordable(arguments.budget * trained, arguments, probes, plan.clock)
+    chosen = affordable(max(arguments.budget * trained, FREE), arguments, probes, plan.clock)
     if (chosen.per_decade, chosen.probe_size) == (LogSpaced().per_decade, chosen.asked):
         return None
     steps, share = (plan.clock.final or 0) - step, chosen.forwards(arguments.lag, probes, plan.clock) / trained
