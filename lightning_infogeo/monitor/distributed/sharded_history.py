@@ -86,8 +86,9 @@ class ShardedHistory(Portable):
         to_slots = measured.sums[1:-1].to(self.state.gaps)
         slots = len(to_slots)
 
-        def apart(a: Tensor, b: Tensor) -> Tensor:
-            return torch.where(b == slots, to_slots[a], self._table[a, b.clamp_max(slots - 1)])
+        def apart(a: Tensor, b: Tensor | None) -> Tensor:
+            new = to_slots[a]
+            return new if b is None else torch.where(b == slots, new, self._table[a, b.clamp_max(slots - 1)])
 
         finite = measured.sums[0] == 0
         self.state = history.extend(self.state, step, point, self._floor, apart, finite=finite)
