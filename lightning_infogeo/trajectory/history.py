@@ -227,7 +227,7 @@ def _merged(entries: Tensor, new: Tensor, state: HistoryState, full: Tensor, apa
 
     places = first + torch.arange(3, device=first.device)
     slots = torch.nn.functional.pad(order, (0, 1), value=capacity).gather(-1, places)
-    before, dropped, after = slots.split(1, -1)
+    before, dropped, after = torch.split(slots, 1, -1)
     place = places[..., 1:2]
     side = side.gather(-1, place)
     _, weight, spread = in_time.gather(-1, place.expand_as(new)).unbind()

@@ -52,7 +52,7 @@ class Stack(Alone, Portable):
     """
 
     def __init__(self, sizes: Sequence[int], device: torch.device) -> None:
-        self.sizes = tuple(sizes)
+        self.sizes = list(sizes)
         longest = max(self.sizes)
         ends = torch.tensor(self.sizes).cumsum(0)
         self.rows = [slice(end - size, end) for end, size in zip(ends.tolist(), self.sizes, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -43,9 +42,9 @@ class TrajectoryState(NamedTuple):
     started: Tensor
 
 
-def start(logits: Tensor, probes: Sequence[int] = ()) -> TrajectoryState:
-    """Returns the state before the first record, for logits of this shape, type and device, and a stack of probes."""
-    zero = torch.zeros(tuple(probes), dtype=precise(logits[:0]).dtype, device=logits.device)
+def start(logits: Tensor) -> TrajectoryState:
+    """Returns the state before the first record, for logits of this shape, type and device."""
+    zero = torch.zeros((), dtype=precise(logits[:0]).dtype, device=logits.device)
     return TrajectoryState(
         first=zero.new_zeros(logits.shape),
         last=zero.new_zeros(logits.shape),
@@ -102,9 +101,10 @@ def extend(
         mine: the same of those samples that ``logits`` are of; None where that is all of them.
 
     Returns:
-        The new state and a vector of ``QUANTITIES``, or of ``LABELLED_QUANTITIES`` where there are labels; of a stack
-        one for each probe, all with labels or all without. Where logits hold NaN or +∞, or −∞ for all classes of a sample, the state is unchanged and the vector all NaN.
-        Other logits of −∞ are probabilities of 0; where one is the label's, distance_to_truth is +∞, and nothing else.
+        The new state and a vector of ``QUANTITIES``, or of ``LABELLED_QUANTITIES`` where there are labels; of a stack,
+        all of it with labels or all without, one for each probe. Where logits hold NaN or +∞, or −∞ for all classes of
+        a sample, the state is unchanged and the vector all NaN. Other logits of −∞ are probabilities of 0; where one is
+        the label's, distance_to_truth is +∞, and nothing else.
     """
     observed = observe(logits, labels) if observation is None else observation
     interval = (step - state.last_step).to(state.length.dtype)
@@ -175,7 +175,7 @@ def arcs_of(state: TrajectoryState, points: Tensor, before: Tensor | None, sketc
 
 
 def _replaced_where(old: Tensor, new: Tensor, when: Tensor) -> Tensor:
-    """Returns ``new`` if ``when`` (bool, to be broadcast), else ``old``; large tensors are written in place, by chunks."""
+    """Returns ``new`` if ``when`` (bool, to be broadcast), else ``old``; large ones are written in place, by chunks."""
     parts = list(sample_chunks(old.shape[0], old.shape[1]))
     if len(parts) == 1:
         return torch.where(when, precise(new), old)
