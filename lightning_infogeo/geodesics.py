@@ -105,9 +105,8 @@ def progress_in(plane: Plane, objective: Objective = "arc") -> Tensor:
     for _ in range(rounds):
         width /= sections
         before = (slope(torch.add(low, grid, alpha=width)) < edges).sum(-2, keepdim=True)
-        low = torch.add(low, before.clamp_max(sections - 1), alpha=width)
-    ended = (before == sections) & (low + width >= 1 - 1e-6)
-    return (low + width / 2).masked_fill(ended, 1).mean((-1, -2, -3))
+        low = torch.add(low, before, alpha=width)
+    return low.mean((-1, -2, -3)) + width / 2
 
 
 _FLAT = 1e-6
@@ -116,10 +115,10 @@ _FLAT = 1e-6
 
 @cache
 def _search(sections: int, flat: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Returns the ends of sections, shape (K, 1), and what derivatives are below before either edge, (2, 1, 1)."""
+    """Returns the inner ends of sections, shape (K, 1), and what slopes are below before either edge, (2, 1, 1)."""
     above = math.nextafter(flat, 1) if dtype == torch.float64 else float(np.nextafter(np.float32(flat), np.float32(1)))
     edges = torch.tensor([-flat, above], dtype=dtype, device=device)[:, None, None]
-    return torch.arange(1, sections + 1, dtype=dtype, device=device)[:, None], edges
+    return torch.arange(1, sections, dtype=dtype, device=device)[:, None], edges
 
 
 def _slopes(plane: Plane, objective: Objective) -> Callable[[Tensor], Tensor]:

@@ -140,10 +140,8 @@ def hellinger_from_logits(before: Tensor, after: Tensor, reduction: Reduction = 
         >>> hellinger_from_logits(torch.tensor([[0, 0, 0, float("-inf")]]), torch.zeros(1, 4))
         tensor(0.1340)
     """
-    before, after = precise(before), precise(after)
-    if before.dtype == after.dtype == torch.float32 and after.device.type != "mps":  # which has no float64
-        # Rounded to 1e-16, amplitudes of logits that differ at all in float32 have enough digits left in their chord.
-        chords = amplitudes(before.double()) - amplitudes(after.double())
+    chords = _chords(before, after)
+    if chords is not None:
         return _reduced((chords.square().sum(-1) / 2).float(), reduction)
     return _reduced(_log_probabilities_and_hellinger(before, after)[2], reduction)
 
@@ -163,6 +161,9 @@ def arc_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean"
         TypeError: where logits are not of a floating type.
         ValueError: where ``reduction`` is unknown.
     """
+    chords = _chords(before, after)
+    if chords is not None:
+        return _reduced(2 * torch.asin(torch.linalg.vector_norm(chords, dim=-1) / 2).float(), reduction)
     return _reduced(_arc(hellinger_from_logits(before, after, "none")), reduction)
 
 
@@ -213,6 +214,17 @@ def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
         0.0
     """
     return 2 * arc_from_logits(before, after, "none").square().mean(-1).sqrt()
+
+
+def _chords(before: Tensor, after: Tensor) -> Tensor | None:
+    """Returns the differences of the amplitudes of two predictions in float64; None for logits in float64.
+
+    Rounded to 1e-16, amplitudes of logits that differ at all in float32 have enough digits left in their difference.
+    """
+    before, after = precise(before), precise(after)
+    if before.dtype == torch.float64 or after.dtype == torch.float64 or after.device.type == "mps":  # without float64
+        return None
+    return amplitudes(before.double()) - amplitudes(after.double())
 
 
 def _log_probabilities_and_hellinger(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -32,8 +32,16 @@ class ProbeHistories(Protocol):
             made: records so far.
         """
 
-    def extend(self, step: int, point: Tensor, measured: SampleMeasurements, made: int) -> None:
-        """Adds a record: what is kept of this process's samples, shape (M, C), and what is measured of all."""
+    def extend(self, step: int, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
+        """Adds a record.
+
+        Args:
+            step: optimizer steps taken.
+            point: what is kept of this process's samples, shape (M, C).
+            measured: of all samples.
+            finite: whether all logits of a probe are valid, shape (P,).
+            made: records before.
+        """
 
     def state(self, name: str) -> HistoryState:
         """Returns the records kept of one probe, of the samples of this process."""
@@ -82,9 +90,8 @@ class LocalHistories(Portable):
         """Returns nothing."""
         return point.new_zeros(0)
 
-    def extend(self, step: int, point: Tensor, measured: SampleMeasurements, made: int) -> None:
+    def extend(self, step: int, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
         """Adds a record."""
-        finite = self._samples.padded(~measured.observation.finite).any(-1).logical_not()
         room = made < self._state.steps.shape[-1]
         self._state = history.extend(
             self._state, step, point, self._floor, finite=finite, samples=self._samples, room=room

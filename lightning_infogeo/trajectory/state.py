@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lightning_infogeo.distances import arc, arc_from_logits
-from lightning_infogeo.distributions import precise
+from lightning_infogeo.distributions import finite, precise
 from lightning_infogeo.distributions.chunks import sample_chunks
 from lightning_infogeo.geodesics import Plane, progress_in
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
@@ -110,11 +111,12 @@ def extend(
     interval = (step - state.last_step).to(state.length.dtype)
     earlier = None if before is None or chord else before[1]
     arcs = arcs_of(state, logits, earlier, sketched) if arcs is None else arcs
-    hops = 2 * samples.mean(arcs.square()).sqrt()
+    of_samples = [observed.entropies, *([] if observed.distances is None else [observed.distances])]
+    squares, entropy, *truth = _means(samples, arcs.square(), of_samples)
+    hops = 2 * squares.sqrt()
     way = hops[:2] * state.started  # before the first record there is none
     hop, displacement = way.unbind()
-    entropy = samples.mean(observed.entropies)
-    finite = (entropy + hop + displacement).isfinite()  # the entropy of logits that are not is NaN
+    valid = finite(entropy + hop + displacement)  # the entropy of logits that are not is NaN
 
     velocity = roughness = torch.full_like(hop, torch.nan)
     if chord:
@@ -139,22 +141,22 @@ def extend(
         "roughness": roughness,
         "entropy": entropy,
     }
-    if observed.distances is not None and observed.plane is not None:
+    if truth and observed.plane is not None:
         recorded = LABELLED_QUANTITIES
         plane = Plane(*samples.padded(torch.stack(list(observed.plane))).unbind())
-        values |= {"distance_to_truth": samples.mean(observed.distances), "progress": progress_in(plane)}
+        values |= {"distance_to_truth": truth[0], "progress": progress_in(plane)}
 
     mine = mine or samples
     extended = TrajectoryState(
-        first=_replaced_where(state.first, logits, mine.column(finite & ~state.started)),
-        last=_replaced_where(state.last, logits, mine.column(finite)),
-        last_step=state.last_step.masked_fill(finite, step),
-        length=torch.where(finite, length, state.length),
-        rounding=torch.where(finite, rounding, state.rounding),
-        started=state.started | finite,
+        first=_replaced_where(state.first, logits, mine.column(valid & ~state.started)),
+        last=_replaced_where(state.last, logits, mine.column(valid)),
+        last_step=state.last_step.masked_fill(valid, step),
+        length=torch.where(valid, length, state.length),
+        rounding=torch.where(valid, rounding, state.rounding),
+        started=state.started | valid,
     )
     rows = torch.stack([values[name] for name in recorded], -1)
-    return extended, rows.masked_fill(~finite[..., None], torch.nan)
+    return extended, rows.masked_fill(~valid[..., None], torch.nan)
 
 
 def arcs_of(state: TrajectoryState, points: Tensor, before: Tensor | None, sketched: bool = False) -> Tensor:
@@ -172,6 +174,12 @@ def arcs_of(state: TrajectoryState, points: Tensor, before: Tensor | None, sketc
         of_rows = torch.stack([precise(end[rows]) for end in ends])
         arcs_by_sample[:, rows] = between(of_rows, precise(points[rows]), "none")
     return arcs_by_sample
+
+
+def _means(samples: Alone, table: Tensor, columns: Sequence[Tensor]) -> list[Tensor]:
+    """Returns the means by probe of a table of numbers of samples, (k, N), and of single columns, (N,) each."""
+    means = samples.mean(torch.cat([table, torch.stack(list(columns))]))
+    return [means[: len(table)], *means[len(table) :].unbind()]
 
 
 def _replaced_where(old: Tensor, new: Tensor, when: Tensor) -> Tensor:

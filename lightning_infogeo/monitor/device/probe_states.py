@@ -135,7 +135,7 @@ class ProbeStates(Portable):
             mine=self.stack.mine,
         )
         if self.histories is not None and point is not None:
-            self.histories.extend(step, point, measured, self.made)
+            self.histories.extend(step, point, measured, self._state.last_step == step, self.made)
         self.made += 1
         return records
 

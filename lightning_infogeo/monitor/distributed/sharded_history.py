@@ -146,7 +146,7 @@ class ShardedHistories(Portable):
         pairs = zip(self._histories.values(), self._rows, strict=True)
         return torch.cat([kept.sums(point[rows], made) for kept, rows in pairs])
 
-    def extend(self, step: int, point: Tensor, measured: SampleMeasurements, made: int) -> None:
+    def extend(self, step: int, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
         """Adds a record of which ``measured`` holds the sums over all processes."""
         plane, samples = measured.observation.plane, [kept.samples for kept in self._histories.values()]
         planes: list[Plane | None] = [None for _ in samples]
