@@ -277,9 +277,11 @@ class Recorder(Portable, left_behind={"_latest": []}):
     ) -> list[SampleMeasurements]:
         sketched, earlier = not self.outputs.budget.exact, None if self._chord else before
         measured = []
-        for states, (logits, point, _) in zip(self._states, latest, strict=True):
-            stack = states.stack
-            observation = joined_observations(stack.names, seen) or observe(logits, stack.labels)
+        for states, predictions in zip(self._states, latest, strict=True):
+            stack, (logits, point, _) = states.stack, predictions
+            observation = joined_observations(stack.names, seen)
+            if observation is None:
+                observation = observe(logits, stack.labels, predictions.known_amplitudes)
             measured.append(states.measured(logits, point, observation, earlier, sketched))
         return measured
 
