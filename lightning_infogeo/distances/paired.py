@@ -5,7 +5,8 @@ final root, so that a probe may be cut into chunks or shards and summed.
 
 Two predictions one optimizer step apart often differ by less than the rounding of their overlap. No distance here is
 therefore taken from 1 − overlap, or from the arc cosine of it: from amplitudes they come from the chord ‖a − b‖, and
-from logits from the difference of the logits, which keeps all digits that the logits hold. A logit of −∞, or so far
+from logits from chords in float64, or, where these are float64 themselves, from the difference of the logits, which
+keeps all digits that the logits hold. A logit of −∞, or so far
 below the others that nothing is left of it, is a probability of 0.
 
 Sources: Mao et al., arXiv 2305.01604 (d_B, arcs); Ramesh et al., arXiv 2210.17011; Fisher–Rao is the geodesic
@@ -19,7 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distributions import precise
+from lightning_infogeo.distributions import amplitudes, precise
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -94,7 +95,7 @@ def bhattacharyya(a: Tensor, b: Tensor, reduction: Reduction = "mean", floor: fl
         True
     """
     overlap = (a * b).sum(-1)
-    return _reduced(_bhattacharyya(hellinger(a, b, "none"), overlap.clamp_min(floor).log()), reduction)
+    return _reduced(_bhattacharyya((a - b).square().sum(-1), overlap.clamp_min(floor).log()), reduction)
 
 
 def fisher_rao(a: Tensor, b: Tensor) -> Tensor:
@@ -140,6 +141,9 @@ def hellinger_from_logits(before: Tensor, after: Tensor, reduction: Reduction = 
         >>> hellinger_from_logits(torch.tensor([[0, 0, 0, float("-inf")]]), torch.zeros(1, 4))
         tensor(0.1340)
     """
+    chords = _chords(before, after)
+    if chords is not None:
+        return _reduced((chords.square().sum(-1) / 2).float(), reduction)
     return _reduced(_log_probabilities_and_hellinger(before, after)[2], reduction)
 
 
@@ -159,6 +163,19 @@ def arc_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean"
         ValueError: where ``reduction`` is unknown.
     """
     return _reduced(_arc(hellinger_from_logits(before, after, "none")), reduction)
+
+
+def arcs_from_logits(predictions: Tensor) -> Tensor:
+    """Returns the arcs of predictions to the last of them, shape (T − 1, N), radians; see ``arc_from_logits``.
+
+    Args:
+        predictions: logits, shape (T, N, C), any floating type.
+    """
+    predictions = precise(predictions)
+    if predictions.dtype == torch.float64 or predictions.device.type == "mps":
+        return arc_from_logits(predictions[:-1], predictions[-1], "none")
+    a = amplitudes(predictions.double())
+    return 2 * torch.asin(torch.linalg.vector_norm(a[:-1] - a[-1], dim=-1) / 2).float()
 
 
 def bhattacharyya_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean") -> Tensor:
@@ -184,7 +201,7 @@ def bhattacharyya_from_logits(before: Tensor, after: Tensor, reduction: Reductio
         (tensor(0.), tensor(inf))
     """
     log_p, log_q, hellinger = _log_probabilities_and_hellinger(before, after)
-    return _reduced(_bhattacharyya(hellinger, torch.logsumexp((log_p + log_q) / 2, dim=-1)), reduction)
+    return _reduced(_bhattacharyya(2 * hellinger, torch.logsumexp((log_p + log_q) / 2, dim=-1)), reduction)
 
 
 def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
@@ -208,6 +225,17 @@ def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
         0.0
     """
     return 2 * arc_from_logits(before, after, "none").square().mean(-1).sqrt()
+
+
+def _chords(before: Tensor, after: Tensor) -> Tensor | None:
+    """Returns the differences of the amplitudes of two predictions in float64; None for logits in float64.
+
+    Rounded to 1e-16, amplitudes of logits that differ at all in float32 have enough digits left in their difference.
+    """
+    before, after = precise(before), precise(after)
+    if before.dtype == torch.float64 or after.dtype == torch.float64 or after.device.type == "mps":  # without float64
+        return None
+    return amplitudes(before.double()) - amplitudes(after.double())
 
 
 def _log_probabilities_and_hellinger(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -244,9 +272,9 @@ def _arc(hellinger: Tensor) -> Tensor:
     return 2 * torch.asin((hellinger / 2).clamp_max(0.5).sqrt())
 
 
-def _bhattacharyya(hellinger: Tensor, log_overlap: Tensor) -> Tensor:
+def _bhattacharyya(squared_chord: Tensor, log_overlap: Tensor) -> Tensor:
     # Each form where it is accurate: near identity the logarithm of the overlap has lost its digits, far away 1 − H².
-    return torch.where(hellinger < 0.5, -torch.log1p(-hellinger.clamp_max(0.5)), -log_overlap)
+    return -torch.where(squared_chord < 1, torch.log1p(squared_chord * -0.5), log_overlap)
 
 
 def _reduced(values: Tensor, reduction: Reduction) -> Tensor:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distributions import entropies, log_probabilities, minus_half_logs, precise
+from lightning_infogeo.distributions import entropies, log_probabilities, precise
 from lightning_infogeo.distributions.chunks import sample_chunks
-from lightning_infogeo.geodesics import Plane, ignorance, truth
+from lightning_infogeo.geodesics import Plane
 
 
 class Observation(NamedTuple):
@@ -68,16 +68,17 @@ class SampleMeasurements(NamedTuple):
     sums: Tensor
 
 
-def observe(logits: Tensor, labels: Tensor | None = None) -> Observation:
+def observe(logits: Tensor, labels: Tensor | None = None, points: Tensor | None = None) -> Observation:
     """Returns the observation of a prediction, computed in chunks; reads nothing back from the device.
 
     Args:
         logits: shape (N, C).
         labels: shape (N,), int64 class indices.
+        points: amplitudes of these logits, where they are known.
     """
     parts = list(sample_chunks(logits.shape[0], logits.shape[1]))
     if len(parts) == 1:
-        return observe_chunk(logits, labels)
+        return observe_chunk(logits, labels, points)
     observation = empty_observation(logits, labels is not None)
     for rows in parts:
         fill(observation, rows, observe_chunk(logits[rows], None if labels is None else labels[rows]))
@@ -100,7 +101,7 @@ def fill(observation: Observation, rows: slice, part: Observation) -> None:
         whole[rows] = values
 
 
-def observe_chunk(logits: Tensor, labels: Tensor | None) -> Observation:
+def observe_chunk(logits: Tensor, labels: Tensor | None, points: Tensor | None = None) -> Observation:
     """Returns ``observe`` of one chunk of samples."""
     log_p = log_probabilities(logits)
     entropy = entropies(log_p)
@@ -109,7 +110,8 @@ def observe_chunk(logits: Tensor, labels: Tensor | None) -> Observation:
     predicted = likeliest.to(entropy)
     if labels is None:
         return Observation(*plain, predicted, largest, None, None)
-    a = torch.exp(log_p / 2)
-    rivals = log_p.scatter(-1, labels[:, None], -torch.inf).amax(-1)
-    of_labels = minus_half_logs(log_p, labels), Plane.of(a, ignorance(a), truth(labels, a))
-    return Observation(*plain, predicted, rivals, *of_labels)
+    column = labels[:, None]
+    rivals = log_p.scatter(-1, column, -torch.inf).amax(-1)
+    plane = Plane.to_truth(torch.exp(log_p / 2) if points is None else points, column)
+    distances = log_p.gather(-1, column)[:, 0].abs() / 2  # as ``minus_half_logs``
+    return Observation(*plain, predicted, rivals, distances, plane)
