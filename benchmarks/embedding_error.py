@@ -52,7 +52,7 @@ class Everything(WrappedRecords):
         before = session.planner.recorded
         super()._record(*args, **kwargs)
         if session.planner.recorded > before:
-            self.logits.append(session.recorder._states._states["val"].last.clone())
+            self.logits.append(session.recorder._states[0].of("val").last.clone())
 
 
 def procrustes(a: Tensor, b: Tensor, weights: Tensor) -> float:

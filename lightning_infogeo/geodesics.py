@@ -6,16 +6,18 @@ Source: Mao et al., arXiv 2305.01604. All samples of a geodesic share the parame
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 Objective = Literal["arc", "bhattacharyya"]
 
-_SECTIONS = 16
-_ROUNDS = 6
-"""Each round narrows the interval 16-fold: 16⁻⁶ = 6e-8 in the end, float32's resolution of [0, 1]."""
+_GRIDS = {False: (64, 4), True: (2, 24)}
+"""Sections of a round, and rounds, for few samples and for many: 2⁻²⁴ in the end, float32's resolution of [0, 1]."""
 _MANY = 2**14
 """Samples of all predictions from which, on the CPU, evaluations cost more than calls."""
 
@@ -95,25 +97,45 @@ def progress_in(plane: Plane, objective: Objective = "arc") -> Tensor:
     """Returns ``progress`` from where predictions lie relative to the geodesic, shape (...)."""
     radius = plane.radius
     # The same points of the same finest grid either way: few rounds where a call costs, few evaluations where data do.
-    many = radius.device.type == "cpu" and radius.numel() >= _MANY
-    sections, rounds = (2, 4 * _ROUNDS) if many else (_SECTIONS, _ROUNDS)
-    grid = torch.arange(1, sections + 1, dtype=radius.dtype, device=radius.device)
-    flat = _FLAT if objective == "arc" else 0.0
+    sections, rounds = _GRIDS[radius.device.type == "cpu" and radius.numel() >= _MANY]
+    grid, edges = _search(sections, _FLAT if objective == "arc" else 0.0, radius.dtype, radius.device)
+    slope = _slopes(plane, objective)
     # The first edge is where the derivative stops being negative, the second where it begins to be positive.
-    low = torch.zeros(*radius.shape[:-1], 2, dtype=radius.dtype, device=radius.device)
-    width = 1.0
+    low, width = torch.zeros_like(radius[..., :1, None, None]), 1.0
     for _ in range(rounds):
         width /= sections
-        slope = plane.slope((low[..., None] + width * grid).flatten(-2), objective)
-        slope = slope.reshape(*low.shape, sections)
-        before = torch.stack([slope[..., 0, :] < -flat, slope[..., 1, :] <= flat], dim=-2).sum(-1)
-        low = low + width * before.clamp_max(sections - 1)
-    ended = (before == sections) & (low + width >= 1 - 1e-6)
-    return torch.where(ended, 1, low + width / 2).mean(-1)
+        before = (slope(torch.add(low, grid, alpha=width)) < edges).sum(-2, keepdim=True)
+        low = torch.add(low, before, alpha=width)
+    return low.mean((-1, -2, -3)) + width / 2
 
 
 _FLAT = 1e-6
 """A derivative, in radians per unit of t, below which the mean arc counts as flat; mean d_B is nowhere flat."""
+
+
+@cache
+def _search(sections: int, flat: float, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Returns the inner ends of sections, shape (K, 1), and what slopes are below before either edge, (2, 1, 1)."""
+    above = math.nextafter(flat, 1) if dtype == torch.float64 else float(np.nextafter(np.float32(flat), np.float32(1)))
+    edges = torch.tensor([-flat, above], dtype=dtype, device=device)[:, None, None]
+    return torch.arange(1, sections, dtype=dtype, device=device)[:, None], edges
+
+
+def _slopes(plane: Plane, objective: Objective) -> Callable[[Tensor], Tensor]:
+    """Returns f(t) -> the derivative of the mean distance between a and γ(t), for t of shape (..., E, K, 1)."""
+    arcs, back = plane.arcs[..., None, None, :], plane.angle[..., None, None, :].neg()
+    if objective == "bhattacharyya":
+        return lambda t: (arcs * torch.addcmul(back, t, arcs).clamp(-_RIGHT, _RIGHT).tan()).mean(-1, keepdim=True)
+    # Of a point off the plane the arc has the sine √(rest + r² sin²), and the derivative is θ sin ÷ √(rest/r² + sin²):
+    # a number that is none of float's but above 0 keeps it from 0 ÷ 0 on the geodesic itself.
+    off = (plane.rest / plane.radius.square()).nan_to_num(torch.inf).add(torch.finfo(arcs.dtype).tiny)
+    off = off[..., None, None, :]
+
+    def slope(t: Tensor) -> Tensor:
+        sine = torch.addcmul(back, t, arcs).sin_()
+        return torch.addcmul(off, sine, sine).rsqrt_().mul_(sine).mul_(arcs).mean(-1, keepdim=True)
+
+    return slope
 
 
 def reindex(history: Tensor, progress_values: Tensor, n: int = 100) -> Tensor:
@@ -190,16 +212,23 @@ class Plane(NamedTuple):
         rest = (a - x * start - y * across).square().sum(-1)
         return cls(arcs, torch.hypot(x, y)[..., 0], torch.atan2(y, x)[..., 0], rest)
 
-    def slope(self, t: Tensor, objective: Objective) -> Tensor:
-        """Returns the derivative of the mean distance between a and γ(t), shape (..., K) for t of shape (..., K)."""
-        turned = t[..., None] * self.arcs - self.angle[..., None, :]  # (..., K, N)
-        if objective == "bhattacharyya":
-            slopes = self.arcs * turned.clamp(-_RIGHT, _RIGHT).tan()
-        else:
-            sine = self.radius[..., None, :] * turned.sin()
-            length = (self.rest[..., None, :] + sine.square()).sqrt()
-            slopes = self.arcs * sine / length.clamp_min(torch.finfo(t.dtype).tiny)
-        return slopes.mean(-1)
+    @classmethod
+    def to_truth(cls, a: Tensor, certain: Tensor, labels: Tensor) -> Plane:
+        """Returns ``of`` for the geodesic from ignorance to truth, whose ends need not be written out.
+
+        Args:
+            a: amplitudes, shape (N, C).
+            certain: those of the labels, shape (N, 1).
+            labels: shape (N, 1), int64 class indices.
+        """
+        cosine = a.shape[-1] ** -0.5
+        sine = math.sqrt(1 - cosine**2)
+        x = a.sum(-1, keepdim=True) * cosine
+        y = torch.sub(certain, x, alpha=cosine) / sine
+        # What is left of ``a`` without (x − y cos θ/sin θ)/√C in all classes, and y/sin θ in the label's.
+        rest = (a - torch.sub(x, y, alpha=cosine / sine) * cosine).scatter_add_(-1, labels, y / -sine)
+        arcs = torch.full_like(labels[:, 0], math.acos(cosine), dtype=a.dtype)
+        return cls(arcs, torch.hypot(x, y)[:, 0], torch.atan2(y, x)[:, 0], rest.square().sum(-1))
 
 
 _RIGHT = math.pi / 2 - 1e-6

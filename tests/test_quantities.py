@@ -223,7 +223,7 @@ MEAN_OVER_SAMPLES = [
     (
         "trajectory/state.py",
         '        "length": length,\n',
-        '        "length": length,\n        "confidence": observed.confidences.mean(),\n',
+        '        "length": length,\n        "confidence": samples.mean(observed.confidences),\n',
     ),
     ("trajectory/observation.py", "    entropies: Tensor\n", "    entropies: Tensor\n    confidences: Tensor\n"),
     (
@@ -254,7 +254,7 @@ close(extend(start(points), 0, points, observation=observe(logits, labels), sket
 total = 0
 for part in Shard(0, 2).all:
     mine = slice(*part.bounds(8))
-    table = SampleTable(8, mine, True, 0)
+    table = SampleTable(8, [mine], True, 0)
     vector, state = torch.zeros(table.size), start(logits[mine])
     own = SampleMeasurements(observe(logits[mine], labels[mine]), arcs_of(state, logits[mine], None), torch.zeros(0))
     table.write(own, vector)

@@ -14,6 +14,7 @@ any distance. Overlaps below their own error 1/√m count as that: no sketched d
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -60,6 +61,16 @@ class Sketch(Portable):
         self._order = torch.randperm(classes, generator=generator).to(device)
         self._signs = _random_signs(generator, self._layers, width).to(device)
         self._turns = _random_signs(generator, samples, self._layers).to(device)
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple[Sketch, slice]]) -> Sketch:
+        """Returns the sketch of some samples of several of the same classes, width and seed, one after the other."""
+        first, _ = parts[0]
+        made = cls.__new__(cls)
+        vars(made).update(vars(first))
+        made._turns = torch.cat([sketch._turns[rows] for sketch, rows in parts])
+        made._samples = len(made._turns)
+        return made
 
     @property
     def floor(self) -> float:

@@ -10,6 +10,7 @@ from lightning_infogeo.distributions.logits import distance_to_truth as distance
 from lightning_infogeo.distributions.logits import distances_to_truth as distances_to_truth
 from lightning_infogeo.distributions.logits import entropies as entropies
 from lightning_infogeo.distributions.logits import entropy as entropy
+from lightning_infogeo.distributions.logits import finite as finite
 from lightning_infogeo.distributions.logits import log_probabilities as log_probabilities
 from lightning_infogeo.distributions.logits import minus_half_logs as minus_half_logs
 from lightning_infogeo.distributions.logits import precise as precise

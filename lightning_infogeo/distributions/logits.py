@@ -23,6 +23,11 @@ def precise(logits: Tensor) -> Tensor:
     return logits if logits.dtype == torch.float64 else logits.float()
 
 
+def finite(values: Tensor) -> Tensor:
+    """Returns which numbers are finite, bool, as ``isfinite`` does in twice as many operations."""
+    return values * 0 == 0
+
+
 def log_probabilities(logits: Tensor) -> Tensor:
     """Returns log-softmax over the last dimension.
 

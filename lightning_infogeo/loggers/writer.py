@@ -12,6 +12,7 @@ from torch import Tensor
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
+from lightning_infogeo.distributions import finite
 from lightning_infogeo.embedding.embedded_path import EmbeddedPath
 from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers.adapters import LoggerAdapter, adapter_of
@@ -63,7 +64,7 @@ class LoggerWriter(Portable, left_behind={"_failed": set()}):
 
         A key without a finite value so far is left to ``write_scalars``, which knows on the host when there is one.
         """
-        self._finite = torch.where(values.isfinite(), values, self._finite)
+        self._finite = torch.where(finite(values), values, self._finite)
         metrics = _callback_metrics(trainer)
         for key, value in zip(keys, self._finite.unbind(), strict=True):
             name = "/".join((self.prefix, *key))

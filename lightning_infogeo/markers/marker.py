@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -71,6 +71,8 @@ class Marker(ABC):
         watches: kinds of series: "probe", "weights" (all weights together), "weight_group".
         readings: scalar fields of the state that ``message`` and ``verdict`` get by name.
         constants: fields of the state that no record changes, and ``start`` gives again: they are not saved.
+        stacks: of scope "samples", whether ``extend`` and ``reading`` also take several series of as many samples at
+            once, with a dimension for them before all others of the state, but of constants, and of what is observed.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Marker(ABC):
     watches: tuple[Kind, ...] = ("probe",)
     readings: tuple[str, ...] = ()
     constants: ClassVar[tuple[str, ...]] = ()
+    stacks: ClassVar[bool] = False
 
     def applies_to(self, series: Series) -> bool:
         """Returns whether it watches a series."""
@@ -120,7 +123,7 @@ class Marker(ABC):
     def reading(self, state: Any) -> Tensor:
         """Returns what the host has to know of a state, shape (width,): a ``Firing`` an event, and ``readings``."""
         firings = [*state.firing, *(state.recovery if self.recovered else ())]
-        return torch.stack([*firings, *(getattr(state, name) for name in self.readings)])
+        return torch.stack([*firings, *(getattr(state, name) for name in self.readings)], -1)
 
     @property
     def event_names(self) -> tuple[str, ...]:
@@ -153,12 +156,33 @@ class Marker(ABC):
 
 
 def state_where(condition: Tensor, new: Any, old: Any) -> Any:
-    """Returns the state ``new`` where ``condition`` (scalar bool) holds, else ``old``; reads nothing back."""
-    if new is old:
-        return old
-    if isinstance(new, Tensor):
-        return torch.where(condition, new, old)
-    return type(new)(*(state_where(condition, a, b) for a, b in zip(new, old, strict=True)))
+    """Returns the state ``new`` where ``condition`` (bool) holds, else ``old``; reads nothing back.
+
+    The condition is a scalar, or has a dimension for the series of a stack. Tensors of one shape and type are chosen
+    between together.
+    """
+    news, olds = list(_leaves(new)), list(_leaves(old))
+    groups: dict[Any, list[int]] = {}
+    for place, (a, b) in enumerate(zip(news, olds, strict=True)):
+        if a is not b:
+            groups.setdefault((a.shape, a.dtype, b.dtype), []).append(place)
+    for (shape, *_), places in groups.items():
+        when = condition.reshape(condition.shape + (1,) * (len(shape) - condition.dim()))
+        after, before = (torch.stack([of[place] for place in places]) for of in (news, olds))
+        for place, chosen in zip(places, torch.where(when, after, before).unbind(), strict=True):
+            news[place] = chosen
+    return _with_leaves(new, iter(news))
+
+
+def stacked_states(marker: Marker, states: Sequence[Any]) -> Any:
+    """Returns the states of several series as that of a stack of them."""
+    return _stacked(states, marker.constants)
+
+
+def state_of(marker: Marker, state: Any, series: int) -> Any:
+    """Returns the state of one series of a stack."""
+    parts = {field: _part(value, series) for field, value in state._asdict().items() if field not in marker.constants}
+    return state._replace(**parts)
 
 
 def packed(marker: Marker, state: Any) -> Any:
@@ -197,6 +221,32 @@ def _unpacked(saved: Any, like: Any) -> Any:
     if hasattr(like, "_asdict"):
         return type(like)(**{field: _unpacked(saved[field], value) for field, value in like._asdict().items()})
     return tuple(saved) if isinstance(like, tuple) else saved
+
+
+def _leaves(state: Any) -> Iterator[Tensor]:
+    for value in state:
+        if isinstance(value, Tensor):
+            yield value
+        elif hasattr(value, "_asdict"):
+            yield from _leaves(value)
+
+
+def _with_leaves(state: Any, leaves: Iterator[Tensor]) -> Any:
+    if isinstance(state, Tensor):
+        return next(leaves)
+    return state._make(_with_leaves(value, leaves) for value in state) if hasattr(state, "_asdict") else state
+
+
+def _stacked(states: Sequence[Any], constants: Sequence[str] = ()) -> Any:
+    first = states[0]
+    if isinstance(first, Tensor):
+        return torch.stack(list(states))
+    fields = zip(first._fields, zip(*states, strict=True), strict=True)
+    return first._make(of[0] if field in constants else _stacked(of) for field, of in fields)
+
+
+def _part(state: Any, series: int) -> Any:
+    return state[series] if isinstance(state, Tensor) else state._make(_part(value, series) for value in state)
 
 
 def _names(state: Any) -> Any:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR
+from lightning_infogeo.distributions import finite
 from lightning_infogeo.markers.event import OVERFITTING, RECOVERED, Event, Verdict
 from lightning_infogeo.markers.marker import Firing, Marker, state_where
 from lightning_infogeo.markers.record_noise import FLOOR, RecordNoise
@@ -114,6 +115,7 @@ class OverfittingOnset(Marker):
     held_out_only = True
     readings = ("rise", "resolution", "watching")
     constants: ClassVar[tuple[str, ...]] = ("multipliers",)
+    stacks = True
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 0.5:
@@ -153,16 +155,16 @@ class OverfittingOnset(Marker):
         Args:
             state: from ``start`` or an earlier call.
             step: optimizer steps taken.
-            observation: distance to truth of every sample, shape (N,), nats; beyond 87.34, as ∞ for labels that the
-                model excludes, it counts as that. With NaN among them nothing changes, nor at a step already seen.
-            trained: mean distance to truth of samples trained on, a single number; NaN or None where
-                there are none.
+            observation: distance to truth of every sample, shape (N,) or (P, N), nats; beyond 87.34, as ∞ for labels
+                that the model excludes, it counts as that. With NaN among them nothing changes, nor at a step already
+                seen.
+            trained: mean distance to truth of samples trained on, shape (1,); NaN or None where there are none.
         """
         x = observation.to(state.level).clamp_max(_FARTHEST)
-        mean, time = x.mean(), torch.full_like(state.level, math.log(step + 1))
-        first, last = state.noise.records == 0, state.noise.times[0]
+        mean, time = x.mean(-1), torch.full_like(state.level, math.log(step + 1))
+        first, last = state.noise.records == 0, state.noise.times[..., 0]
         stands = state.firing.times > state.recovery.times
-        share = torch.where(first, 1, -torch.expm1((last - time) / _SPAN))
+        share = torch.expm1((last - time) / _SPAN).neg().masked_fill(first, 1)
         level = torch.lerp(state.level, mean, share)
         mean_time = torch.lerp(state.mean_time, time, share)
         noise = state.noise.after(time, mean)
@@ -172,25 +174,33 @@ class OverfittingOnset(Marker):
         before = torch.where(stands, level / (1 + state.firing.strength), level)
         closest = torch.where(first, before, torch.minimum(level, state.closest))
         closest_time = torch.where(closer, time, state.closest_time)
-        learnt = state.trained if trained is None else _averaged(state.trained, trained.reshape(()), share)
+        learnt = (
+            state.trained
+            if trained is None
+            else _averaged(state.trained, trained[..., 0] if trained.dim() else trained, share)
+        )
         learnt_before = torch.where(closer, learnt, state.trained_closest)
         shadows = state.shadows.after(x, state.multipliers, closest, noise.deviation, state.noise.records, share)
 
         scale, tiny = closest.clamp_min(FLOOR), torch.finfo(x.dtype).tiny
         rise = (level - closest) / scale
-        fallen = learnt_before.clamp_min(tiny).log() - learnt.clamp_min(tiny).log()
+        risen = rise > 0
+        fallen = (learnt_before.clamp_min(tiny) / learnt.clamp_min(tiny)).log()
         by_chance = shadows.threshold(self.alpha)
-        lag = torch.where(fallen > 0, self.transfer * fallen, 0).minimum(_MOST_LAG * by_chance)
-        least = torch.maximum(torch.full_like(scale, self.rise), FLOOR / scale)
+        lag = (self.transfer * fallen.nan_to_num(0)).clamp_min(0).minimum(_MOST_LAG * by_chance)
+        least = (FLOOR * scale.reciprocal()).clamp_min(self.rise)
         known = noise.records > _LEAST_RECORDS
-        watching = (time - closest_time >= self.persistence) & known & (rise > 0) & (len(x) > 1)
+        watching = (time - closest_time >= self.persistence) & known & risen
+        watching = watching if x.shape[-1] > 1 else torch.zeros_like(watching)
 
         fires = ~stands & watching & (rise >= least) & (rise + lag > by_chance)
         recovers = stands & closer & ~first
         deeper = 1 - level / state.closest.clamp_min(FLOOR)
+        onset, recovered = torch.stack([state.onset, mean_time]).expm1().round().unbind()
+        resolution = torch.maximum(by_chance, least).masked_fill(~risen, 0)
         extended = OverfittingState(
-            firing=state.firing.after(fires, torch.expm1(state.onset).round(), step, rise),
-            recovery=state.recovery.after(recovers, torch.expm1(mean_time).round(), step, deeper),
+            firing=state.firing.after(fires, onset, step, rise),
+            recovery=state.recovery.after(recovers, recovered, step, deeper),
             level=level,
             closest=closest,
             mean_time=mean_time,
@@ -201,12 +211,11 @@ class OverfittingOnset(Marker):
             noise=noise,
             shadows=shadows,
             rise=rise,
-            resolution=torch.where(known, torch.where(rise > 0, torch.maximum(by_chance, least), 0), torch.inf),
+            resolution=resolution.masked_fill(~known, torch.inf),
             watching=watching.to(x.dtype),
             multipliers=state.multipliers,
         )
-        valid = ~x.isnan().any() & (first | (time > last))
-        after: OverfittingState = state_where(valid, extended, state)
+        after: OverfittingState = state_where((mean == mean) & (first | (time > last)), extended, state)
         return after
 
     def message(self, event: Event, resolution: float = 0.0, **reading: float) -> str:
@@ -252,6 +261,5 @@ class OverfittingOnset(Marker):
 
 def _averaged(average: Tensor, value: Tensor, share: Tensor) -> Tensor:
     """Returns a running average with another value, begun by the first finite one; others leave it as it is."""
-    value = value.to(average)
-    begun = torch.where(average.isfinite(), torch.lerp(average, value, share), value)
-    return torch.where(value.isfinite(), begun, average)
+    value = torch.where(finite(value), value, average)
+    return torch.lerp(torch.where(finite(average), average, value), value, share)

@@ -32,10 +32,10 @@ class RecordNoise(NamedTuple):
     """The last three records, and how large the noise has been.
 
     Attributes:
-        times: ln(step + 1) of the last three records, the latest first, shape (3,).
-        means: mean distance at these, shape (3,).
-        size: how far a record missed the parabola through the three before it, relative, as a running mean, scalar.
-        records: finite ones so far, scalar.
+        times: ln(step + 1) of the last three records, the latest first, shape (..., 3).
+        means: mean distance at these, shape (..., 3).
+        size: how far a record missed the parabola through the three before it, relative, as a running mean, (...).
+        records: finite ones so far, shape (...).
     """
 
     times: Tensor
@@ -49,23 +49,22 @@ class RecordNoise(NamedTuple):
         return cls(like.new_zeros(3), like.new_zeros(3), like.new_zeros(()), like.new_zeros(()))
 
     def after(self, time: Tensor, mean: Tensor) -> RecordNoise:
-        """Returns what there is after a record at ``time`` with this ``mean``, scalars."""
-        a, b, c = self.times.unbind()
-        weights = torch.stack(
-            [
-                (time - b) * (time - c) / ((a - b) * (a - c)),
-                (time - a) * (time - c) / ((b - a) * (b - c)),
-                (time - a) * (time - b) / ((c - a) * (c - b)),
-            ]
-        )
-        missed = (mean - (weights * self.means).sum()).abs() / (1 + weights.square().sum()).sqrt()
-        relative = missed / torch.maximum(mean, self.means.max()).clamp_min(FLOOR)
-        relative = torch.minimum(relative, (_MOST * self.size).clamp_min(_ALWAYS))
-        share = torch.maximum(-torch.expm1((a - time) / _MEMORY), 1 / (self.records - 2).clamp_min(1))
+        """Returns what there is after a record at ``time`` with this ``mean``, shape (...)."""
+        times = torch.cat([time[..., None], self.times], -1)
+        means = torch.cat([mean[..., None], self.means], -1)
+        # Of four points on a parabola the third divided difference is 0: their sum, each over its distances in time
+        # from the others.
+        apart = times[..., None] - times[..., None, :] + torch.eye(4, dtype=times.dtype, device=times.device)
+        weights = apart.prod(-1).reciprocal()
+        missed = (weights * means).sum(-1).abs() / torch.linalg.vector_norm(weights, dim=-1)
+        least = (_MOST * self.size).clamp_min(_ALWAYS)
+        relative = torch.minimum(missed / means.amax(-1).clamp_min(FLOOR), least)
+        forgotten = -torch.expm1((self.times[..., 0] - time) / _MEMORY)
+        share = torch.maximum(forgotten, (self.records - 2).clamp_min(1).reciprocal())
         return RecordNoise(
-            times=torch.stack([time, a, b]),
-            means=torch.stack([mean, self.means[0], self.means[1]]),
-            size=torch.where(self.records >= 3, torch.lerp(self.size, relative, share), 0),
+            times=times[..., :3],
+            means=means[..., :3],
+            size=torch.lerp(self.size, relative, share).masked_fill(self.records < 3, 0),
             records=self.records + 1,
         )
 
@@ -84,4 +83,4 @@ def deviation_of(size: Tensor, residuals: Tensor) -> Tensor:
     A single residual sways that mean less than the mean of squares. Of few residuals the noise is taken to be larger,
     by as much as Student's t has longer tails than a normal at three standard errors, where neighbours count half.
     """
-    return size * math.sqrt(math.pi / 2) * (1 + _FEW / residuals.clamp_min(1)).sqrt()
+    return size * (residuals.clamp_min(1).reciprocal() * _FEW + 1).sqrt() * math.sqrt(math.pi / 2)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from lightning_infogeo.copies import Portable
-from lightning_infogeo.markers.marker import Marker, ReadingKey, packed, unpacked
+from lightning_infogeo.markers.marker import Marker, ReadingKey, packed, stacked_states, state_of, unpacked
+
+
+class _Watch(NamedTuple):
+    """A marker and the probes that it watches at once: several where it takes stacks, else one."""
+
+    marker: Marker
+    probes: tuple[str, ...]
 
 
 class SampleMarkers(Portable):
@@ -28,10 +35,14 @@ class SampleMarkers(Portable):
         state: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self._markers = {(marker.name, probe): marker for probe, listed in markers.items() for marker in listed}
-        self._states: dict[ReadingKey, Any] = {}
+        together: dict[Any, list[str]] = {}
         for (name, probe), marker in self._markers.items():
-            fresh, saved = marker.start(like[probe]), (state or {}).get(probe, {})
-            self._states[name, probe] = unpacked(marker, saved[name], fresh) if name in saved else fresh
+            together.setdefault((name, len(like[probe]) if marker.stacks else probe), []).append(probe)
+        self._watches = [_Watch(self._markers[name, of[0]], tuple(of)) for (name, _), of in together.items()]
+        self._states: list[Any] = []
+        for marker, probes in self._watches:
+            states = [self._begun(marker, like[probe], (state or {}).get(probe, {})) for probe in probes]
+            self._states.append(stacked_states(marker, states) if marker.stacks else states[0])
 
     @property
     def widths(self) -> dict[ReadingKey, int]:
@@ -48,26 +59,35 @@ class SampleMarkers(Portable):
             distances: to truth, of every sample of every probe watched, shape (N,), nats.
             trained: the quantities of the probe trained on, by name, scalars; none where there is no such probe.
         """
-        readings = {}
-        for (name, probe), marker in self._markers.items():
-            observed, nan = distances[probe], distances[probe].new_full((), torch.nan)
-            beside = [trained.get(quantity, nan) for quantity in marker.observes_trained]
+        readings: dict[ReadingKey, Tensor] = {}
+        for k, (marker, probes) in enumerate(self._watches):
+            observed = torch.stack([distances[probe] for probe in probes]) if marker.stacks else distances[probes[0]]
+            names = marker.observes_trained
+            beside = [trained[name] if name in trained else observed.new_full((), torch.nan) for name in names]
             beside_vector = torch.stack(beside) if beside else observed.new_empty(0)
-            state = marker.extend(self._states[name, probe], step, observed, beside_vector)
-            self._states[name, probe] = state
-            readings[name, probe] = marker.reading(state)
+            state = self._states[k] = marker.extend(self._states[k], step, observed, beside_vector)
+            read = marker.reading(state)
+            rows = read.unbind() if marker.stacks else [read]
+            readings |= {(marker.name, probe): row for probe, row in zip(probes, rows, strict=True)}
         return readings
 
     def to(self, device: torch.device) -> None:
         """Moves all states to a device."""
-        self._states = {key: _moved(state, device) for key, state in self._states.items()}
+        self._states = [_moved(state, device) for state in self._states]
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """Returns CPU tensors and plain values from which others go on: of each probe and marker, by name."""
         saved: dict[str, dict[str, Any]] = {}
-        for (name, probe), state in self._states.items():
-            saved.setdefault(probe, {})[name] = packed(self._markers[name, probe], state)
+        for (marker, probes), state in zip(self._watches, self._states, strict=True):
+            for series, probe in enumerate(probes):
+                own = state_of(marker, state, series) if marker.stacks else state
+                saved.setdefault(probe, {})[marker.name] = packed(marker, own)
         return saved
+
+    @staticmethod
+    def _begun(marker: Marker, like: Tensor, saved: Mapping[str, Any]) -> Any:
+        fresh = marker.start(like)
+        return unpacked(marker, saved[marker.name], fresh) if marker.name in saved else fresh
 
 
 def _moved(state: Any, device: torch.device) -> Any:

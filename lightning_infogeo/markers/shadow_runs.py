@@ -19,7 +19,7 @@ _EULER = 0.5772156649015329
 
 
 class ShadowRuns(NamedTuple):
-    """What is known of the shadows after a record; B of them.
+    """What is known of the shadows after a record; B of them, and with a dimension before that of several series.
 
     A shadow stays at the closest approach that the run has reached, and differs from it by chance alone: by what other
     samples of the same kind would have changed (a multiplier bootstrap: every sample's deviation from the mean, times a
@@ -48,31 +48,35 @@ class ShadowRuns(NamedTuple):
         """Returns the shadows after a record; reads nothing back from the device.
 
         Args:
-            distances: to truth, of every sample, shape (N,).
+            distances: to truth, of every sample, shape (..., N).
             multipliers: what ``multipliers`` returned for N samples.
-            closest: the run's least average distance so far, this record included, scalar.
-            deviation: of the noise of training, relative, scalar.
-            records: before this one, scalar.
-            share: of this record in the average, scalar; 1 for the first.
+            closest: the run's least average distance so far, this record included, shape (...).
+            deviation: of the noise of training, relative, shape (...).
+            records: before this one, shape (...).
+            share: of this record in the average, shape (...); 1 for the first.
         """
-        first = records == 0
-        column = torch.fmod(records, multipliers.shape[1]).long().expand(SHADOWS, 1)
-        drawn = multipliers.gather(1, column).squeeze(1)
-        noise = torch.where(first, drawn, CORRELATION * self.noise + math.sqrt(1 - CORRELATION**2) * drawn)
-        value = closest * (1 + deviation * noise) + _resampled(distances, multipliers)
-        level = torch.lerp(self.level, value, share)
+        column = torch.fmod(records, multipliers.shape[1]).long()
+        drawn = torch.nn.functional.embedding(column, multipliers.mT)
+        closest, first = closest[..., None], (records == 0)[..., None]
+        noise = torch.where(
+            first, drawn, torch.add(CORRELATION * self.noise, drawn, alpha=math.sqrt(1 - CORRELATION**2))
+        )
+        resampled = _resampled(distances, multipliers)
+        value = torch.addcmul(resampled, closest, deviation[..., None] * noise + 1)
+        level = torch.lerp(self.level, value, share[..., None])
         least = torch.where(first, level, torch.minimum(self.least, level))
         risen = (level - least) / closest.clamp_min(FLOOR)
         return ShadowRuns(level, least, noise, torch.maximum(self.farthest, risen))
 
     def threshold(self, alpha: float) -> Tensor:
-        """Returns the relative rise that a share ``alpha`` of shadows exceeds at some record so far, scalar.
+        """Returns the relative rise that a share ``alpha`` of shadows exceeds at some record so far, shape (...).
 
         The greatest of many rises follows Gumbel's law; its two parameters are those with the mean and the standard
         deviation of the shadows, of which there are too few to count the outermost.
         """
         deviations = math.sqrt(6) / math.pi * (-math.log(-math.log1p(-alpha)) - _EULER)
-        return self.farthest.mean() + deviations * self.farthest.std(correction=0)
+        deviation, mean = torch.std_mean(self.farthest, -1, correction=0)
+        return torch.add(mean, deviation, alpha=deviations)
 
 
 def multipliers(samples: int, like: Tensor) -> Tensor:
@@ -91,13 +95,14 @@ def _standard(columns: int) -> Tensor:
 
 
 def _resampled(distances: Tensor, multipliers: Tensor) -> Tensor:
-    """Returns by how much the mean over other samples would differ from the mean over these, shape (B,)."""
-    samples = len(distances)
-    centred = distances - distances.mean()
+    """Returns by how much the mean over other samples would differ from the mean over these, shape (..., B)."""
+    samples = distances.shape[-1]
+    centred = distances - distances.mean(-1, keepdim=True)
     size = -(-samples // min(samples, _GROUPS))
     if size > 1:
         # Samples of a group get signs at random, so that it does not matter in which order they come.
         order = torch.arange(samples, device=distances.device)
         signed = centred * (1 - 2 * ((order * order * 2654435761) >> 16 & 1))
-        centred = torch.nn.functional.pad(signed, (0, -samples % size)).reshape(size, -1).sum(0)
-    return multipliers[:, : len(centred)] @ centred / math.sqrt(samples * max(samples - 1, 1))
+        padded = torch.nn.functional.pad(signed, (0, -samples % size))
+        centred = padded.reshape(*distances.shape[:-1], size, -1).sum(-2)
+    return centred @ multipliers[:, : centred.shape[-1]].mT / math.sqrt(samples * max(samples - 1, 1))

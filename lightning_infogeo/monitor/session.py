@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import ExitStack, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -281,8 +282,8 @@ class Session(Portable, left_behind={"_closed": True}):
             failure = error  # the others wait for this process all the same, and a record that was made is kept
         if decision.record:
             complete = 1.0 if self.recorder is None else self.recorder.complete
-            shape, dtype = (1 + self.agreed.layout.size,), self.agreed.dtype
-            blank = torch.full(shape, torch.nan, dtype=dtype, device=module.device)
+            size, dtype = 1 + self.agreed.layout.size, self.agreed.dtype
+            blank = partial(torch.full, (size,), torch.nan, dtype=dtype, device=module.device)
             vector = share(trainer, values, blank, complete)
             self._copies.start_copy(clock.step, x, vector)
             # At once, still on the device: a callback that scores the weights of this step must not score them by the

@@ -93,7 +93,7 @@ def _opened(
     sizes = {name: (outputs.shape(name)[0], classes, outputs.shape(name)[1]) for name in outputs.chosen}
     room = settings.nbytes // _PICTURES if settings.pictures else 0
     layouts = laid_out(sizes, settings.nbytes - room)
-    rows = SampleRows(outputs, layouts, module.device)
+    rows = SampleRows(outputs, layouts, recorder.stacks, module.device)
     metadata = metadata_of(trainer, module, arguments.archive or ArchiveSettings())
     told = bounded({key: value for key, value in metadata.items() if key != "versions"})
     of_run = {"id": run, "metadata": told}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import Categorical, Distribution, Selection
+from lightning_infogeo.distributions.chunks import ELEMENTS
 from lightning_infogeo.errors import ConfigurationError
 from lightning_infogeo.lightnings import rank_zero_info
 from lightning_infogeo.probe.calling import call
@@ -62,6 +63,7 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         self._agree = agree
         self._guard = WriteGuard()
         self._generators: list[Any] | None = None
+        self._apart = True
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -93,8 +95,9 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         size = len(inputs)
         samples = selection or Selection(self.distribution, size)
         logits_of_all: list[Tensor] = []
+        held: list[tuple[Tensor, int, int]] = []
 
-        def read(outputs: Tensor, start: int, stop: int) -> None:
+        def write(outputs: Tensor, start: int, stop: int) -> None:
             logits = samples.take(outputs, start, stop)
             if stop - start == size:
                 logits_of_all.append(logits.clone())
@@ -103,7 +106,23 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
                 logits_of_all.append(logits.new_empty(len(samples), logits.shape[1]))
             logits_of_all[0][samples.rows(start, stop)] = logits
 
+        def read(outputs: Tensor, start: int, stop: int) -> None:
+            if not start:
+                held.clear()  # memory ran out before
+            if self._apart and outputs.numel() * size <= ELEMENTS * (stop - start):
+                held.append((outputs, start, stop))
+            else:
+                write(outputs, start, stop)
+
         self.calls(trainer, module, inputs, read)
+        outputs = [part for part, _, _ in held]
+        self._apart &= len({part.untyped_storage().data_ptr() for part in outputs}) == len(outputs)
+        if held and not self._apart:  # the model gives its outputs in memory that it has given before
+            return self(trainer, module, inputs, samples)
+        if len(held) > 1 and len({part.shape[1:] for part in outputs}) == 1:
+            return samples.take(torch.cat(outputs), 0, size)
+        for part in held:
+            write(*part)
         return logits_of_all[0]
 
     def calls(
@@ -212,7 +231,8 @@ def _outputs(output: Any, size: int, distribution: Distribution) -> Tensor:
     if not isinstance(output, Tensor):
         got = f"`{type(output).__name__}`"
     elif output.is_floating_point() and output.dim() and len(output) == size and distribution.fits(tuple(output.shape)):
-        return gathered(output.detach()).as_subclass(Tensor)
+        whole = gathered(output.detach() if output.requires_grad else output)
+        return whole if type(whole) is Tensor else whole.as_subclass(Tensor)
     else:
         got = f"a tensor of {output.dtype} and shape {tuple(output.shape)}"
         hint = distribution.hint(tuple(output.shape)) if output.is_floating_point() else ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,9 @@ SMALL = 2**24
 """The most bytes of buffers that are copied before every evaluation, whether they have been written or not."""
 
 Key = tuple[str, str]
+
+_PLAIN = (Tensor, nn.Parameter)
+"""Types of which a tensor is what its memory says."""
 
 
 class WriteGuard:
@@ -36,8 +40,10 @@ class WriteGuard:
         Raises:
             RuntimeError: where a large one was written for the first time after the first evaluation, without a copy.
         """
-        saved_tensors = list(_saved_tensors(module))
-        copies = {} if self._written is None else self._copied(saved_tensors, self._written)
+        registries = list(_registries(module))
+        missing = [(of, name) for _, of in registries for name, tensor in of.items() if tensor is None]
+        saved_tensors = list(_saved_tensors(registries))
+        copies = {} if self._written is None else _copied(saved_tensors, self._written)
         try:
             with _CopyOnWrite(saved_tensors, copies) if self._written is None else nullcontext():
                 yield
@@ -47,47 +53,65 @@ class WriteGuard:
             for saved in saved_tensors:
                 saved.put_back(copies.get(saved.key) if saved.key in changed | seen else None)
             self._written = changed | seen
+            for registry, name in missing:
+                registry[name] = None
         if changed - copies.keys():
             names = sorted(".".join(key).strip(".") for key in changed - copies.keys())
             raise RuntimeError(f"the forward wrote {names}, as it had not done before, so they could not be put back")
 
-    @staticmethod
-    def _copied(saved_tensors: list[_SavedTensor], written: set[Key]) -> dict[Key, Tensor]:
-        buffers = [saved for saved in saved_tensors if saved.is_buffer and saved.tensor is not None]
-        small = sum(saved.data.nbytes for saved in buffers if saved.data is not None) <= SMALL
-        chosen = [saved for saved in saved_tensors if saved.key in written or (small and saved.is_buffer)]
-        return {saved.key: saved.data.clone() for saved in chosen if saved.data is not None}
+
+def _copied(saved_tensors: list[_SavedTensor], written: set[Key]) -> dict[Key, Tensor]:
+    small = sum(saved.tensor.nbytes for saved in saved_tensors if saved.is_buffer) <= SMALL
+    chosen = [saved for saved in saved_tensors if saved.key in written or (small and saved.is_buffer)]
+    return {saved.key: saved.data().clone() for saved in chosen}
 
 
 class _SavedTensor(NamedTuple):
-    """A parameter or buffer before a forward; of a sharded one, the local part."""
+    """A parameter or buffer before a forward; of a sharded one, the local part.
+
+    Most are never looked at again: ``data`` makes a tensor of the memory only when it is asked to.
+    """
 
     key: Key
     registry: dict[str, Any]
-    tensor: Tensor | None
-    data: Tensor | None
+    tensor: Tensor
+    data: Callable[[], Tensor]
+    pointer: int
     version: int
+
+    @classmethod
+    def of(cls, key: Key, registry: dict[str, Any], tensor: Tensor) -> _SavedTensor:
+        if type(tensor) in _PLAIN and tensor.layout == torch.strided:
+            storage, offset = tensor.untyped_storage(), int(tensor.storage_offset())
+            data = partial(_at, tensor.dtype, storage, offset, tensor.shape, tensor.stride())
+            return cls(key, registry, tensor, data, tensor.data_ptr(), _version(tensor))
+        part = local_part(tensor.data)
+        return cls(key, registry, tensor, lambda: part, part.data_ptr(), _version(tensor))
 
     @property
     def is_buffer(self) -> bool:
         return not isinstance(self.tensor, nn.Parameter)
 
     def changed(self) -> bool:
-        return self.tensor is not None and _version(self.tensor) != self.version
+        return _version(self.tensor) != self.version
 
     def put_back(self, copied: Tensor | None) -> None:
         self.registry[self.key[1]] = self.tensor
-        if self.tensor is None or self.data is None:
-            return
         is_whole = local_part(self.tensor) is self.tensor  # FSDP2 may move a local part for good in its first forward
-        if is_whole and self.tensor.data_ptr() != self.data.data_ptr():
-            self.tensor.data = self.data  # replaced by assignment to .data
+        if is_whole and self.tensor.data_ptr() != self.pointer:
+            self.tensor.data = self.data()  # replaced by assignment to .data
         if copied is None:
             return
-        if self.data.is_inference():
+        if self.tensor.is_inference():
             self.registry[self.key[1]] = copied  # an inference tensor cannot be written to
         else:
-            self.data.copy_(copied)
+            self.data().copy_(copied)
+
+
+def _at(
+    dtype: torch.dtype, storage: torch.UntypedStorage, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]
+) -> Tensor:
+    return torch.empty(0, dtype=dtype, device=storage.device).set_(storage, offset, shape, stride)
 
 
 class _CopyOnWrite(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -98,8 +122,8 @@ class _CopyOnWrite(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._copies = copies
         self._by_storage: dict[int, list[_SavedTensor]] = {}
         for saved in saved_tensors:
-            if saved.data is not None and saved.data.layout == torch.strided:
-                self._by_storage.setdefault(saved.data.untyped_storage().data_ptr(), []).append(saved)
+            if (data := saved.data()).layout == torch.strided:
+                self._by_storage.setdefault(data.untyped_storage().data_ptr(), []).append(saved)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -113,16 +137,17 @@ class _CopyOnWrite(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in target if isinstance(target, (list, tuple)) else [target]:
             if isinstance(tensor, Tensor) and tensor.layout == torch.strided:
                 for saved in self._by_storage.pop(local_part(tensor).untyped_storage().data_ptr(), []):
-                    assert saved.data is not None
-                    self._copies[saved.key] = saved.data.clone()
+                    self._copies[saved.key] = saved.data().clone()
 
 
-def _saved_tensors(module: nn.Module) -> Iterator[_SavedTensor]:
+def _registries(module: nn.Module) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, owner in module.named_modules():
-        for registry in (owner._parameters, owner._buffers):
-            for name, tensor in registry.items():
-                data = None if tensor is None else local_part(tensor.data)
-                yield _SavedTensor((path, name), registry, tensor, data, -1 if tensor is None else _version(tensor))
+        yield from ((path, owner._parameters), (path, owner._buffers))
+
+
+def _saved_tensors(registries: list[tuple[str, dict[str, Any]]]) -> Iterator[_SavedTensor]:
+    for path, of in registries:
+        yield from (_SavedTensor.of((path, name), of, tensor) for name, tensor in of.items() if tensor is not None)
 
 
 def _version(tensor: Tensor) -> int:

@@ -7,7 +7,7 @@ cost as much as half a dozen of their rows computed one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -15,10 +15,17 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR, bhattacharyya, pairwise_bhattacharyya
+from lightning_infogeo.trajectory.stack import ALONE, Alone
+
+Apart = Callable[[Tensor, "Tensor | None"], Tensor]
+"""f(slot, slot) -> the distance of two records; None is the new one."""
 
 
 class HistoryState(NamedTuple):
     """At most K records. Slots are not in the order of time: sort by ``steps``.
+
+    Of a stack of P probes ``amplitudes`` are those of all samples, one probe after the other, and everything else has a
+    dimension more, of P, before K.
 
     Attributes:
         amplitudes: shape (K, N, C), float32, or their sketches, (K, N, m); written in place by ``extend``.
@@ -71,15 +78,30 @@ def start(like: Tensor, capacity: int) -> HistoryState:
     )
 
 
+def stacked(histories: Sequence[HistoryState]) -> HistoryState:
+    """Returns the histories of some probes, of the same capacity and classes, as that of a stack of them."""
+    columns = dict(zip(HistoryState._fields, zip(*histories, strict=True), strict=True))
+    amplitudes = torch.cat(columns.pop("amplitudes"), 1)
+    return HistoryState(amplitudes, **{field: torch.stack(tensors) for field, tensors in columns.items()})
+
+
+def of_probe(state: HistoryState, probe: int, rows: slice) -> HistoryState:
+    """Returns the history of one probe of a stack, whose samples are ``rows``, as views."""
+    amplitudes, *others = state
+    return HistoryState(amplitudes[:, rows], *(tensor[probe] for tensor in others))
+
+
 def extend(
     state: HistoryState,
     step: int,
     amplitudes: Tensor,
     floor: float = OVERLAP_FLOOR,
-    apart: Callable[[Tensor, Tensor], Tensor] | None = None,
+    apart: Apart | None = None,
     finite: Tensor | None = None,
+    samples: Alone = ALONE,
+    room: bool = False,
 ) -> HistoryState:
-    """Adds a record; reads nothing back from the device.
+    """Adds a record, of one probe or of a stack of them; reads nothing back from the device.
 
     A full history first drops the record that a neighbour in time can best represent, so that the summed distance of
     all records from those that represent them is least. First and last are never dropped, marked ones only when they
@@ -90,42 +112,34 @@ def extend(
         step: optimizer steps taken, more than at any record before.
         amplitudes: shape (N, C). Where they are not finite the history stays as it is.
         floor: overlaps below it count as it; of sketches, ``Sketch.floor``.
-        apart: f(slot, slot) -> distance, all of shape (1,), slot K being the new record; needed where ``amplitudes``
-            are those of some samples of a probe only.
-        finite: whether all amplitudes of the probe are finite, scalar bool; needed in the same case.
+        apart: f(slot, slot) -> distance, all of shape (1,), the second slot K or None being the new record; needed
+            where ``amplitudes`` are those of some samples of a probe only.
+        finite: whether all amplitudes of the probe are finite, scalar bool; needed in the same case, and of a stack,
+            shape (P,).
+        samples: what joins the samples by probe.
+        room: whether a slot is free for certain, so that nothing has to be dropped.
     """
-    capacity = len(state.steps)
+    capacity = state.steps.shape[-1]
     finite = amplitudes.isfinite().all() if finite is None else finite
-    distance = apart or partial(_slot_distance, state.amplitudes, amplitudes.float(), floor)
-    full = state.used == capacity
-
-    order = torch.where(state.steps >= 0, state.steps, torch.iinfo(torch.int64).max).argsort()
-    gap = torch.where(state.used > 0, distance(order.gather(0, (state.used - 1).clamp_min(0)[None]), _new(state)), 0)
-    loss = _least(state, order, gap)
-    slot = torch.where(full, loss.dropped, state.used.clamp_max(capacity - 1))
-
-    def reassigned(old: Tensor, own: float, share: Tensor) -> Tensor:
-        """Adds the share to the successor, which may be the new record, and writes the new record to its slot."""
-        with_new = torch.cat([old, torch.full_like(gap, own)])
-        with_new = with_new.index_add(0, loss.successor, torch.where(full, share, 0))
-        return with_new[:-1].index_copy(0, slot, with_new[-1:])
-
-    weights = reassigned(state.weights, 1, loss.weight)
-    spreads = reassigned(state.spreads, 0, loss.spread)
-    gaps = torch.cat([state.gaps, gap])
-    gaps = torch.where(full, gaps.index_copy(0, loss.after, distance(loss.before, loss.after)), gaps)
-    gaps = gaps[:-1].index_copy(0, slot, gaps[-1:])
-    dropped_amplitudes = state.amplitudes.index_select(0, slot)
-    state.amplitudes.index_copy_(0, slot, torch.where(finite, amplitudes.float(), dropped_amplitudes))
-    return HistoryState(
-        amplitudes=state.amplitudes,
-        gaps=torch.where(finite, gaps, state.gaps),
-        weights=torch.where(finite, weights, state.weights),
-        spreads=torch.where(finite, spreads, state.spreads),
-        steps=torch.where(finite, state.steps.index_fill(0, slot, step), state.steps),
-        used=torch.where(finite & ~full, state.used + 1, state.used),
-        marked=torch.where(finite, state.marked.index_fill(0, slot, False), state.marked),
-    )
+    amplitudes = amplitudes.float()
+    distance = apart or partial(_slot_distance, state.amplitudes, amplitudes, floor, samples)
+    valid, used = finite[..., None], state.used[..., None]
+    gap = distance(state.steps.argmax(-1, keepdim=True), None).masked_fill(used == 0, 0)  # a free slot's step is -1
+    entries = torch.stack([state.gaps, state.weights, state.spreads])
+    new = torch.stack([gap, torch.ones_like(gap), torch.zeros_like(gap)])
+    if room:
+        slot, others, more, marked = used, entries, finite, state.marked
+    else:
+        full = used == capacity
+        dropped, kept = _merged(entries, new, state, full, distance)
+        others, new = kept[..., :capacity], kept[..., capacity:]
+        slot, more = torch.where(full, dropped, used), finite & ~full[..., 0]
+        marked = torch.where(valid, state.marked.scatter(-1, slot, False), state.marked)
+    gaps, weights, spreads = torch.where(valid, others.scatter(-1, slot.expand_as(new), new), entries).unbind()
+    before = samples.take(state.amplitudes, slot)
+    samples.put(state.amplitudes, slot, torch.where(samples.column(finite), amplitudes, before))
+    steps = torch.where(valid, state.steps.scatter(-1, slot, step), state.steps)
+    return HistoryState(state.amplitudes, gaps, weights, spreads, steps, state.used + more, marked)
 
 
 def mark(state: HistoryState, step: int) -> HistoryState:
@@ -180,67 +194,57 @@ def in_order(state: HistoryState, distances: Tensor) -> History:
     )
 
 
-class _Loss(NamedTuple):
-    """The record that a full history drops; slots have shape (1,), and K is that of the new record.
-
-    Attributes:
-        dropped: slot of the dropped record.
-        before: slot of the record before it in time.
-        after: slot of the record after it in time.
-        successor: which of these two represents it from now on.
-        weight: number of records that the successor takes over, shape (1,).
-        spread: estimated sum of their distances from the successor, shape (1,).
-    """
-
-    dropped: Tensor
-    before: Tensor
-    after: Tensor
-    successor: Tensor
-    weight: Tensor
-    spread: Tensor
-
-
-def _least(state: HistoryState, order: Tensor, gap: Tensor) -> _Loss:
-    """Returns the record with the least w d + (S + S′) / 2.
+def _merged(entries: Tensor, new: Tensor, state: HistoryState, full: Tensor, apart: Apart) -> tuple[Tensor, Tensor]:
+    """Has the record with the least w d + (S + S′) / 2 represented by a neighbour in time, where a history is full.
 
     A record represents w records, itself included, at a summed distance S; dropping it adds w d + S to a successor at
     distance d, which has S′ already. Without the S a record would go on absorbing a path that leaves it in small steps;
     with the whole of them, one in the middle of the records it represents could absorb no more.
 
     Args:
-        state: the history.
-        order: its slots by time, shape (K,).
-        gap: distance of the new record to the last, shape (1,).
+        entries: gaps, weights and spreads, shape (3, ..., K).
+        new: the same of the new record, shape (3, ..., 1).
+        state: of the history.
+        full: whether there is no free slot, shape (..., 1).
+        apart: as for ``extend``.
+
+    Returns:
+        The slot of the record to be dropped, shape (..., 1); gaps, weights and spreads after that, with the new record
+        in slot K, shape (3, ..., K + 1).
     """
-    candidates, next_slots = order[1:], torch.cat([order[2:], _new(state)])  # the first stays
-    weight, spread, gap_before = state.weights[candidates], state.spreads[candidates], state.gaps[candidates]
-    to_left, to_right = weight * gap_before, weight * torch.cat([gap_before[1:], gap])
+    capacity = entries.shape[-1]
+    order = state.steps.argsort()
+    in_time = entries.gather(-1, order.expand_as(entries))
+    gaps, weights, spreads = in_time.unbind()
+    # Rows are of the neighbour before and the one after; the first record's are left out below: it stays.
+    distances = torch.cat([gaps, new[0]], -1)
+    moved = weights[..., None, :] * distances.unfold(-1, capacity, 1)
+    beside = torch.nn.functional.pad(spreads, (1, 1)).unfold(-1, capacity, 2)
     # Added in this order, two records of equal weight give the same loss to the last bit in all processes.
-    left = to_left + (spread + state.spreads[order[:-1]]) / 2
-    right = to_right + (spread + torch.cat([spread[1:], torch.zeros_like(gap)])) / 2
-    protected = state.marked[candidates] & (state.marked.sum() <= len(order) // 4)
-    position = torch.where(protected, torch.inf, torch.minimum(left, right)).argmin()[None]
+    loss, side = (moved + (spreads[..., None, :] + beside) / 2).min(-2)
+    protected = state.marked.gather(-1, order) & (state.marked.sum(-1, keepdim=True) <= capacity // 4)
+    first = loss.masked_fill(protected, torch.inf)[..., 1:].argmin(-1, keepdim=True)
 
-    def of(values: Tensor) -> Tensor:
-        return values.gather(0, position)
+    places = first + torch.arange(3, device=first.device)
+    slots = torch.nn.functional.pad(order, (0, 1), value=capacity).gather(-1, places)
+    before, dropped, after = torch.split(slots, 1, -1)
+    place = places[..., 1:2]
+    side = side.gather(-1, place)
+    _, weight, spread = in_time.gather(-1, place.expand_as(new)).unbind()
+    spread = spread + weight * distances.gather(-1, place + side)
+    successor = slots.gather(-1, 2 * side)
 
-    leftwards = of(left <= right)
-    return _Loss(
-        dropped=of(candidates),
-        before=of(order),
-        after=of(next_slots),
-        successor=torch.where(leftwards, of(order), of(next_slots)),
-        weight=of(weight),
-        spread=of(spread) + torch.where(leftwards, of(to_left), of(to_right)),
-    )
-
-
-def _new(state: HistoryState) -> Tensor:
-    return torch.full_like(state.steps[:1], len(state.steps))
+    kept = torch.cat([entries, new], -1)
+    changed = torch.stack([after, successor, successor])
+    were = kept.gather(-1, changed)
+    _, its_weight, its_spread = were.unbind()
+    merged = torch.stack([apart(before, after), its_weight + weight, its_spread + spread])
+    return dropped, kept.scatter(-1, changed, torch.where(full, merged, were))
 
 
-def _slot_distance(stored: Tensor, new: Tensor, floor: float, a: Tensor, b: Tensor) -> Tensor:
-    def at(slot: Tensor) -> Tensor:
-        return torch.where(slot == len(stored), new, stored.index_select(0, slot.clamp_max(len(stored) - 1)))
-
-    return bhattacharyya(at(a), at(b), floor=floor)
+def _slot_distance(stored: Tensor, new: Tensor, floor: float, samples: Alone, a: Tensor, b: Tensor | None) -> Tensor:
+    other = new
+    if b is not None:
+        here = samples.take(stored, b.clamp_max(len(stored) - 1))
+        other = torch.where(samples.column(b == len(stored)), new, here)
+    return samples.mean(bhattacharyya(samples.take(stored, a), other, "none", floor))[..., None]

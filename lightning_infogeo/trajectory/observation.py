@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distributions import entropies, log_probabilities, minus_half_logs, precise
+from lightning_infogeo.distributions import entropies, log_probabilities, precise
 from lightning_infogeo.distributions.chunks import sample_chunks
-from lightning_infogeo.geodesics import Plane, ignorance, truth
+from lightning_infogeo.geodesics import Plane
 
 
 class Observation(NamedTuple):
@@ -109,7 +109,8 @@ def observe_chunk(logits: Tensor, labels: Tensor | None) -> Observation:
     predicted = likeliest.to(entropy)
     if labels is None:
         return Observation(*plain, predicted, largest, None, None)
-    a = torch.exp(log_p / 2)
-    rivals = log_p.scatter(-1, labels[:, None], -torch.inf).amax(-1)
-    of_labels = minus_half_logs(log_p, labels), Plane.of(a, ignorance(a), truth(labels, a))
-    return Observation(*plain, predicted, rivals, *of_labels)
+    column = labels[:, None]
+    certain = log_p.gather(-1, column)
+    plane = Plane.to_truth(torch.exp(log_p / 2), torch.exp(certain / 2), column)
+    rivals = log_p.scatter(-1, column, -torch.inf).amax(-1)
+    return Observation(*plain, predicted, rivals, certain[:, 0].abs() / 2, plane)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lightning_infogeo.distances import arc, arc_from_logits
-from lightning_infogeo.distributions import precise
+from lightning_infogeo.distributions import finite, precise
 from lightning_infogeo.distributions.chunks import sample_chunks
-from lightning_infogeo.geodesics import progress_in
+from lightning_infogeo.geodesics import Plane, progress_in
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from lightning_infogeo.trajectory.observation import Observation, observe
+from lightning_infogeo.trajectory.stack import ALONE, Alone
 
 QUANTITIES = names(quantity for quantity in PROBE_QUANTITIES if not quantity.needs)
 """What every record holds, in the order of the vector that ``extend`` returns."""
@@ -27,10 +29,10 @@ class TrajectoryState(NamedTuple):
     Attributes:
         first: logits of the first finite record, shape (N, C); or sketches of its amplitudes, shape (N, m).
         last: the same of the last finite record.
-        last_step: step of the last finite record, scalar int64.
-        length: information length so far, scalar.
-        rounding: compensation for rounding in ``length``, scalar.
-        started: whether there has been a finite record, scalar bool.
+        last_step: step of the last finite record, int64, scalar; of a stack of P probes, as all below, shape (P,).
+        length: information length so far.
+        rounding: compensation for rounding in ``length``.
+        started: whether there has been a finite record, bool.
     """
 
     first: Tensor
@@ -65,8 +67,10 @@ def extend(
     observation: Observation | None = None,
     arcs: Tensor | None = None,
     sketched: bool = False,
+    samples: Alone = ALONE,
+    mine: Alone | None = None,
 ) -> tuple[TrajectoryState, Tensor]:
-    """Adds one record; reads nothing back from the device.
+    """Adds one record, of one probe or of a stack of them; reads nothing back from the device.
 
     With d the Fisher–Rao distance of definitions in ``distances``:
 
@@ -94,29 +98,34 @@ def extend(
         arcs: from ``arcs_of``, where they are known. If both are given and are of all samples of a probe, ``logits``
             and the state may be those of some of them: means are then over the samples of these two.
         sketched: whether logits here, in the state and in ``before`` are sketches: distances then come from chords.
+        samples: what joins the samples by probe.
+        mine: the same of those samples that ``logits`` are of; None where that is all of them.
 
     Returns:
-        The new state and a vector of ``QUANTITIES``, or of ``LABELLED_QUANTITIES`` where there are labels. Where
-        logits hold NaN or +∞, or −∞ for all classes of a sample, the state is unchanged and the vector all NaN.
-        Other logits of −∞ are probabilities of 0; where one is the label's, distance_to_truth is +∞, and nothing else.
+        The new state and a vector of ``QUANTITIES``, or of ``LABELLED_QUANTITIES`` where there are labels; of a stack,
+        all of it with labels or all without, one for each probe. Where logits hold NaN or +∞, or −∞ for all classes of
+        a sample, the state is unchanged and the vector all NaN. Other logits of −∞ are probabilities of 0; where one is
+        the label's, distance_to_truth is +∞, and nothing else.
     """
     observed = observe(logits, labels) if observation is None else observation
     interval = (step - state.last_step).to(state.length.dtype)
     earlier = None if before is None or chord else before[1]
     arcs = arcs_of(state, logits, earlier, sketched) if arcs is None else arcs
-    hops = 2 * arcs.square().mean(-1).sqrt()
-    hop, displacement = hops[0], hops[1]
-    nan = torch.full_like(hop, torch.nan)
-    finite = observed.finite.all() & ~(hop + displacement).isnan()
+    of_samples = [observed.entropies, *([] if observed.distances is None else [observed.distances])]
+    squares, entropy, *truth = _means(samples, arcs.square(), of_samples)
+    hops = 2 * squares.sqrt()
+    way = hops[:2] * state.started  # before the first record there is none
+    hop, displacement = way.unbind()
+    valid = finite(entropy + hop + displacement)  # the entropy of logits that are not is NaN
 
-    velocity, roughness = nan, nan
+    velocity = roughness = torch.full_like(hop, torch.nan)
     if chord:
-        velocity = hop / interval
+        velocity = (hop / interval).masked_fill(~state.started, torch.nan)
     elif before is not None:
-        lag = step - before[0]
-        velocity = hops[2] / lag
-        roughness = torch.log(hop / hops[2]) / torch.log(interval / lag)
-        roughness = torch.where(roughness.isfinite(), roughness, nan)  # ±∞ or NaN where the interval is the lag
+        lag, lagged = step - before[0], hops[2].masked_fill(~state.started, torch.nan)
+        velocity = lagged / lag
+        roughness = torch.log(hop / lagged) / torch.log(interval / lag)
+        roughness = roughness.nan_to_num(torch.nan, torch.nan, torch.nan)  # ±∞ or NaN where the interval is the lag
 
     # Compensated summation: 1e5 small hops added to a long path in float32 would otherwise lose their last digits.
     increment = hop - state.rounding
@@ -125,50 +134,60 @@ def extend(
 
     recorded = QUANTITIES
     values = {
-        "velocity": torch.where(state.started, velocity, nan),
+        "velocity": velocity,
         "length": length,
         "displacement": displacement,
-        "straightness": torch.where(length > 0, (displacement / length).clamp_max(1), 1),
-        "roughness": torch.where(state.started, roughness, nan),
-        "entropy": observed.entropies.mean(),
+        "straightness": (displacement / length).nan_to_num(1).clamp_max(1),
+        "roughness": roughness,
+        "entropy": entropy,
     }
-    if observed.distances is not None and observed.plane is not None:
+    if truth and observed.plane is not None:
         recorded = LABELLED_QUANTITIES
-        values |= {"distance_to_truth": observed.distances.mean(), "progress": progress_in(observed.plane)}
+        plane = Plane(*samples.padded(torch.stack(list(observed.plane))).unbind())
+        values |= {"distance_to_truth": truth[0], "progress": progress_in(plane)}
 
+    mine = mine or samples
     extended = TrajectoryState(
-        first=_replaced_where(state.first, logits, finite & ~state.started),
-        last=_replaced_where(state.last, logits, finite),
-        last_step=torch.where(finite, torch.full_like(state.last_step, step), state.last_step),
-        length=torch.where(finite, length, state.length),
-        rounding=torch.where(finite, rounding, state.rounding),
-        started=state.started | finite,
+        first=_replaced_where(state.first, logits, mine.column(valid & ~state.started)),
+        last=_replaced_where(state.last, logits, mine.column(valid)),
+        last_step=state.last_step.masked_fill(valid, step),
+        length=torch.where(valid, length, state.length),
+        rounding=torch.where(valid, rounding, state.rounding),
+        started=state.started | valid,
     )
-    return extended, torch.where(finite, torch.stack([values[name] for name in recorded]), nan)
+    rows = torch.stack([values[name] for name in recorded], -1)
+    return extended, rows.masked_fill(~valid[..., None], torch.nan)
 
 
 def arcs_of(state: TrajectoryState, points: Tensor, before: Tensor | None, sketched: bool = False) -> Tensor:
     """Returns the arcs of every sample to the last record, the first, and to ``before`` where it is given: (2 or 3, N).
 
-    Without any record yet the prediction itself counts as first and last.
+    Without any record yet those to last and first mean nothing.
     """
     between = arc if sketched else arc_from_logits
-    arcs_by_sample = torch.zeros(
-        2 if before is None else 3, len(points), dtype=state.length.dtype, device=points.device
-    )
-    for rows in sample_chunks(points.shape[0], points.shape[1]):
-        here = precise(points[rows])
-        ends = [torch.where(state.started, end[rows], here) for end in (state.last, state.first)]
-        ends += [] if before is None else [precise(before[rows])]
-        arcs_by_sample[:, rows] = between(torch.stack(ends), here, "none")
+    ends = [state.last, state.first, *([] if before is None else [before])]
+    parts = list(sample_chunks(points.shape[0], points.shape[1]))
+    if len(parts) == 1:
+        return between(torch.stack([precise(end) for end in ends]), precise(points), "none")
+    arcs_by_sample = torch.zeros(len(ends), len(points), dtype=state.length.dtype, device=points.device)
+    for rows in parts:
+        of_rows = torch.stack([precise(end[rows]) for end in ends])
+        arcs_by_sample[:, rows] = between(of_rows, precise(points[rows]), "none")
     return arcs_by_sample
 
 
+def _means(samples: Alone, table: Tensor, columns: Sequence[Tensor]) -> list[Tensor]:
+    """Returns the means by probe of a table of numbers of samples, (k, N), and of single columns, (N,) each."""
+    means = samples.mean(torch.cat([table, torch.stack(list(columns))]))
+    return [means[: len(table)], *means[len(table) :].unbind()]
+
+
 def _replaced_where(old: Tensor, new: Tensor, when: Tensor) -> Tensor:
-    """Returns ``new`` if ``when`` (scalar bool), else ``old``; large tensors are written in place, chunk by chunk."""
+    """Returns ``new`` if ``when`` (bool, to be broadcast), else ``old``; large ones are written in place, by chunks."""
     parts = list(sample_chunks(old.shape[0], old.shape[1]))
     if len(parts) == 1:
         return torch.where(when, precise(new), old)
+    each = when.expand(old.shape)
     for rows in parts:
-        old[rows] = torch.where(when, precise(new[rows]), old[rows])
+        old[rows] = torch.where(each[rows], precise(new[rows]), old[rows])
     return old

@@ -229,7 +229,7 @@ class Breaks(pl.Callback):
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if trainer.global_step == self.step - 1 and not rank():
-            self.made._session.recorder._states.keep = None
+            self.made._session.recorder._states[0].keep = None
 
 
 def failures(folder):

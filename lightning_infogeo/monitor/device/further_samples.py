@@ -81,7 +81,14 @@ class FurtherSamples(Portable, left_behind={"_inputs": {}}):
 
     def distances(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Tensor]:
         """Returns every sample's distance to truth, shape (M,), nats, beside each probe; reads nothing back."""
-        return {name: self._distances(trainer, module, name) for name in self._inputs}
+        sizes = [len(self._selections[name]) for name in self._inputs]
+        if sum(sizes) > chunk_size(self._classes) or not sizes:
+            return {name: self._distances(trainer, module, name) for name in self._inputs}
+        parts = [self._evaluator(trainer, module, self._inputs[n], self._selections[n]) for n in self._inputs]
+        labels = [labels for name in self._inputs if (labels := self._selections[name].labels) is not None]
+        with torch.no_grad(), torch.autocast(parts[0].device.type, enabled=False):
+            found = minus_half_logs(log_probabilities(torch.cat(parts)), torch.cat(labels))
+        return dict(zip(self._inputs, torch.split(found, sizes), strict=True))
 
     def accompany(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Calls the model as ``distances`` does, for processes that have the rest of it."""

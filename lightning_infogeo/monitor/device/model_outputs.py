@@ -179,13 +179,6 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
         self.evaluator.calls(trainer, module, inputs, condense)
         return points, seen if whole else None
 
-    def point(self, name: str, kept: Tensor) -> Tensor:
-        """Returns what the history keeps of a prediction, given what ``observe`` returned of it."""
-        if not self.budget.exact:
-            return kept
-        sketch = self._sketches.get(name)
-        return amplitudes(kept) if sketch is None else sketch.of_logits(kept, self.rows(name).start)
-
     def to(self, device: torch.device) -> None:
         """Brings to a device what is needed to read what was recorded, and lets go of the inputs."""
         self.inputs = {}

@@ -1,171 +1,192 @@
-"""The state of every probe between two records: where its predictions were, and the history for the embedding."""
+"""The state of a stack of probes between two records: where predictions were, and the history for the embedding."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from lightning_infogeo.copies import Portable
-from lightning_infogeo.embedding.probe_history import LocalHistory, ProbeHistory
+from lightning_infogeo.embedding.probe_histories import LocalHistories, ProbeHistories
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
+from lightning_infogeo.monitor.device.probe_stack import ProbeStack
 from lightning_infogeo.monitor.distributed.probe_shards import cut_state
-from lightning_infogeo.monitor.distributed.sharded_history import ShardedHistory
+from lightning_infogeo.monitor.distributed.sharded_history import ShardedHistories, ShardedHistory
 from lightning_infogeo.monitor.resume import check_shape
 from lightning_infogeo.trajectory import TrajectoryState, arcs_of, extend, history, start
 from lightning_infogeo.trajectory.history import HistoryState
 from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements
 
+_OF_SAMPLES = ("first", "last")
+"""Fields of a trajectory's state that are of samples; the others are of probes."""
+
 
 class ProbeStates(Portable):
-    """States of the trajectories by probe, of the samples that this process has.
+    """States of the trajectories of a stack, of the samples that this process has.
 
     Args:
         outputs: of the model on the probes.
+        stack: the probes.
         like: a scalar of the logits' type, on the model's device.
-        state: to go on from, of all samples; empty to begin.
+        state: to go on from, by probe, of all samples; empty to begin.
 
     Attributes:
         made: records so far.
-        histories: by probe; none where no pictures are made.
+        stack: as given.
+        histories: of the probes; None where no pictures are made.
 
     Raises:
         ConfigurationError: where predictions so far are of another shape.
     """
 
-    def __init__(self, outputs: ModelOutputs, like: Tensor, state: Mapping[str, Any]) -> None:
+    def __init__(self, outputs: ModelOutputs, stack: ProbeStack, like: Tensor, state: Mapping[str, Any]) -> None:
         whole: Mapping[str, Any] = state.get("probes", {})
         if state and outputs.shard.ranks > 1:
             mine = {name: (len(outputs.selections[name]), outputs.rows(name)) for name in whole}
             state = cut_state(dict(state), mine)
         saved: Mapping[str, Any] = state.get("probes", {})
         self.made: int = state.get("made", 0)
-        self.histories: dict[str, ProbeHistory] = {}
-        self._states: dict[str, TrajectoryState] = {}
-        self._points: dict[int, dict[str, Tensor]] = {s: dict(points) for s, points in state.get("kept", {}).items()}
-        for name in outputs.chosen:
+        self.stack = stack
+        self.histories: ProbeHistories | None = None
+        states, kept = [], {}
+        for name in stack.names:
             shape, entry = outputs.shape(name), saved.get(name)
-            self._states[name] = TrajectoryState(**entry["state"]) if entry else start(like.expand(shape))
-            check_shape(name, self._states[name].first, shape)
+            states.append(TrajectoryState(**entry["state"]) if entry else start(like.expand(shape)))
+            check_shape(name, states[-1].first, shape)
             if outputs.budget.records:
-                kept, table = (entry or {}).get("history"), _table(whole.get(name, {}), outputs)
-                self.histories[name] = _history(name, outputs, like, kept, table)
+                kept[name] = _history(name, outputs, like, entry)
+        columns = zip(TrajectoryState._fields, zip(*states, strict=True), strict=True)
+        self._state = TrajectoryState(
+            *(torch.cat(tensors) if field in _OF_SAMPLES else torch.stack(tensors) for field, tensors in columns)
+        )
+        points = state.get("kept", {}).items()
+        self._points = {s: torch.cat([of[name] for name in stack.names]) for s, of in points}
+        self._nothing = like.new_zeros(0)
+        if kept and outputs.shard.ranks == 1:
+            sketches = {name: outputs.sketch(name) for name in stack.names}
+            self.histories = LocalHistories(kept, stack.mine, outputs.floor, sketches)
+        elif kept:
+            sharded = {name: _sharded(name, outputs, kept[name], whole.get(name, {})) for name in stack.names}
+            self.histories = ShardedHistories(sharded, stack.mine.rows)
         self.to(like.device)
 
     @property
     def dtype(self) -> torch.dtype:
         """The type in which lengths are summed."""
-        return next(iter(self._states.values())).length.dtype
+        return self._state.length.dtype
 
-    def keep(self, step: int, points: dict[str, Tensor] | None, steps: Iterable[int]) -> None:
+    def of(self, name: str) -> TrajectoryState:
+        """Returns the state of one probe's trajectory, as views."""
+        probe = self.stack.names.index(name)
+        rows = self.stack.mine.rows[probe]
+        fields = self._state._asdict().items()
+        return TrajectoryState(*(of[rows] if field in _OF_SAMPLES else of[probe] for field, of in fields))
+
+    def keep(self, step: int, points: Tensor | None, steps: Iterable[int]) -> None:
         """Keeps the predictions at ``step``, where there are any to keep, and those of earlier ``steps``."""
         if points is not None:
             self._points[step] = points
         self._points = {kept: self._points[kept] for kept in steps if kept in self._points}
 
     def measured(
-        self,
-        name: str,
-        logits: Tensor,
-        make_point: Callable[[], Tensor],
-        seen: Observation,
-        before: int | None,
-        sketched: bool,
+        self, logits: Tensor, point: Tensor | None, seen: Observation, before: int | None, sketched: bool
     ) -> SampleMeasurements:
-        """Returns what a prediction says of the samples of this process.
+        """Returns what predictions say of the samples of this process.
 
         Args:
-            name: of the probe.
             logits: or sketches of them, as they are kept for the next record.
-            make_point: returns what the history keeps of them.
+            point: what the history keeps of them; None where there is no history.
             seen: observation of these samples.
             before: the step from which to measure velocity.
             sketched: whether ``logits`` are sketches.
         """
-        earlier = self._before(name, before)
-        arcs = arcs_of(self._states[name], logits, earlier and earlier[1], sketched)
-        sums = self.histories[name].sums(make_point, self.made) if name in self.histories else logits.new_zeros(0)
+        earlier = self._before(before)
+        arcs = arcs_of(self._state, logits, earlier and earlier[1], sketched)
+        sums = self._nothing
+        if self.histories is not None and point is not None and self.histories.width:
+            sums = self.histories.sums(point, self.made)
         return SampleMeasurements(seen, arcs, sums)
 
     def advance(
         self,
-        name: str,
         step: int,
         logits: Tensor,
-        make_point: Callable[[], Tensor],
+        point: Tensor | None,
         measured: SampleMeasurements,
         before: int | None,
         chord: bool,
     ) -> Tensor:
-        """Adds a record to a trajectory and its history; arguments as for ``measured`` and ``trajectory.extend``.
+        """Adds a record to trajectories and histories; arguments as for ``measured`` and ``trajectory.extend``.
 
         Returns:
-            The record.
+            The records, a row for each probe.
         """
-        self._states[name], record = extend(
-            self._states[name],
+        self._state, records = extend(
+            self._state,
             step,
             logits,
-            before=self._before(name, before),
+            before=self._before(before),
             chord=chord,
             observation=measured.observation,
             arcs=measured.arcs,
+            samples=self.stack.all,
+            mine=self.stack.mine,
         )
-        if name in self.histories:
-            self.histories[name].extend(step, make_point(), measured)
-        return record
+        if self.histories is not None and point is not None:
+            self.histories.extend(step, point, measured, self._state.last_step == step, self.made)
+        self.made += 1
+        return records
 
     def count_record(self) -> None:
-        """Counts a record of all probes."""
+        """Counts a record that this process could not make."""
         self.made += 1
 
     def to(self, device: torch.device) -> None:
         """Brings everything to a device."""
-        for kept in self.histories.values():
-            kept.to(device)
-        self._states = {n: TrajectoryState(*(tensor.to(device) for tensor in s)) for n, s in self._states.items()}
-        self._points = {s: {n: logits.to(device) for n, logits in p.items()} for s, p in self._points.items()}
+        if self.histories is not None:
+            self.histories.to(device)
+        self.stack.to(device)
+        self._nothing = self._nothing.to(device)
+        self._state = TrajectoryState(*(tensor.to(device) for tensor in self._state))
+        self._points = {step: points.to(device) for step, points in self._points.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns CPU tensors and plain values to go on from."""
+        """Returns CPU tensors and plain values to go on from, by probe."""
+        histories = self.histories
         return {
             "made": self.made,
-            "kept": {s: {name: logits.cpu() for name, logits in points.items()} for s, points in self._points.items()},
+            "kept": {
+                s: {n: p.cpu() for n, p in self.stack.split(points).items()} for s, points in self._points.items()
+            },
             "probes": {
                 name: {
-                    "state": {field: tensor.to("cpu", copy=True) for field, tensor in state._asdict().items()},
-                    **(self.histories[name].state_dict(self.made) if name in self.histories else {"history": {}}),
+                    "state": {field: tensor.to("cpu", copy=True) for field, tensor in self.of(name)._asdict().items()},
+                    **({"history": {}} if histories is None else histories.state_dict(name, self.made)),
                 }
-                for name, state in self._states.items()
+                for name in self.stack.names
             },
         }
 
-    def _before(self, name: str, step: int | None) -> tuple[int, Tensor] | None:
-        return None if step is None or step not in self._points else (step, self._points[step][name])
+    def _before(self, step: int | None) -> tuple[int, Tensor] | None:
+        return None if step is None or step not in self._points else (step, self._points[step])
 
 
-def _table(entry: Mapping[str, Any], outputs: ModelOutputs) -> Tensor | None:
-    """Returns the distances that a saved history of all samples has, or makes those a single process had no need of."""
-    if outputs.shard.ranks == 1 or not entry.get("history"):
-        return None
-    if "table" in entry:
-        table: Tensor = entry["table"]
-        return table
-    kept = HistoryState(**entry["history"])
-    return history.table(kept, len(kept.amplitudes), outputs.floor)
-
-
-def _history(
-    name: str, outputs: ModelOutputs, like: Tensor, saved: Mapping[str, Tensor] | None, table: Tensor | None
-) -> ProbeHistory:
-    shape = outputs.shape(name, history=True)
-    fresh = history.start(like.expand(shape), outputs.budget.records)
-    begun = history.restored(HistoryState(**saved)) if saved else fresh
+def _history(name: str, outputs: ModelOutputs, like: Tensor, entry: Mapping[str, Any] | None) -> HistoryState:
+    shape, saved = outputs.shape(name, history=True), (entry or {}).get("history")
+    begun = history.start(like.expand(shape), outputs.budget.records)
+    begun = history.restored(HistoryState(**saved)) if saved else begun
     check_shape(name, begun.amplitudes[0], shape)
-    if outputs.shard.ranks == 1:
-        return LocalHistory(begun, outputs.floor, outputs.sketch(name))
+    return begun
+
+
+def _sharded(name: str, outputs: ModelOutputs, begun: HistoryState, whole: Mapping[str, Any]) -> ShardedHistory:
+    """Returns the history of a part of a probe; ``whole`` is what was saved of all of it."""
+    table: Tensor | None = None
+    if whole.get("history"):  # the distances that it has, or those that a single process had no need of
+        kept = HistoryState(**whole["history"])
+        table = whole["table"] if "table" in whole else history.table(kept, len(kept.amplitudes), outputs.floor)
     selection, labelled = outputs.selections[name], outputs.labels(name) is not None
     first = outputs.rows(name).start
     return ShardedHistory(begun, table, labelled, len(selection), first, outputs.floor, outputs.sketch(name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,13 +11,13 @@ from torch import Tensor
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.console import say
 from lightning_infogeo.copies import Portable
-from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.markers import Marker
 from lightning_infogeo.markers.sample_runner import SampleMarkers
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
+from lightning_infogeo.monitor.device.probe_stack import ProbeStack, joined, joined_observations, stacked
 from lightning_infogeo.monitor.device.probe_states import ProbeStates
-from lightning_infogeo.monitor.device.sample_rows import SampleRows
+from lightning_infogeo.monitor.device.sample_rows import Predictions, SampleRows
 from lightning_infogeo.monitor.device.weight_densities import WeightDensities
 from lightning_infogeo.monitor.distributed.probe_shards import LocalExchange, SampleTable, ShardedExchange, join_state
 from lightning_infogeo.monitor.planner import Decision
@@ -32,7 +31,7 @@ from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements, observe
 
 
-class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
+class Recorder(Portable, left_behind={"_latest": []}):
     """Evaluates the probes and extends their trajectories, without reading anything back.
 
     Args:
@@ -47,6 +46,7 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
 
     Attributes:
         outputs: as given.
+        stacks: the probes as they are measured.
         references: as given.
         layout: of the record that ``step`` returns.
         rows: packs what TensorBoard's tab gets of samples; None where it gets nothing.
@@ -72,15 +72,15 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
         self._chord = chord
         self.references = references or References()
         self._labels = {name: outputs.labels(name) for name in outputs.chosen}
-        self._latest: dict[str, Tensor] = {}
-        self._observed: dict[str, Observation] = {}
+        self._latest: list[Predictions] = []
         self.rows: SampleRows | None = None
         like = torch.zeros((), dtype=outputs.dtype, device=module.device)
         if state:
             check_same_output(state.get("output"), outputs.evaluator.distribution)
             check_same_probes(state["probes"], outputs.chosen)
-        self._states = ProbeStates(outputs, like, state)
-        self.dtype = self._states.dtype
+        self.stacks = stacked(outputs, module.device)
+        self._states = [ProbeStates(outputs, stack, like, state) for stack in self.stacks]
+        self.dtype = self._states[0].dtype
         self.references.to(module.device)
         for name in self._labels:
             self.references.check_shape(name, outputs.shape(name, history=True))
@@ -94,7 +94,7 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
         self._trained = next((series for series in probes if series.trained and "progress" in series.quantities), None)
         self._exchange: LocalExchange | ShardedExchange = LocalExchange()
         if outputs.shard.ranks > 1:
-            tables = {name: self._table(name) for name in self._labels}
+            tables = [self._table(states) for states in self._states]
             scalar = torch.zeros((), dtype=self.dtype, device=module.device)
             self._exchange = ShardedExchange(outputs.shard.ranks, tables, scalar)
 
@@ -132,11 +132,14 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
 
     def predictions(self) -> dict[str, Tensor]:
         """Returns the amplitudes of the last record, NaN where logits were not finite; none where they are sketched."""
-        return {name: amplitudes(logits) for name, logits in self._latest.items()} if self.exact else {}
+        if not self.exact:
+            return {}
+        of = zip(self.stacks, self._latest, strict=False)
+        return {name: part for stack, latest in of for name, part in stack.split(latest.amplitudes()).items()}
 
     def packed(self) -> Tensor | None:
         """Returns what TensorBoard's tab gets of the samples of the last record, as one vector of bytes, uint8."""
-        return None if self.rows is None else self.rows(self._latest, self._observed)
+        return None if self.rows is None else self.rows(self._latest)
 
     def step(
         self, trainer: pl.Trainer, module: pl.LightningModule, step: int, decision: Decision, keep: Iterable[int]
@@ -148,18 +151,20 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
         Returns:
             The record as ``layout`` says; None where none is due.
         """
-        logits: dict[str, Tensor] = {}
+        by_name: dict[str, Tensor] = {}
         seen: dict[str, Observation | None] = {}
         further: dict[str, Tensor] = {}
         measured = None
         try:
             with self.outputs.evaluator.together():
                 for name in self._labels:
-                    logits[name], seen[name] = self.outputs.observe(trainer, module, name, decision.record)
+                    by_name[name], seen[name] = self.outputs.observe(trainer, module, name, decision.record)
                 if decision.record:
                     further = self.outputs.further.distances(trainer, module)
+            logits = [joined(stack.names, by_name) for stack in self.stacks]
+            latest = [Predictions(of, self._points(stack, of)) for stack, of in zip(self.stacks, logits, strict=True)]
             if decision.record:
-                measured = self._measured(logits, seen, decision.before)
+                measured = self._measured(latest, seen, decision.before)
         except Exception:
             if decision.record:
                 self.absent()  # the others wait for this process all the same
@@ -167,54 +172,64 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
         record = None
         if measured is not None:
             measured = self._exchange.gather(measured)
-            self._latest = logits
-            self._observed = {name: of.observation for name, of in measured.items()}
-            record = self._record(step, logits, measured, decision.before, further)
-        self._states.keep(step, logits if decision.keep else None, keep)
+            of_all = zip(latest, measured, strict=True)
+            self._latest = [each._replace(observation=of.observation) for each, of in of_all]
+            record = self._record(step, latest, measured, decision.before, further)
+        for states, of in zip(self._states, logits, strict=True):
+            states.keep(step, of if decision.keep else None, keep)
         return record
 
     def absent(self) -> None:
         """Takes the part of a process that cannot record in what the others do."""
         self._exchange.gather(None)
         if self.outputs.shard.ranks > 1:
-            self._states.count_record()  # as in the others
+            for states in self._states:
+                states.count_record()  # as in the others
 
     def mark(self, name: str, step: int) -> None:
         """Keeps the record nearest to ``step`` in the history of a series, where it has one."""
-        if name in self._states.histories:
-            self._states.histories[name].mark(step)
+        if name in self._labels and (histories := self._states_of(name).histories) is not None:
+            histories.mark(name, step)
 
     def history(self, name: str) -> History:
         """Returns what is kept of one probe, in the order of time and on the CPU; waits for the device."""
-        return self._states.histories[name].in_order(self._states.made)
+        states = self._states_of(name)
+        assert states.histories is not None
+        return states.histories.in_order(name, states.made)
 
     @torch.no_grad()
     def snapshots(self, groups: Iterable[tuple[str, ...]]) -> list[Snapshot]:
         """Returns what a picture of each group of probes needs, and one of each probe that references hold."""
         snapshots = []
         for probes in groups:
-            joint = [self._states.histories[name] for name in probes]
-            labels = self.outputs.selections[probes[0]].labels
-            snapshots.append(Snapshot(probes, joint[0].snapshot(joint, labels, self._states.made), referred=False))
-            for name, kept in zip(probes, joint, strict=True):
-                matrix = self.references.snapshot(name, kept.state, min(self._states.made, len(kept.state.steps)))
-                if matrix is not None:
-                    snapshots.append(Snapshot((name,), matrix, referred=True))
+            histories = [histories for name in probes if (histories := self._states_of(name).histories) is not None]
+            joint = [kept.state(name) for name, kept in zip(probes, histories, strict=True)]
+            labels, made = self.outputs.selections[probes[0]].labels, self._states_of(probes[0]).made
+            matrix = histories[0].snapshot(probes[0], joint, labels, made)
+            snapshots.append(Snapshot(probes, matrix, referred=False))
+            for name, state in zip(probes, joint, strict=True):
+                referred = self.references.snapshot(name, state, min(made, len(state.steps)))
+                if referred is not None:
+                    snapshots.append(Snapshot((name,), referred, referred=True))
         return snapshots
 
     def to(self, device: torch.device) -> None:
         """Brings to a device what is needed to read what was recorded, and lets go of the model."""
-        self._latest, self._observed = {}, {}
+        self._latest = []
         self._labels = {name: None if labels is None else labels.to(device) for name, labels in self._labels.items()}
-        parts = self.outputs, self._states, self._markers, self._weights, self.references, self._exchange, self.rows
+        parts = self.outputs, *self._states, self._markers, self._weights, self.references, self._exchange, self.rows
         for part in parts:
             if part is not None:
                 part.to(device)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns CPU tensors and plain values to go on from."""
-        state = self._states.state_dict()
-        for name, entry in state["probes"].items():
+        states = [states.state_dict() for states in self._states]
+        probes = {name: entry for of in states for name, entry in of["probes"].items()}
+        kept = {
+            step: {n: p for of in states for n, p in of["kept"].get(step, {}).items()} for step in states[0]["kept"]
+        }
+        for name, entry in probes.items():
             probe = self.outputs.chosen[name].probe
             entry.update(fingerprint=probe.fingerprint, labels=probe.labels)
         return {
@@ -223,7 +238,9 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
             "markers": self._markers.state_dict(),
             "further": self.outputs.further.state_dict(),
             "weights": {} if self._weights is None else self._weights.state_dict(),
-            **state,
+            "made": states[0]["made"],
+            "kept": kept,
+            "probes": {name: probes[name] for name in self._labels},
         }
 
     def join(self, state: dict[str, Any], device: torch.device) -> bool:
@@ -243,52 +260,57 @@ class Recorder(Portable, left_behind={"_latest": {}, "_observed": {}}):
         quantities = QUANTITIES if chosen.probe.labels is None else labelled
         return Series(name, "probe", quantities, trained=not held_out(name))
 
-    def _table(self, name: str) -> SampleTable:
-        kept = self._states.histories.get(name)
-        labelled, sums = self._labels[name] is not None, 0 if kept is None else kept.width
-        return SampleTable(self.sizes[name], self.outputs.rows(name), labelled, sums)
+    def _states_of(self, name: str) -> ProbeStates:
+        return next(states for states in self._states if name in states.stack.names)
+
+    def _points(self, stack: ProbeStack, logits: Tensor) -> Tensor | None:
+        """Returns what the histories keep of predictions; None where there are none."""
+        return stack.point(logits) if self.outputs.budget.records else None
+
+    def _table(self, states: ProbeStates) -> SampleTable:
+        stack, sums = states.stack, 0 if states.histories is None else states.histories.width
+        return SampleTable(sum(stack.all.sizes), stack.places, stack.labels is not None, sums)
 
     @torch.no_grad()
     def _measured(
-        self, logits: dict[str, Tensor], seen: dict[str, Observation | None], before: int | None
-    ) -> dict[str, SampleMeasurements]:
+        self, latest: Sequence[Predictions], seen: Mapping[str, Observation | None], before: int | None
+    ) -> list[SampleMeasurements]:
         sketched, earlier = not self.outputs.budget.exact, None if self._chord else before
-        measured = {}
-        for name, labels in self._labels.items():
-            observation = seen[name] or observe(logits[name], labels)
-            point = partial(self.outputs.point, name, logits[name])
-            measured[name] = self._states.measured(name, logits[name], point, observation, earlier, sketched)
+        measured = []
+        for states, (logits, point, _) in zip(self._states, latest, strict=True):
+            stack = states.stack
+            observation = joined_observations(stack.names, seen) or observe(logits, stack.labels)
+            measured.append(states.measured(logits, point, observation, earlier, sketched))
         return measured
 
     @torch.no_grad()
     def _record(
         self,
         step: int,
-        logits: dict[str, Tensor],
-        measured: dict[str, SampleMeasurements],
+        latest: Sequence[Predictions],
+        measured: Sequence[SampleMeasurements],
         before: int | None,
         further: Mapping[str, Tensor],
     ) -> Tensor:
         rows: dict[str, Tensor] = {}
         distances: dict[str, Tensor] = {}
-        for series in self.layout.series:
-            name = series.name
-            if name not in self._labels:
-                continue
-            point = partial(self.outputs.point, name, logits[name])
-            row = self._states.advance(name, step, logits[name], point, measured[name], before, self._chord)
-            if self.references.quantities(name):
-                compared = self.references.compared(name, step, logits[name], series.values(row)["progress"])
-                row = torch.cat([row, compared.to(row)])
-            rows[name] = row
-            observed = measured[name].observation.distances
+        for states, (logits, point, _), of in zip(self._states, latest, measured, strict=True):
+            stack = states.stack
+            records = states.advance(step, logits, point, of, before, self._chord)
+            rows.update(zip(stack.names, records.unbind(), strict=True))
+            observed = of.observation.distances
             if observed is not None:
-                distances[name] = torch.cat([observed, further[name]]) if name in further else observed
-        self._states.count_record()
+                distances.update(zip(stack.names, torch.split(observed, stack.all.sizes), strict=True))
+            referring = [name for name in stack.names if self.references.quantities(name)]
+            for name in referring:
+                row = rows[name]
+                mine, progress = stack.split(logits)[name], row[LABELLED_QUANTITIES.index("progress")]
+                rows[name] = torch.cat([row, self.references.compared(name, step, mine, progress).to(row)])
         if self._weights is not None:
             rows.update(self._weights.extend(step, next(iter(rows.values()))))
         trained = {} if self._trained is None else self._trained.values(rows[self._trained.name])
-        return self.layout.encode(rows, self._markers.extend(step, distances, trained))
+        watched = {name: torch.cat([of, further[name]]) if name in further else of for name, of in distances.items()}
+        return self.layout.encode(rows, self._markers.extend(step, watched, trained))
 
 
 def _of_samples(markers: Sequence[Marker], series: Series) -> list[Marker]:

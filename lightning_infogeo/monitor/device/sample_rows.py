@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,11 +12,51 @@ from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.distributions import amplitudes
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
+from lightning_infogeo.monitor.device.probe_stack import ProbeStack
 from lightning_infogeo.tab import SampleLayout, coded
 from lightning_infogeo.trajectory.observation import Observation
 
 _SMALLEST = -6e4
 """Logarithms below it are no numbers of float16."""
+
+
+class Predictions(NamedTuple):
+    """What is known of a stack of probes at a record.
+
+    Attributes:
+        kept: logits or sketches of the samples of this process, shape (M, C).
+        point: what histories keep of them; None where there are none.
+        observation: of all samples.
+    """
+
+    kept: Tensor
+    point: Tensor | None = None
+    observation: Observation | None = None
+
+    def amplitudes(self) -> Tensor:
+        """Returns the amplitudes, shape (M, C), where logits are kept."""
+        point = self.point
+        return point if point is not None and point.shape == self.kept.shape else amplitudes(self.kept)
+
+
+class _Written(NamedTuple):
+    """Probes of one stack that are written alike.
+
+    Attributes:
+        stack: which.
+        names: of the probes.
+        layouts: of these.
+        mine: which of this process's samples are written, shape (n,); None for all of the stack.
+        all: where these stand among all samples; None for all.
+        sketch: of what is written; None where it is written as it is kept.
+    """
+
+    stack: int
+    names: list[str]
+    layouts: list[SampleLayout]
+    mine: Tensor | None
+    all: Tensor | None
+    sketch: Sketch | None
 
 
 class SampleRows(Portable):
@@ -24,10 +65,17 @@ class SampleRows(Portable):
     Args:
         outputs: of the model on the probes.
         layouts: what is written of each probe, of the samples that this process has.
+        stacks: the probes as they are measured.
         device: of the model.
     """
 
-    def __init__(self, outputs: ModelOutputs, layouts: Mapping[str, SampleLayout], device: torch.device) -> None:
+    def __init__(
+        self,
+        outputs: ModelOutputs,
+        layouts: Mapping[str, SampleLayout],
+        stacks: Sequence[ProbeStack],
+        device: torch.device,
+    ) -> None:
         self._outputs = outputs
         self._layouts = dict(layouts)
         self._indices: dict[str, Tensor] = {}
@@ -38,25 +86,32 @@ class SampleRows(Portable):
             if layout.width < layout.kept:
                 seed = outputs.evaluator.distribution.seed
                 self._sketches[name] = Sketch(layout.written, layout.kept, layout.width, seed, device)
+        self._written = [written for k, stack in enumerate(stacks) for written in self._alike(k, stack, device)]
 
-    def __call__(self, kept: Mapping[str, Tensor], observed: Mapping[str, Observation]) -> Tensor:
-        """Returns all probes of a record, one after the other: amplitudes, then answers.
-
-        Args:
-            kept: logits or sketches of the samples of this process.
-            observed: what was observed of all samples.
-        """
-        parts = []
-        for name in self._layouts:
-            points = coded(self._points(name, kept[name]), self._layouts[name].sketched)
-            parts += [points.flatten(), self._answers(name, observed[name])]
-        return torch.cat(parts)
+    def __call__(self, latest: Sequence[Predictions]) -> Tensor:
+        """Returns all probes of a record, one after the other: amplitudes, then answers."""
+        parts: dict[str, list[Tensor]] = {}
+        for written in self._written:
+            sizes = [layout.written for layout in written.layouts]
+            points = coded(self._points(written, latest[written.stack]), written.layouts[0].sketched)
+            answers = self._answers(written, latest[written.stack].observation)
+            of = zip(written.names, torch.split(points, sizes), torch.split(answers, sizes), strict=True)
+            parts |= {name: [point.flatten(), answer.flatten()] for name, point, answer in of}
+        return torch.cat([part for name in self._layouts for part in parts[name]])
 
     def to(self, device: torch.device) -> None:
         """Brings what is needed to pack records to a device."""
         self._indices = {name: indices.to(device) for name, indices in self._indices.items()}
-        for sketch in self._sketches.values():
+        own = [written.sketch for written in self._written if written.sketch is not None]
+        for sketch in (*self._sketches.values(), *own):
             sketch.to(device)
+        self._written = [
+            written._replace(
+                mine=None if written.mine is None else written.mine.to(device),
+                all=None if written.all is None else written.all.to(device),
+            )
+            for written in self._written
+        ]
 
     def geodesic(self, name: str, positions: Tensor) -> Tensor | None:
         """Returns points from ignorance to truth as a probe's sketches are coded, shape (K, n, m), uint8.
@@ -82,17 +137,43 @@ class SampleRows(Portable):
             way = way if own is None else torch.stack([own(point) for point in way])
         return coded(way, signed=True)
 
-    def _points(self, name: str, kept: Tensor) -> Tensor:
-        """Returns amplitudes or sketches of the samples to be written."""
-        indices, sketch = self._indices.get(name), self._sketches.get(name)
-        mine = kept if indices is None else kept.index_select(0, indices)
-        if self._outputs.budget.exact:
-            return amplitudes(mine) if sketch is None else sketch.of_logits(mine)
-        return mine if sketch is None else sketch(mine)
+    def _alike(self, number: int, stack: ProbeStack, device: torch.device) -> list[_Written]:
+        """Returns what is written of a stack: together where as many numbers of each sample are."""
+        by_width: dict[tuple[int, int], list[int]] = {}
+        for k, name in enumerate(stack.names):
+            by_width.setdefault((self._layouts[name].kept, self._layouts[name].width), []).append(k)
+        found = []
+        for places in by_width.values():
+            names = [stack.names[k] for k in places]
+            layouts = [self._layouts[name] for name in names]
+            chosen = [torch.arange(of.written) if of.indices is None else of.indices for of in layouts]
+            mine, places_of_all = (
+                torch.cat([indices + rows[k].start for k, indices in zip(places, chosen, strict=True)]).to(device)
+                for rows in (stack.mine.rows, stack.places)
+            )
+            sketches = [self._sketches[name] for name in names if name in self._sketches]
+            sketch = Sketch.joined([(own, slice(None)) for own in sketches]) if sketches else None
+            everything = len(mine) == sum(stack.mine.sizes)
+            whole = everything and len(mine) == sum(stack.all.sizes)
+            at = None if everything else mine, None if whole else places_of_all
+            found.append(_Written(number, names, layouts, *at, sketch))
+        return found
 
-    def _answers(self, name: str, observed: Observation) -> Tensor:
-        own, indices = self._outputs.rows(name), self._indices.get(name)
+    def _points(self, written: _Written, latest: Predictions) -> Tensor:
+        """Returns amplitudes or sketches of the samples to be written."""
+        sketch, mine = written.sketch, written.mine
+        if self._outputs.budget.exact and sketch is None:
+            points = latest.amplitudes()
+            return points if mine is None else points.index_select(0, mine)
+        kept = latest.kept if mine is None else latest.kept.index_select(0, mine)
+        if sketch is None:
+            return kept
+        return sketch.of_logits(kept) if self._outputs.budget.exact else sketch(kept)
+
+    def _answers(self, written: _Written, observed: Observation | None) -> Tensor:
+        """Returns the answers of the samples to be written, bytes, shape (n, bytes of three numbers)."""
+        assert observed is not None
         truth = observed.rivals * torch.nan if observed.distances is None else observed.distances * -2
-        answers = torch.stack([truth, observed.rivals, observed.predicted], -1)[own]
-        answers = answers if indices is None else answers.index_select(0, indices)
-        return answers.clamp_min(_SMALLEST).to(self._layouts[name].answer_type).view(torch.uint8).flatten()
+        answers = torch.stack([truth, observed.rivals, observed.predicted], -1)
+        answers = answers if written.all is None else answers.index_select(0, written.all)
+        return answers.clamp_min(_SMALLEST).to(written.layouts[0].answer_type).view(torch.uint8)

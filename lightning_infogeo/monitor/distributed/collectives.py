@@ -64,21 +64,26 @@ def all_decide(trainer: pl.Trainer, decide: Callable[[], Any]) -> Any:
     return result
 
 
-def share(trainer: pl.Trainer, values: Tensor | None, vector: Tensor, complete: Tensor | float = 1.0) -> Tensor:
+def share(
+    trainer: pl.Trainer, values: Tensor | None, make_blank: Callable[[], Tensor], complete: Tensor | float = 1.0
+) -> Tensor:
     """Returns the first process's vector in every process, without a host synchronisation.
 
     Args:
         trainer: tells how many processes there are.
         values: shape (size,), in the first process; None there where the record failed.
-        vector: NaN, shape (1 + size,): filled by ``complete`` and the values, unless the record failed.
-        complete: 1, or NaN where a process that had a part in the record has failed.
+        make_blank: returns NaN, shape (1 + size,): what is shared where there are no values.
+        complete: 1, or NaN where a process that had a part in the record has failed: goes before the values.
+
+    Returns:
+        Shape (1 + size,).
     """
-    if values is not None:
-        if isinstance(complete, Tensor):
-            vector[:1].copy_(complete)
-        else:
-            vector[:1].fill_(complete)  # setting an element to a number would copy it from the host, and wait
-        vector[1:] = values
+    if values is None:
+        vector = make_blank()
+    elif isinstance(complete, Tensor):
+        vector = torch.cat([complete[None].to(values), values])
+    else:
+        vector = torch.nn.functional.pad(values, (1, 0), value=complete)
     if trainer.world_size > 1:
         torch.distributed.broadcast(vector, src=0)
     return vector

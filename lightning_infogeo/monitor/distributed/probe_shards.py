@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -38,17 +38,17 @@ WHOLE = Shard()
 
 
 class SampleTable(NamedTuple):
-    """The part of one probe in the vector that the processes sum up.
+    """The part of a stack of probes in the vector that the processes sum up.
 
     Attributes:
-        samples: N, of the whole probe.
-        mine: where those of this process stand among them.
+        samples: M, of the whole probes.
+        mine: where those of this process stand among them, by probe.
         labelled: whether they have labels.
         sums: their number.
     """
 
     samples: int
-    mine: slice
+    mine: Sequence[slice]
     labelled: bool
     sums: int
 
@@ -59,14 +59,17 @@ class SampleTable(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Numbers of the probe."""
+        """Numbers of the stack."""
         return self.rows * self.samples + self.sums
 
     def write(self, measured: SampleMeasurements, part: Tensor) -> None:
         """Writes what this process has measured into its part of the vector."""
-        table = part[: self.rows * self.samples].view(self.rows, self.samples)[:, self.mine]
-        for row, values in zip(table, [*measured.observation.columns, *measured.arcs], strict=False):
-            row.copy_(values)
+        table = part[: self.rows * self.samples].view(self.rows, self.samples)
+        finite, *others = measured.observation.columns
+        columns = [finite.to(measured.arcs), *others, *measured.arcs]
+        sizes = [rows.stop - rows.start for rows in self.mine]
+        for rows, values in zip(self.mine, torch.split(torch.stack(columns), sizes, 1), strict=True):
+            table[: len(columns), rows] = values
         part[self.rows * self.samples :] = measured.sums
 
     def read(self, part: Tensor) -> SampleMeasurements:
@@ -85,9 +88,9 @@ class LocalExchange:
 
     complete: Tensor | float = 1.0
 
-    def gather(self, measured: Mapping[str, SampleMeasurements] | None) -> dict[str, SampleMeasurements]:
+    def gather(self, measured: Sequence[SampleMeasurements] | None) -> list[SampleMeasurements]:
         """Returns what was measured, of all samples."""
-        return dict(measured or {})
+        return list(measured or ())
 
     def to(self, device: torch.device) -> None:
         """There is nothing to bring anywhere."""
@@ -102,44 +105,40 @@ class ShardedExchange(Portable):
 
     Args:
         ranks: number of processes.
-        tables: where each probe stands in the vector.
+        tables: where each stack of probes stands in the vector.
         like: a scalar of the type and on the device of the vector.
 
     Attributes:
         complete: 1 where all processes could measure the last record, else NaN; scalar.
     """
 
-    def __init__(self, ranks: int, tables: Mapping[str, SampleTable], like: Tensor) -> None:
+    def __init__(self, ranks: int, tables: Sequence[SampleTable], like: Tensor) -> None:
         self.complete: Tensor | float = 1.0
         self._ranks = ranks
-        self._tables = dict(tables)
+        self._tables = list(tables)
         self._like = like
 
-    def gather(self, measured: Mapping[str, SampleMeasurements] | None) -> dict[str, SampleMeasurements]:
+    def gather(self, measured: Sequence[SampleMeasurements] | None) -> list[SampleMeasurements]:
         """Returns what all have measured, of all samples; to be called by all. Reads nothing back from the device.
 
         Args:
-            measured: of this process's samples; None where it could not measure.
+            measured: of this process's samples, by stack; None where it could not measure.
         """
-        vector = self._like.new_zeros(1 + sum(table.size for table in self._tables.values()))
+        sizes = [table.size for table in self._tables]
+        vector = self._like.new_zeros(1 + sum(sizes))
         if measured is None:
             vector.fill_(torch.nan)
         else:
             vector[:1].fill_(1 / self._ranks)
-            for name, table, part in self._parts(vector):
-                table.write(measured[name], part)
+            for own, table, part in zip(measured, self._tables, torch.split(vector[1:], sizes), strict=True):
+                table.write(own, part)
         torch.distributed.all_reduce(vector)
         self.complete = torch.where(vector[0].isfinite(), 1, torch.nan)
-        return {name: table.read(part) for name, table, part in self._parts(vector)}
+        return [table.read(part) for table, part in zip(self._tables, torch.split(vector[1:], sizes), strict=True)]
 
     def to(self, device: torch.device) -> None:
         """Brings everything to a device."""
         self._like, self.complete = self._like.to(device), 1.0
-
-    def _parts(self, vector: Tensor) -> Iterator[tuple[str, SampleTable, Tensor]]:
-        parts = vector[1:].split_with_sizes([table.size for table in self._tables.values()])
-        for (name, table), part in zip(self._tables.items(), parts, strict=True):
-            yield name, table, part
 
 
 def cut_state(state: dict[str, Any], mine: Mapping[str, tuple[int, slice]]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_a_state_taken_during_training_is_not_written_later(tmp_path, monkeypatc
     snapshot = Snapshot(monitor)
     fit([monitor, snapshot], tmp_path, Language, max_steps=10, **loaders(Language))
     assert all(torch.equal(snapshot.kept[field], copied) for field, copied in snapshot.copied.items())
-    assert not torch.equal(monitor._session.recorder._states._states["val"].last, snapshot.kept["last"])
+    assert not torch.equal(monitor._session.recorder._states[0].of("val").last, snapshot.kept["last"])
 
 
 @pytest.mark.parametrize("other", [Tokens(seed=1), Tokens(max_tokens=10), Tokens(sketch_dim=32)])

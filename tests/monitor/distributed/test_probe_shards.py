@@ -195,7 +195,7 @@ def test_the_sum_of_the_parts_is_what_one_process_measures(labels):
     for part in Shard(0, 2).all:
         mine = slice(*part.bounds(7))
         observation = observe(logits[mine], None if labels is None else labels[mine])
-        table = SampleTable(7, mine, labels is not None, sums=2)
+        table = SampleTable(7, [mine], labels is not None, sums=2)
         vector = torch.zeros(table.size)
         table.write(SampleMeasurements(observation, arcs[:, mine], torch.full((2,), 0.5)), vector)
         total = total + vector
