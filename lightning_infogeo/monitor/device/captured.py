@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,51 +14,52 @@ Capture = Callable[[Callable[[], None]], Replay]
 """Takes work and returns what repeats it on the same tensors; the work is not done before that."""
 
 
+Result = TypeVar("Result")
+
+
 class Stateful(Protocol):
     """Something whose state a computation replaces.
 
     Attributes:
-        state: tensors, in named tuples, dictionaries and lists; a new one after each computation.
+        tensors: its state, in named tuples, dictionaries and lists; others after each computation.
     """
 
-    state: object
+    tensors: Any
 
 
 class _Captured(NamedTuple):
     """A captured computation: where it reads and writes.
 
     Attributes:
-        inputs: tensors to be filled before it is repeated.
+        given: tensors to be filled before it is repeated.
         states: the same, of all states; after it they hold the new ones.
-        outputs: what it wrote; overwritten by the next repeat.
+        result: what it returned; overwritten by the next repeat.
         replay: repeats it.
     """
 
-    inputs: list[Tensor]
+    given: list[Tensor]
     states: list[Tensor]
-    outputs: list[Tensor]
+    result: Any
     replay: Replay
 
 
-class CapturedComputation:
+class CapturedComputation(Generic[Result]):
     """Repeats a computation by one launch once it has been seen; computes as usual where it cannot be captured.
 
     What a captured computation did depends on the tensors it read, and on nothing else: Python values that change must
     come in as tensors, or be part of the key.
 
     Args:
-        compute: a function of tensors that returns tensors; it reads and replaces the states of ``owners``.
+        compute: a function of tensors, in tuples, lists and dictionaries, that reads and replaces the states of
+            ``owners`` and does nothing else.
         owners: of the states.
         capture: how to capture.
 
     Attributes:
-        captured: how many kinds of computation have been captured.
         failed: why none is captured any more; None where all could be.
     """
 
-    def __init__(
-        self, compute: Callable[[list[Tensor]], list[Tensor]], owners: Sequence[Stateful], capture: Capture
-    ) -> None:
+    def __init__(self, compute: Callable[..., Result], owners: Sequence[Stateful], capture: Capture) -> None:
         self._compute = compute
         self._owners = owners
         self._capture = capture
@@ -71,37 +72,40 @@ class CapturedComputation:
         """How many kinds of computation have been captured."""
         return len(self._captured)
 
-    def __call__(self, key: Hashable, inputs: list[Tensor]) -> list[Tensor]:
+    def __call__(self, kind: Hashable, *arguments: Any) -> Result:
         """Computes; the first time of each kind as usual, which loads what is loaded once.
 
         Args:
-            key: of the kind, the same only where nothing but tensors differs.
-            inputs: of shapes that the key determines.
+            kind: the same only where nothing but the values of tensors differs.
+            *arguments: of ``compute``.
 
         Returns:
             What ``compute`` returns, to be used before the next call.
         """
-        if key not in self._captured and self.failed is None and key in self._seen:
-            self._try(key, inputs)
-        if key not in self._captured:
-            self._seen.add(key)
-            return self._compute(inputs)
-        known = self._captured[key]
-        _fill(known.inputs, inputs)
+        given, form = _pytree.tree_flatten(arguments)
+        kind = (kind, *(tensor.shape for tensor in given))
+        if kind not in self._captured and self.failed is None and kind in self._seen:
+            self._try(kind, given, form)
+        if kind not in self._captured:
+            self._seen.add(kind)
+            return self._compute(*arguments)
+        known = self._captured[kind]
+        _fill(known.given, given)
         _fill(known.states, self._flat()[0])
         known.replay()
         self._set(known.states)
-        return known.outputs
+        result: Result = known.result
+        return result
 
-    def _try(self, key: Hashable, inputs: list[Tensor]) -> None:
+    def _try(self, kind: Hashable, given: list[Tensor], form: _pytree.TreeSpec) -> None:
         current, _ = self._flat()
-        known = [tensor.clone() for tensor in inputs]
+        own = [tensor.clone() for tensor in given]
         states = [tensor if _large(tensor) else tensor.clone() for tensor in current]
-        outputs: list[Tensor] = []
+        results: list[Result] = []
 
         def work() -> None:
             self._set(states)
-            outputs[:] = self._compute(known)
+            results.append(self._compute(*_pytree.tree_unflatten(own, form)))
             _fill(states, self._flat()[0])
 
         try:
@@ -109,18 +113,18 @@ class CapturedComputation:
         except Exception as error:
             self.failed = error
         else:
-            self._captured[key] = _Captured(known, states, outputs, replay)
+            self._captured[kind] = _Captured(own, states, results[0], replay)
         finally:
             self._set(current)
 
     def _flat(self) -> tuple[list[Tensor], _pytree.TreeSpec]:
-        leaves, spec = _pytree.tree_flatten([owner.state for owner in self._owners])
+        leaves, spec = _pytree.tree_flatten([owner.tensors for owner in self._owners])
         return leaves, spec
 
     def _set(self, tensors: list[Tensor]) -> None:
         states = _pytree.tree_unflatten(tensors, self._flat()[1])
         for owner, state in zip(self._owners, states, strict=True):
-            owner.state = state
+            owner.tensors = state
 
 
 def cuda_graph(work: Callable[[], None]) -> Replay:
