@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -38,9 +39,9 @@ class Firing(NamedTuple):
         nan = torch.full((), torch.nan, dtype=like.dtype, device=like.device)
         return cls(torch.zeros_like(nan), nan, nan, nan)
 
-    def after(self, fires: Tensor, step: Tensor, detected_at: int, strength: Tensor) -> Firing:
+    def after(self, fires: Tensor, step: Tensor, detected_at: int | Tensor, strength: Tensor) -> Firing:
         """Returns what there is to say after a record at ``detected_at``, at which ``fires`` (scalar bool) or not."""
-        now = torch.full_like(self.times, detected_at)
+        now = spread(detected_at, self.times)
         return Firing(
             times=self.times + fires,
             step=torch.where(fires, step.to(self.step), self.step),
@@ -72,7 +73,8 @@ class Marker(ABC):
         readings: scalar fields of the state that ``message`` and ``verdict`` get by name.
         constants: fields of the state that no record changes, and ``start`` gives again: they are not saved.
         stacks: of scope "samples", whether ``extend`` and ``reading`` also take several series of as many samples at
-            once, with a dimension for them before all others of the state, but of constants, and of what is observed.
+            once, with a dimension for them before all others of the state, but of constants, and of what is observed;
+            it does nothing then but compute with tensors, of which ``step`` may be one (scalar int64).
     """
 
     name: str
@@ -153,6 +155,16 @@ class Marker(ABC):
             reading: ``readings`` at the last record.
         """
         return None
+
+
+def spread(value: float | Tensor, like: Tensor) -> Tensor:
+    """Returns a number, or a scalar on the device, in the shape and type of ``like``."""
+    return value.to(like).expand_as(like) if isinstance(value, Tensor) else torch.full_like(like, value)
+
+
+def log_time(step: int | Tensor) -> float | Tensor:
+    """Returns ln(step + 1), float64."""
+    return torch.log(step.double() + 1) if isinstance(step, Tensor) else math.log(step + 1)
 
 
 def state_where(condition: Tensor, new: Any, old: Any) -> Any:

@@ -93,7 +93,7 @@ def of_probe(state: HistoryState, probe: int, rows: slice) -> HistoryState:
 
 def extend(
     state: HistoryState,
-    step: int,
+    step: int | Tensor,
     amplitudes: Tensor,
     floor: float = OVERLAP_FLOOR,
     apart: Apart | None = None,
@@ -109,7 +109,7 @@ def extend(
 
     Args:
         state: from ``start`` or an earlier call; not to be used afterwards.
-        step: optimizer steps taken, more than at any record before.
+        step: optimizer steps taken, more than at any record before; a number, or a scalar int64 on the device.
         amplitudes: shape (N, C). Where they are not finite the history stays as it is.
         floor: overlaps below it count as it; of sketches, ``Sketch.floor``.
         apart: f(slot, slot) -> distance, all of shape (1,), the second slot K or None being the new record; needed
@@ -138,7 +138,8 @@ def extend(
     gaps, weights, spreads = torch.where(valid, others.scatter(-1, slot.expand_as(new), new), entries).unbind()
     before = samples.take(state.amplitudes, slot)
     samples.put(state.amplitudes, slot, torch.where(samples.column(finite), amplitudes, before))
-    steps = torch.where(valid, state.steps.scatter(-1, slot, step), state.steps)
+    at = state.steps.scatter(-1, slot, step.expand_as(slot) if isinstance(step, Tensor) else step)
+    steps = torch.where(valid, at, state.steps)
     return HistoryState(state.amplitudes, gaps, weights, spreads, steps, state.used + more, marked)
 
 

@@ -58,11 +58,11 @@ def start(logits: Tensor) -> TrajectoryState:
 
 def extend(
     state: TrajectoryState,
-    step: int,
+    step: int | Tensor,
     logits: Tensor,
     *,
     labels: Tensor | None = None,
-    before: tuple[int, Tensor] | None = None,
+    before: tuple[int | Tensor, Tensor] | None = None,
     chord: bool = False,
     observation: Observation | None = None,
     arcs: Tensor | None = None,
@@ -89,7 +89,7 @@ def extend(
 
     Args:
         state: from ``start`` or an earlier call; where N·C is large its logits are written in place.
-        step: optimizer steps taken.
+        step: optimizer steps taken; here and in ``before`` a number, or a scalar int64 on the device.
         logits: shape (N, C); or sketches of its amplitudes, shape (N, m), as ``sketched`` says.
         labels: shape (N,), int64 class indices.
         before: the step s − lag and the logits there; without it velocity and roughness are NaN.
