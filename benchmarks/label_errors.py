@@ -92,7 +92,7 @@ def trained(images: Tensor, labels: Tensor, seed: int, steps: int, folder: Path)
     """The recorded trajectory of the training samples."""
     pl.seed_everything(seed, verbose=False)
     path = folder / "run.zarr"
-    monitor = InfoGeometryMonitor(probes={"train": Probe(images, labels)}, archive=path, embedding=False)
+    monitor = InfoGeometryMonitor(probes={"train": Probe(images, labels)}, archive=path, budget=None, embedding=False)
     trainer = pl.Trainer(
         max_steps=steps,
         accelerator="cpu",

@@ -71,7 +71,7 @@ def train(reader: Reader, folder: Path) -> tuple[object, object, Written]:
     """Returns the logger, the monitor, and what was read back."""
     pl.seed_everything(7, verbose=False)
     logger = reader.logger(folder)
-    monitor = InfoGeometryMonitor(embedding=EmbeddingSettings(share=1.0), strict=True)
+    monitor = InfoGeometryMonitor(budget=None, embedding=EmbeddingSettings(share=1.0), strict=True)
     model = LearnsWrongThenRight()
     trainer = pl.Trainer(
         logger=logger,

@@ -56,7 +56,7 @@ def train(share: float, steps: int) -> tuple[float, Steps, list[int]]:
     """Returns the processor time of a training, its steps, and the steps of its pictures."""
     pl.seed_everything(0, verbose=False)
     train_loader, val_loader = digits(0)
-    watch, monitor = Steps(), InfoGeometryMonitor(embedding=EmbeddingSettings(share=share))
+    watch, monitor = Steps(), InfoGeometryMonitor(budget=None, embedding=EmbeddingSettings(share=share))
     with tempfile.TemporaryDirectory() as folder:
         logger = TensorBoardLogger(folder, name="")
         trainer = pl.Trainer(

@@ -78,7 +78,7 @@ def fitted(model: pl.LightningModule, train: DataLoader, val: DataLoader, steps:
         max_steps=steps,
         accelerator="cpu",
         logger=TensorBoardLogger(tempfile.mkdtemp()),
-        callbacks=[InfoGeometryMonitor()] if monitored else [],
+        callbacks=[InfoGeometryMonitor(budget=None)] if monitored else [],
         enable_progress_bar=False,
         enable_model_summary=False,
         enable_checkpointing=False,

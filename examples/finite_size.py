@@ -59,7 +59,11 @@ def path(data: TensorDataset, width: int, seed: int, steps: int, estimator: str)
     """Steps and length of the weights' distribution without its noise floor, and how much of the path is noise."""
     pl.seed_everything(seed, verbose=False)
     monitor = InfoGeometryMonitor(
-        parameters=ParameterDensity(groups="network", estimator=estimator), embedding=False, markers=(), probe_size=64
+        parameters=ParameterDensity(groups="network", estimator=estimator),
+        embedding=False,
+        markers=(),
+        probe_size=64,
+        budget=None,
     )
     trainer = pl.Trainer(
         max_steps=steps,

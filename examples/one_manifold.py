@@ -140,6 +140,7 @@ def train(architecture: str, optimizer: str, beginning: str, seed: int, steps: i
             "val": Probe(held_out.tensors[0][:PROBE], held_out.tensors[1][:PROBE]),
         },
         archive=ArchiveSettings(unfinished),
+        budget=None,  # all runs are recorded at the same steps, however few these are
         embedding=False,
         markers=(),
     )

@@ -11,8 +11,9 @@ import math
 import numbers
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 
@@ -80,7 +81,7 @@ class LogSpaced(Schedule):
     def __post_init__(self) -> None:
         _require_positive("LogSpaced", "per_decade", self.per_decade)
 
-    def next_step(self, after: int, clock: Clock) -> int | None:
+    def next_step(self, after: int, clock: Clock) -> int:
         """Returns the smallest ``round(10^(k / per_decade))`` greater than ``after``."""
         k = 0 if after < 1 else math.floor(self.per_decade * math.log10(after))
         while (step := round(10 ** (k / self.per_decade))) <= after:
@@ -205,12 +206,24 @@ def foreseen(schedule: Schedule, clock: Clock, most: int = _MOST) -> int:
     return count + 1 if all_of_them else max(count, _UNFORESEEN)
 
 
-def _counted(schedule: Schedule, clock: Clock, most: int) -> tuple[int, bool]:
-    """Returns a number of records, ``most`` for more, and whether they could be told up to there."""
-    step, count = 0, 1
-    while clock.final is not None and step < clock.final and count < most:
+def planned_steps(schedule: Schedule, clock: Clock) -> Iterator[int]:
+    """Yields the steps of the records to come, the present one first and the last one last, as far as foreseen.
+
+    Example:
+        >>> list(planned_steps(EveryNSteps(10), Clock(5, final=25)))
+        [5, 10, 20, 25]
+    """
+    step = clock.step
+    yield step
+    while clock.final is not None and step < clock.final:
         following = schedule.next_step(step, clock._replace(step=step))
         if following is None:
-            return count, False
-        step, count = max(following, step + 1), count + 1
-    return count, clock.final is not None
+            return
+        step = min(max(following, step + 1), clock.final)
+        yield step
+
+
+def _counted(schedule: Schedule, clock: Clock, most: int) -> tuple[int, bool]:
+    """Returns a number of records, ``most`` for more, and whether they could be told up to there."""
+    steps = list(islice(planned_steps(schedule, clock._replace(step=0)), most))
+    return len(steps), clock.final is not None and (len(steps) == most or steps[-1] == clock.final)

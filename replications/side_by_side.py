@@ -180,6 +180,7 @@ def _monitor(name: str, probe: Probe, density: ParameterDensity, prefix: str) ->
         lag=0,
         logits_fn=partial(_logits, name),
         parameters=density,
+        budget=None,
         embedding=False,
         markers=(),
         tab=False,

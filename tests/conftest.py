@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 
+from tests.helpers.lightning_log import lightnings_log_is_put_back
 from tests.helpers.skipped import pytest_terminal_summary as pytest_terminal_summary
 
 if find_spec("hypothesis"):  # which a machine with a GPU may lack
@@ -28,6 +29,12 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _what_is_written_does_not_depend_on_the_tests_before():
+    with lightnings_log_is_put_back():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,8 @@ ORDER = [
 ]
 WITHIN_MONITOR = [
     ["arguments", "distributed", "planner", "record_layout"],
-    ["further_size", "resume"],
+    ["budget", "resume"],
+    ["further_size"],
     ["device", "host"],
     ["prepared"],
     ["session"],

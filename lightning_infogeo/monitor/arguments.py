@@ -44,8 +44,10 @@ class Arguments(NamedTuple):
         memory: bytes on the device.
         stop_after: share by which a training goes on from an overfitting flag before it is ended; None for to its end.
         flag_size: samples of a held-out probe and further ones together; None for as many as cost little.
+        budget: the most that probes may take of the training's forwards; None for no ceiling.
         quantities: of probes, that loggers get, in the order in which they are shown.
         tab: what TensorBoard's tab gets; None for nothing.
+        afforded: what ``budget`` has made of schedule and size; None where it has left them.
     """
 
     probes: Any
@@ -64,6 +66,7 @@ class Arguments(NamedTuple):
     memory: int
     distributed: str
     flag_size: int | None
+    budget: float | None
     quantities: tuple[str, ...]
     tab: TabSettings | None
     split: Callable[..., Any] | None
@@ -71,6 +74,7 @@ class Arguments(NamedTuple):
     stop_after: float | None
     strict: bool
     prefix: str
+    afforded: Mapping[str, int] | None = None
 
     @classmethod
     def of(cls, monitor: Any) -> Arguments:
@@ -123,6 +127,7 @@ class Arguments(NamedTuple):
             memory=memory,
             distributed=monitor.distributed,
             flag_size=as_flag_size(monitor.flag_size),
+            budget=as_budget(monitor.budget),
             quantities=as_quantities(monitor.quantities),
             tab=TabSettings() if monitor.tab is True else monitor.tab or None,
             split=monitor.split,
@@ -267,6 +272,19 @@ def as_flag_size(size: Any) -> int | None:
         return None
     check(is_int(size) and size > 0, "flag_size", size, 'must be "auto" or a positive int, such as flag_size=2000')
     return int(size)
+
+
+def as_budget(budget: Any) -> float | None:
+    """Returns the share that the argument stands for, None for no ceiling.
+
+    Raises:
+        ConfigurationError: for anything but None or a positive number.
+    """
+    if budget is None:
+        return None
+    right = isinstance(budget, (int, float)) and not isinstance(budget, bool) and 0 < budget < math.inf
+    check(right, "budget", budget, "must be None or a positive number, such as 0.25 for a quarter of the training's")
+    return float(budget)
 
 
 def as_quantities(quantities: Any) -> tuple[str, ...]:

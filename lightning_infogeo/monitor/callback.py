@@ -78,6 +78,7 @@ class InfoGeometryMonitor(pl.Callback):
         distributed: under DDP the first process evaluates the model ("rank_zero", "auto"), or each a part of every
             probe ("shard"); under FSDP2 all do. All processes have the same trajectories and events.
         split: f(batch) -> (inputs, labels), where these are neither a tuple's first two nor labels under a usual name.
+        budget: the most of the training's forwards for probes: short trainings have fewer records and samples; or None.
         flag_size: held-out samples that :class:`OverfittingOnset` sees: the probe's and more of its loader. "auto": up
             to 4,096, at 1 % of the training's forwards; kept when resumed; no more with ``distributed="shard"``.
         quantities: what loggers get of probes: "default" (distance_to_truth, velocity, length, progress, entropy),
@@ -120,6 +121,7 @@ class InfoGeometryMonitor(pl.Callback):
         memory: int | str = "256MB",
         distributed: Literal["auto", "rank_zero", "shard"] = "auto",
         split: Callable[..., Any] | None = None,
+        budget: float | None = 0.25,
         flag_size: Literal["auto"] | int = "auto",
         quantities: Literal["default", "all"] | Sequence[str] = "default",
         tab: bool | TabSettings = True,
@@ -132,6 +134,7 @@ class InfoGeometryMonitor(pl.Callback):
         super().__init__()
         self.probes = probes
         self.probe_size = probe_size
+        self.budget = budget
         self.flag_size = flag_size
         self.quantities = quantities
         self.tab = tab
@@ -162,7 +165,6 @@ class InfoGeometryMonitor(pl.Callback):
         return {name: value for name, value in vars(self).items() if name not in _LENT}
 
     # What a user reads.
-
     @property
     def trajectories(self) -> dict[str, Trajectory]:
         """What was recorded so far, by probe; waits for records still on their way from the device."""
@@ -236,7 +238,6 @@ class InfoGeometryMonitor(pl.Callback):
         return summary_table(self.trajectories, self.events, self.verdicts, self.dimensions())
 
     # Lightning's hooks.
-
     @override
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":

@@ -7,11 +7,9 @@ from typing import Any
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.monitor.arguments import Arguments
+from lightning_infogeo.monitor.budget import FORWARDS
 from lightning_infogeo.probe import Further, training_batch_size
 from lightning_infogeo.schedules import Clock, foreseen, is_int
-
-FORWARDS = 3
-"""What a training step costs, in forwards of each of its samples: a backward takes as long as two."""
 
 SHARE = 0.01
 """The most that evaluations of further samples take, as a part of the forwards of all training samples."""

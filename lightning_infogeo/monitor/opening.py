@@ -15,6 +15,7 @@ from lightning_infogeo.archive import ArchiveWriter
 from lightning_infogeo.console import say
 from lightning_infogeo.loggers import LoggerWriter
 from lightning_infogeo.monitor.arguments import Arguments
+from lightning_infogeo.monitor.budget import within_budget
 from lightning_infogeo.monitor.distributed.collectives import first_process_decides
 from lightning_infogeo.monitor.host.archive_opening import ArchivedProbe, ArchiveOpening
 from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
@@ -63,9 +64,10 @@ def open_session(
     """
     run = first_process_decides(trainer, lambda: state.get("run") or uuid.uuid4().hex)
     location = _location(arguments, trainer)
-    planner = Planner(arguments.schedule, arguments.lag, state.get("planner"))
     counted = counted_in(state.get("steps", {}))
     step = trainer.global_step if counted is None else counted
+    arguments = within_budget(arguments, trainer, state, step)
+    planner = Planner(arguments.schedule, arguments.lag, state.get("planner"))
     clock = read_clock(trainer, -1, planner.stride, step, counted is not None)
     prepared = prepare(arguments, trainer, module, state, log.trajectories, followed, clock)
     _follow(log, prepared, arguments)

@@ -32,6 +32,13 @@ from lightning_infogeo.trajectory import Trajectory
 from lightning_infogeo.trajectory.series import group_of
 
 _CHUNK = 256
+"""Samples in a call where the training's batch size is not known."""
+
+_LARGER = 4
+"""So many training batches are evaluated at once: without gradients, that takes less memory than to train on one."""
+
+_WHOLE, _WHOLE_BYTES = 16, 2**23
+"""A probe is evaluated whole where it is at most so many training batches, and inputs and outputs so many bytes."""
 
 HOST = 2
 """Inputs of probes take at most so many times ``memory`` on the host."""
@@ -93,10 +100,14 @@ def prepare(
     def call() -> Agreed | None:
         nonlocal outputs, recorder, neurons
         assert chosen is not None
-        evaluator = Evaluator(arguments.logits_fn, arguments.precision, chunk, arguments.distribution, agree)
+        least = -(-(batch or _CHUNK) // 2)
+        evaluator = Evaluator(arguments.logits_fn, arguments.precision, chunk, arguments.distribution, agree, least)
         memory = arguments.memory - references.nbytes
         given = evaluator, trainer, module, arguments.max_records, memory, shard, further
         outputs = ModelOutputs(chosen, inputs, *given)
+        untried = "chunk" not in saved and evaluator.chunk == chunk  # not smaller since memory ran out
+        if batch is not None and untried and outputs.nbytes <= _WHOLE_BYTES:
+            evaluator.chunk = max(evaluator.chunk, _WHOLE * batch)
         if parts and not trainer.is_global_zero:
             return None
         recorder = new_recorder(arguments, outputs, module, saved, recorded, references)
@@ -105,11 +116,12 @@ def prepare(
             neurons = NeuronLog.start(arguments.neurons, module, expected, state.get("neurons", {}))
         return Agreed(recorder.precision, recorder.dtype, recorder.layout, recorder.watched)
 
-    chunk: int = saved.get("chunk") or training_batch_size(trainer.train_dataloader) or _CHUNK
+    batch = training_batch_size(trainer.train_dataloader)
+    chunk: int = saved.get("chunk") or (_CHUNK if batch is None else _LARGER * batch)
     if all_call:
         # Every process has a loader of its own: the samples are those that the first one would follow.
         chosen = first_process_decides(trainer, choose)
-        chunk = first_process_decides(trainer, lambda: chunk)
+        batch, chunk = first_process_decides(trainer, lambda: (batch, chunk))
     agree = agreement(trainer)
     decide(trainer, place)
     agreed = Agreed(*decide(trainer, call))

@@ -11,6 +11,7 @@ from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.loggers import LoggerWriter
 from lightning_infogeo.monitor import resume
 from lightning_infogeo.monitor.arguments import Arguments
+from lightning_infogeo.monitor.budget import Afforded
 from lightning_infogeo.monitor.host.neuron_log import NeuronLog
 from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
 from lightning_infogeo.monitor.host.record_log import RecordLog
@@ -132,5 +133,6 @@ class RecordedTraining:
         NeuronPlots(LoggerWriter("", strict=False), state.get("neurons", {}))
         LiveAxes(state["album"].get("places", {}))
         counted_in(state.get("steps", {}))
+        Afforded.from_state(state)
         for part in ("trajectories", "watch", "recorder", "album"):
             dict(state[part])

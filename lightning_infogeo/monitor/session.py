@@ -232,6 +232,7 @@ class Session(Portable, left_behind={"_closed": True}):
             "run": self.run,
             "steps": self.steps.state_dict(),
             "planner": self.planner.state_dict(),
+            "budget": dict(self.arguments.afforded or {}),
             **self.log.state_dict(),
             "recorder": {} if self.recorder is None else self.recorder.state_dict(),
             "album": {} if self.plots is None else self.plots.state_dict(),

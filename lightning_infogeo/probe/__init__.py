@@ -1,8 +1,11 @@
 """The probe: a few fixed inputs, how they are chosen, and how a model is evaluated on them without side effects."""
 
 from lightning_infogeo.probe.choosing import Chosen as Chosen
+from lightning_infogeo.probe.discovery import SourceSize as SourceSize
 from lightning_infogeo.probe.discovery import discover as discover
 from lightning_infogeo.probe.discovery import held_out as held_out
+from lightning_infogeo.probe.discovery import source_size as source_size
+from lightning_infogeo.probe.discovery import source_sizes as source_sizes
 from lightning_infogeo.probe.evaluation import Evaluator as Evaluator
 from lightning_infogeo.probe.evaluation import check_labels as check_labels
 from lightning_infogeo.probe.evaluation import out_of_memory as out_of_memory

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 import lightning_infogeo.lightnings as pl
 from lightning_infogeo.errors import ConfigurationError
@@ -75,6 +76,42 @@ def discover(
     for name, reason in errors.items():
         left_out(name, reason)
     return probes_by_name
+
+
+class SourceSize(NamedTuple):
+    """How many samples a probe can have, as far as that is known without reading its source.
+
+    Attributes:
+        samples: of the source; None where it is not known.
+        given: whether the user gave exactly these.
+    """
+
+    samples: int | None
+    given: bool = False
+
+    def taken(self, most: int) -> int:
+        """Returns how many are followed where the monitor takes at most ``most``."""
+        return most if self.samples is None else self.samples if self.given else min(most, self.samples)
+
+
+def source_sizes(probes: Any, trainer: pl.Trainer) -> list[SourceSize]:
+    """Returns the sizes of the sources that ``discover`` finds, training first of those of "auto"."""
+    if not isinstance(probes, str):
+        named = probes.values() if isinstance(probes, Mapping) else [probes]
+        return [source_size(source) for source in named]
+    return [source_size(source) for _, (source, _) in _sources(trainer)]
+
+
+def source_size(source: Any) -> SourceSize:
+    """Returns the size of a probe, data set or loader."""
+    if isinstance(source, Probe):
+        return SourceSize(len(source), given=True)
+    try:
+        sized: Any = source.dataset if isinstance(source, DataLoader) else source
+        known = sized is not source or isinstance(source, Dataset)  # any other loader counts batches
+        return SourceSize(len(sized) if known else None)
+    except Exception:  # raised by a user's __len__, or there is none
+        return SourceSize(None)
 
 
 def held_out(probe: str) -> bool:

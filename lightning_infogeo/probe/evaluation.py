@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -37,7 +36,8 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
     nothing, and parameters and buffers that the forward writes are put back. The one side effect that cannot be undone
     is a change of other attributes, such as Python counters.
 
-    Where memory runs out, this evaluation is repeated, and later ones are made, in calls of half as many samples.
+    Where memory runs out, this evaluation is repeated, and later ones are made, in calls of half as many samples: again
+    and again down to ``least``, and once where calls are as small as that.
 
     Args:
         logits_fn: f(pl_module, inputs) -> logits; None for ``calling.call``.
@@ -46,6 +46,7 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         distribution: what the model's outputs mean.
         agree: f(whether smaller calls are possible) -> whether to repeat in smaller calls, called after an error:
             processes that call one model together must all do the same.
+        least: samples per call, see above; None for ``chunk``.
     """
 
     def __init__(
@@ -55,10 +56,12 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         chunk: int,
         distribution: Distribution | None = None,
         agree: Callable[[bool], bool] = bool,
+        least: int | None = None,
     ) -> None:
         self.logits_fn = logits_fn
         self.precision = precision
         self.chunk = chunk
+        self.least = chunk if least is None else least
         self.distribution = distribution or Categorical()
         self._agree = agree
         self._guard = WriteGuard()
@@ -139,21 +142,21 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         Raises:
             ConfigurationError: where the output does not fit the distribution.
         """
-        attempt = partial(self._calls, trainer, module, inputs, read)
-        try:
-            return attempt()
-        except Exception as error:
-            if not self._agree(inputs.largest(self.chunk) > 1 and out_of_memory(error)):
-                raise
-        # Outside the except block, in which the error would keep the memory of the calls alive.
-        self.chunk = -(-inputs.largest(self.chunk) // 2)
-        if module.device.type != "cpu":
-            torch.get_device_module(module.device).empty_cache()
-        rank_zero_info(
-            f"`InfoGeometryMonitor`: memory ran out on a probe; trying again, {self.chunk} samples at a time."
-        )
-        with self.together():
-            return attempt()
+        least = min(self.least, -(-self.chunk // 2))
+        while True:
+            try:
+                return self._calls(trainer, module, inputs, read)
+            except Exception as error:
+                largest = inputs.largest(self.chunk)
+                if not self._agree(largest > least and out_of_memory(error)):
+                    raise
+            # Outside the except block, in which the error would keep the memory of the calls alive.
+            self.chunk = max(-(-largest // 2), least)
+            if module.device.type != "cpu":
+                torch.get_device_module(module.device).empty_cache()
+            rank_zero_info(
+                f"`InfoGeometryMonitor`: memory ran out on a probe; trying again, {self.chunk} samples at a time."
+            )
 
     def _calls(
         self,

@@ -17,6 +17,7 @@ from lightning_infogeo.probe.discovery import left_out
 from lightning_infogeo.probe.evaluation import in_evaluation_mode
 from lightning_infogeo.probe.further import without_further
 from lightning_infogeo.probe.inputs import Inputs
+from lightning_infogeo.probe.joining import joined
 from lightning_infogeo.probe.labels import labels_of
 from lightning_infogeo.probe.model_errors import check_initialised, explained
 from lightning_infogeo.probe.randomness import SEED, fixed_randomness
@@ -138,9 +139,11 @@ def place(chosen: Chosen, trainer: pl.Trainer, module: pl.LightningModule, resid
         batches = [pair.inputs for pair in pairs]
     fits_twice = nbytes([batches, chosen.batches]) <= nbytes(chosen.batches) + SMALL
     if on_host and (chosen.placed or chosen.given or fits_twice):
-        return Inputs(batches, probe.counts)
+        return Inputs(*joined(batches, probe.counts, SMALL))
     if fits_device and not on_host:
-        return Inputs([moved(batch, device) for batch in batches], probe.counts)
+        batches, counts = joined(batches, probe.counts, resident)
+        return Inputs([moved(batch, device) for batch in batches], counts)
+    batches, probe.counts = joined(batches, probe.counts, SMALL)
     if device.type == "cuda" and not chosen.placed:
         batches = [pinned(batch) for batch in batches]
     chosen.batches, chosen.placed = batches, True

@@ -60,7 +60,8 @@ def main(mode, folder, processes):
     logger, monitor = (
         Minimal(),
         InfoGeometryMonitor(
-            schedule=2,
+            schedule="log" if mode == "short" else 2,
+            budget=0.75,
             probe_size=40,
             flag_size=150 if "further" in mode else "auto",
             distributed="shard" if mode == "further, shared" else "auto",
@@ -74,6 +75,8 @@ def main(mode, folder, processes):
         mode, Noisy
     )
     options = {"logger": logger, "devices": processes, "strategy": "ddp", "max_steps": 6, "num_nodes": 1}
+    if mode == "short":
+        options["max_steps"] = 30
     if "further" in mode:
         options["val"] = val_loader(200)
     if mode == "same-batch":

@@ -116,7 +116,7 @@ def test_inputs_pass_once_through_the_transfer_hooks_in_the_state_of_validation(
         def forward(self, x):
             return self.net(2 * x)
 
-    monitor, plain = InfoGeometryMonitor(), InfoGeometryMonitor()
+    monitor, plain = InfoGeometryMonitor(budget=None), InfoGeometryMonitor(budget=None)
     val = [val_loader(20), val_loader(10, start=1200)]
     made = fit(monitor, tmp_path, Hooks, train=train_loader(48), val=val, max_steps=1)
     train, first, second = [(0, True, False, 16)] * 3, [(0, True, False, 20)], [(1, True, False, 10)]
@@ -159,7 +159,7 @@ def test_the_probe_does_not_move_when_the_data_set_is_changed_in_place(tmp_path)
     assert monitor.trajectories["train"].length[-1] == 0
 
 
-def test_texts_are_cut_into_batches_like_tensors(tmp_path):
+def test_texts_are_joined_and_cut_like_tensors(tmp_path):
     texts = [str(k) * (1 + k % 3) for k in range(40)]
     sizes = []
 
@@ -168,8 +168,8 @@ def test_texts_are_cut_into_batches_like_tensors(tmp_path):
             sizes.append(len(texts))
             return self.net(torch.stack([IMAGES[int(text[:1])] * len(text) for text in texts]))
 
-    loader = DataLoader(list(zip(texts, LABELS[:40].tolist(), strict=True)), batch_size=16)
-    monitor = InfoGeometryMonitor()
+    loader = DataLoader(list(zip(texts, LABELS[:40].tolist(), strict=True)), batch_size=4)
+    monitor = InfoGeometryMonitor(budget=None)
     fit(monitor, tmp_path, Reads, train=loader, val=False, max_steps=1)
-    assert sizes[:3] == [16, 16, 8]
+    assert sizes[:3] == [16, 16, 8]  # four batches of the training joined, then what is left
     assert len(monitor.followed["train"]) == 40

@@ -127,8 +127,8 @@ def test_sketched_distances_are_near_those_of_amplitudes(tmp_path):
 @pytest.mark.parametrize(
     ("task", "output", "message"),
     [
-        (Language, "categorical", r'output="categorical".*shape \(8, 9, 400\).*need output="tokens"'),
-        (Segmentation, "tokens", r'output="tokens".*shape \(8, t, V\).*shape \(8, 3, 8, 8\)'),
+        (Language, "categorical", r'output="categorical".*shape \(24, 9, 400\).*need output="tokens"'),
+        (Segmentation, "tokens", r'output="tokens".*shape \(24, t, V\).*shape \(24, 3, 8, 8\)'),
         (Binary, "categorical", r'got torch.float32.*output="bernoulli"'),
         (ManyLabels, "categorical", r'integer class indices, got torch.float32.*output="bernoulli"'),
         (Segmentation, "categorical", r"0\.\.2 for the 3 classes.*got 0\.\.255.*ignore_index"),

@@ -118,7 +118,7 @@ def test_a_second_fit_goes_on(tmp_path):
 
 
 def resumed_with(monitor, tmp_path, **options):
-    first = InfoGeometryMonitor(probe_size=30)
+    first = InfoGeometryMonitor(probe_size=30, budget=None)
     fit([first, saved(tmp_path, every_n_train_steps=6)], tmp_path, ByStep, max_steps=6, enable_checkpointing=True)
     return fit(monitor, tmp_path, ByStep, ckpt_path=tmp_path / "step=6.ckpt", max_steps=9, **options)
 

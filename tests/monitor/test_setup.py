@@ -91,12 +91,12 @@ class Returning(Classifier):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda z: z[:, :1], r"shape \(16, 1\).*logits_fn.*regression"),
-        (lambda z: z[:, 0], r"shape \(16,\)"),
+        (lambda z: z[:, :1], r"shape \(32, 1\).*logits_fn.*regression"),
+        (lambda z: z[:, 0], r"shape \(32,\)"),
         (lambda z: z.argmax(-1), "torch.int64"),
         (lambda z: z > 0, "torch.bool"),
-        (lambda z: z[:-1], r"shape \(15, 10\)"),
-        (lambda z: z.reshape(-1, 2, 5), r"shape \(16, 2, 5\)"),
+        (lambda z: z[:-1], r"shape \(31, 10\)"),
+        (lambda z: z.reshape(-1, 2, 5), r"shape \(32, 2, 5\)"),
         (lambda z: (z, z), "got `tuple`"),
         (lambda z: None, "got `NoneType`"),
         (lambda z: {"scores": z}, "got `dict`"),
@@ -162,7 +162,7 @@ def test_a_validation_before_training_may_leave_inference_tensors(tmp_path):
             self.calls = self.calls + 1
             return self.net(x)
 
-    monitor, model = InfoGeometryMonitor(), Reassigns()
+    monitor, model = InfoGeometryMonitor(budget=None), Reassigns()
     made = trainer(monitor, tmp_path)
     made.validate(model, val_loader(), verbose=False)
     made.fit(model, train_loader())

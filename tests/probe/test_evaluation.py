@@ -113,3 +113,52 @@ def test_the_logits_are_a_copy(made):
     logits = evaluate(made, Hands(), chunk=N)
     Hands.out += 1
     assert logits.sum() == 0
+
+
+class Tight(Classifier):
+    """Has room for so many samples at once, and keeps how many it was asked for."""
+
+    def __init__(self, room):
+        super().__init__()
+        self.room, self.asked = room, []
+
+    def forward(self, x):
+        self.asked.append(len(x))
+        if len(x) > self.room:
+            raise MemoryError("no room")
+        return self.net(x)
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["one batch", "batches of a loader"])
+def test_calls_are_halved_until_they_fit(made, cut):
+    model = Tight(room=5)
+    inputs = Inputs([IMAGES[:N]], [N]) if cut else Inputs(list(IMAGES[:N].split(30)), [30, 20])
+    evaluator = Evaluator(None, "full", 64, least=3)
+    logits = evaluator(made, model, inputs)
+    torch.testing.assert_close(logits, model.net(IMAGES[:N]))
+    assert model.asked[:4] == ([50, 25, 13, 7] if cut else [30, 15, 8, 4])
+    assert evaluator.chunk == 4
+    tried = len(model.asked)
+    evaluator(made, model, inputs)
+    assert max(model.asked[tried:]) == 4
+
+
+def test_they_are_not_made_smaller_than_is_allowed_but_for_one_time(made):
+    model = Tight(room=5)
+    evaluator = Evaluator(None, "full", 64, least=12)
+    with pytest.raises(MemoryError):
+        evaluator(made, model, Inputs([IMAGES[:N]], [N]))
+    assert model.asked == [50, 25, 13, 12]
+    model.asked.clear()
+    with pytest.raises(MemoryError):  # memory may have become shorter since: each evaluation halves once
+        evaluator(made, model, Inputs([IMAGES[:N]], [N]))
+    assert model.asked == [12, 6]
+    assert len(evaluator(made, model, Inputs([IMAGES[:N]], [N]))) == N
+    assert evaluator.chunk == 3
+
+
+def test_a_batch_that_cannot_be_cut_is_not_tried_again(made):
+    model = Tight(room=5)
+    with pytest.raises(MemoryError):
+        Evaluator(None, "full", 64, least=1)(made, model, Inputs([torch.zeros(7, 64)], [6]))
+    assert model.asked == [7]

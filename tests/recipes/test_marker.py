@@ -41,7 +41,9 @@ OPTIONS = {"max_steps": 300, "max_epochs": -1, "val": val_loader(100)}
 
 def test_the_marker_of_the_guide_fires_where_it_says_and_goes_on_after_a_resume(overconfidence, tmp_path):
     told = []
-    whole = InfoGeometryMonitor(markers=[overconfidence()], on_event=told.append, archive=tmp_path / "a.zarr")
+    whole = InfoGeometryMonitor(
+        budget=None, markers=[overconfidence()], on_event=told.append, archive=tmp_path / "a.zarr"
+    )
     trainer = fit(
         [whole, saved(tmp_path, every_n_train_steps=10)], tmp_path, ByHeart, enable_checkpointing=True, **OPTIONS
     )
@@ -59,7 +61,7 @@ def test_the_marker_of_the_guide_fires_where_it_says_and_goes_on_after_a_resume(
     assert whole.verdicts == {}
 
     between = next(step for step in range(0, 300, 10) if event.step <= step < event.detected_at)  # records are counted
-    resumed = InfoGeometryMonitor(markers=[overconfidence()])
+    resumed = InfoGeometryMonitor(budget=None, markers=[overconfidence()])
     fit(resumed, tmp_path, ByHeart, ckpt_path=tmp_path / f"step={between}.ckpt", seed=99, **OPTIONS)
     same(whole.trajectories, resumed.trajectories)
     assert resumed.events == whole.events

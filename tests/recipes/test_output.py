@@ -145,7 +145,7 @@ def test_outputs_and_labels_that_do_not_fit_are_named_with_its_own_words(tmp_pat
         def forward(self, x):
             return self.net(x)[:, 0]
 
-    own_words = r'output="Ordinal".*\(8, K - 1\) for 8 samples of K ordered classes'
+    own_words = r'output="Ordinal".*\(24, K - 1\) for 24 samples of K ordered classes'
     with pytest.raises(ConfigurationError, match=own_words):
         fit(InfoGeometryMonitor(output=Ordinal()), tmp_path, Scalar, train=loaders(Digits)["train"], val=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 
@@ -111,6 +112,15 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
     def sketch(self, name: str) -> Sketch | None:
         """Returns how the history of a probe is sketched; None where it is not."""
         return self._sketches.get(name)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of inputs and outputs of the largest probe."""
+        each = torch.empty((), dtype=self.dtype).element_size()
+        return max(
+            nbytes(inputs.batches) + each * math.prod(self._shapes[name]) * len(inputs)
+            for name, inputs in self.inputs.items()
+        )
 
     def shape(self, name: str, history: bool = False) -> tuple[int, int]:
         """Returns the shape in which a prediction is kept for the next record, or in the history."""

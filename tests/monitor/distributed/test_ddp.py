@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lightning_infogeo import InfoGeometryMonitor
-from tests.helpers.classifiers import fit
+from tests.helpers.classifiers import fit, train_loader
 
 SCRIPT = Path(__file__).parents[2] / "helpers" / "ddp_run.py"
 
@@ -51,6 +51,17 @@ def test_several_processes_record_what_one_does(tmp_path):
         assert rank["metrics"]["infogeo/parameters/network/length"] == pytest.approx(
             float(alone.trajectories["parameters/network"].length[-1]), rel=1e-4
         )
+
+
+def test_two_processes_are_recorded_as_often_as_one_that_trains_on_the_samples_of_both(tmp_path):
+    of_half, of_both = (InfoGeometryMonitor(probe_size=40, budget=0.75) for _ in range(2))
+    for batch, monitor in ((16, of_half), (32, of_both)):
+        fit(monitor, tmp_path, train=train_loader(192, batch), max_steps=30)
+    half, both = (monitor.trajectories["val"].steps.tolist() for monitor in (of_half, of_both))
+    assert len(both) > len(half)
+    _, ranks = ddp(tmp_path, "short")
+    assert [rank["steps"] for rank in ranks] == [both] * 2
+    assert ranks[0]["values"] == ranks[1]["values"]
 
 
 def test_events_on_further_samples_are_the_same_in_every_process(tmp_path):
