@@ -16,10 +16,14 @@ from torch import Tensor
 
 Objective = Literal["arc", "bhattacharyya"]
 
-_GRIDS = {False: (64, 4), True: (2, 24)}
-"""Sections of a round, and rounds, for few samples and for many: 2⁻²⁴ in the end, float32's resolution of [0, 1]."""
+_GRIDS = {("cpu", False): (64, 4), ("cpu", True): (2, 24), ("", False): (256, 3), ("", True): (16, 6)}
+"""Sections of a round, and rounds, on the CPU and elsewhere, for few samples and for many.
+
+The points of the finest grid are the same, 2⁻²⁴ apart, float32's resolution of [0, 1]: few rounds where a call costs,
+few evaluations where data do.
+"""
 _MANY = 2**14
-"""Samples of all predictions from which, on the CPU, evaluations cost more than calls."""
+"""Samples of all predictions from which evaluations cost more than calls."""
 
 
 def ignorance(like: Tensor) -> Tensor:
@@ -96,12 +100,11 @@ def progress(a: Tensor, start: Tensor, end: Tensor, objective: Objective = "arc"
 def progress_in(plane: Plane, objective: Objective = "arc") -> Tensor:
     """Returns ``progress`` from where predictions lie relative to the geodesic, shape (...)."""
     radius = plane.radius
-    # The same points of the same finest grid either way: few rounds where a call costs, few evaluations where data do.
-    sections, rounds = _GRIDS[radius.device.type == "cpu" and radius.numel() >= _MANY]
+    sections, rounds = _GRIDS["cpu" if radius.device.type == "cpu" else "", radius.numel() >= _MANY]
     grid, edges = _search(sections, _FLAT if objective == "arc" else 0.0, radius.dtype, radius.device)
     slope = _slopes(plane, objective)
     # The first edge is where the derivative stops being negative, the second where it begins to be positive.
-    low, width = torch.zeros_like(radius[..., :1, None, None]), 1.0
+    low, width = radius.new_zeros(*radius.shape[:-1], 1, 1, 1), 1.0
     for _ in range(rounds):
         width /= sections
         before = (slope(torch.add(low, grid, alpha=width)) < edges).sum(-2, keepdim=True)
@@ -123,13 +126,15 @@ def _search(sections: int, flat: float, dtype: torch.dtype, device: torch.device
 
 def _slopes(plane: Plane, objective: Objective) -> Callable[[Tensor], Tensor]:
     """Returns f(t) -> the derivative of the mean distance between a and γ(t), for t of shape (..., E, K, 1)."""
-    arcs, back = plane.arcs[..., None, None, :], plane.angle[..., None, None, :].neg()
+    angle = plane.angle
+    shape = *angle.shape[:-1], 1, 1, angle.shape[-1]
+    arcs, back = plane.arcs.reshape(*shape[angle.dim() - plane.arcs.dim() :]), angle.reshape(shape).neg()
     if objective == "bhattacharyya":
         return lambda t: (arcs * torch.addcmul(back, t, arcs).clamp(-_RIGHT, _RIGHT).tan()).mean(-1, keepdim=True)
     # Of a point off the plane the arc has the sine √(rest + r² sin²), and the derivative is θ sin ÷ √(rest/r² + sin²):
     # a number that is none of float's but above 0 keeps it from 0 ÷ 0 on the geodesic itself.
     off = (plane.rest / plane.radius.square()).nan_to_num(torch.inf).add(torch.finfo(arcs.dtype).tiny)
-    off = off[..., None, None, :]
+    off = off.reshape(shape)
 
     def slope(t: Tensor) -> Tensor:
         sine = torch.addcmul(back, t, arcs).sin_()

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distributions import amplitudes, precise
-from lightning_infogeo.distributions.chunks import sample_chunks
+from lightning_infogeo.distributions.chunks import ELEMENTS, sample_chunks
 
 
 class Sketch(Portable):
@@ -61,6 +61,8 @@ class Sketch(Portable):
         self._order = torch.randperm(classes, generator=generator).to(device)
         self._signs = _random_signs(generator, self._layers, width).to(device)
         self._turns = _random_signs(generator, samples, self._layers).to(device)
+        self._kept: Tensor | None = None
+        self._kept_of = (0, 0)
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[Sketch, slice]]) -> Sketch:
@@ -69,7 +71,7 @@ class Sketch(Portable):
         made = cls.__new__(cls)
         vars(made).update(vars(first))
         made._turns = torch.cat([sketch._turns[rows] for sketch, rows in parts])
-        made._samples = len(made._turns)
+        made._samples, made._kept = len(made._turns), None
         return made
 
     @property
@@ -80,20 +82,24 @@ class Sketch(Portable):
     def to(self, device: torch.device) -> None:
         """Brings permutation and signs to a device."""
         self._order, self._signs, self._turns = (x.to(device) for x in (self._order, self._signs, self._turns))
+        self._kept = None
 
     def __call__(self, a: Tensor, first: int = 0) -> Tensor:
         """Returns sketches, shape (k, m), of the amplitudes ``a`` of samples ``first`` and after, shape (k, C)."""
-        sample_signs = self._turns[first : first + len(a), :, None]
-        signed = a.index_select(-1, self._order) * (sample_signs * self._signs).flatten(1)[:, : self._classes]
+        signed = a.index_select(-1, self._order) * self._signs_of(first, len(a))
         whole = self._classes // self.width * self.width
         sketch: Tensor = signed[:, :whole].reshape(len(a), whole // self.width, self.width).sum(1)
-        sketch[:, : self._classes - whole] += signed[:, whole:]
+        if whole < self._classes:
+            sketch[:, : self._classes - whole].add_(signed[:, whole:])
         return sketch
 
     def of_logits(self, logits: Tensor, first: int = 0) -> Tensor:
         """Returns sketches (k, m) of samples ``first`` and after, from logits (k, C), a few samples at a time."""
+        parts = list(sample_chunks(len(logits), self._classes))
+        if len(parts) == 1:
+            return self(amplitudes(logits), first)
         sketches = self.empty(logits)
-        for rows in sample_chunks(len(logits), self._classes):
+        for rows in parts:
             sketches[rows] = self(amplitudes(logits[rows]), first + rows.start)
         return sketches
 
@@ -124,6 +130,15 @@ class Sketch(Portable):
         parts = sample_chunks(last - first, self._classes)
         rows = [self(uniform.expand(r.stop - r.start, -1), first + r.start) for r in parts]
         return torch.cat([uniform.new_zeros(0, self.width), *rows])
+
+    def _signs_of(self, first: int, size: int) -> Tensor:
+        """Returns the signs of some samples in the order of the buckets, shape (k, C); those of few are kept."""
+        if (first, size) == self._kept_of and self._kept is not None:
+            return self._kept
+        signs = (self._turns[first : first + size, :, None] * self._signs).flatten(1)[:, : self._classes]
+        if size * self._classes <= ELEMENTS:
+            self._kept, self._kept_of = signs.contiguous(), (first, size)
+        return signs
 
     def _certainty(self, labels: Tensor) -> Tensor:
         """Returns sketches of certainty in the labels: one sign each, in the bucket of the class."""

@@ -41,11 +41,14 @@ class Firing(NamedTuple):
 
     def after(self, fires: Tensor, step: Tensor, detected_at: int | Tensor, strength: Tensor) -> Firing:
         """Returns what there is to say after a record at ``detected_at``, at which ``fires`` (scalar bool) or not."""
+<<<<<<< HEAD
         now = spread(detected_at, self.times)
+=======
+>>>>>>> operations
         return Firing(
             times=self.times + fires,
             step=torch.where(fires, step.to(self.step), self.step),
-            detected_at=torch.where(fires, now, self.detected_at),
+            detected_at=self.detected_at.masked_fill(fires, detected_at),
             strength=torch.where(fires, strength.to(self.strength), self.strength),
         )
 
@@ -179,7 +182,8 @@ def state_where(condition: Tensor, new: Any, old: Any) -> Any:
         if a is not b:
             groups.setdefault((a.shape, a.dtype, b.dtype), []).append(place)
     for (shape, *_), places in groups.items():
-        when = condition.reshape(condition.shape + (1,) * (len(shape) - condition.dim()))
+        extra = len(shape) - condition.dim()
+        when = condition.reshape(condition.shape + (1,) * extra) if extra else condition
         after, before = (torch.stack([of[place] for place in places]) for of in (news, olds))
         for place, chosen in zip(places, torch.where(when, after, before).unbind(), strict=True):
             news[place] = chosen

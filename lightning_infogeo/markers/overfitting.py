@@ -182,12 +182,12 @@ class OverfittingOnset(Marker):
         learnt_before = torch.where(closer, learnt, state.trained_closest)
         shadows = state.shadows.after(x, state.multipliers, closest, noise.deviation, state.noise.records, share)
 
-        scale, tiny = closest.clamp_min(FLOOR), torch.finfo(x.dtype).tiny
+        scale = closest.clamp_min(FLOOR)
         rise = (level - closest) / scale
         risen = rise > 0
-        fallen = (learnt_before.clamp_min(tiny) / learnt.clamp_min(tiny)).log()
+        fallen = (learnt_before / learnt).log().nan_to_num(0)
         by_chance = shadows.threshold(self.alpha)
-        lag = (self.transfer * fallen.nan_to_num(0)).clamp_min(0).minimum(_MOST_LAG * by_chance)
+        lag = (self.transfer * fallen).clamp_min(0).minimum(_MOST_LAG * by_chance)
         least = (FLOOR * scale.reciprocal()).clamp_min(self.rise)
         known = noise.records > _LEAST_RECORDS
         watching = (time - closest_time >= self.persistence) & known & risen
@@ -197,7 +197,7 @@ class OverfittingOnset(Marker):
         recovers = stands & closer & ~first
         deeper = 1 - level / state.closest.clamp_min(FLOOR)
         onset, recovered = torch.stack([state.onset, mean_time]).expm1().round().unbind()
-        resolution = torch.maximum(by_chance, least).masked_fill(~risen, 0)
+        resolution = torch.maximum(by_chance, least) * risen
         extended = OverfittingState(
             firing=state.firing.after(fires, onset, step, rise),
             recovery=state.recovery.after(recovers, recovered, step, deeper),
@@ -262,4 +262,4 @@ class OverfittingOnset(Marker):
 def _averaged(average: Tensor, value: Tensor, share: Tensor) -> Tensor:
     """Returns a running average with another value, begun by the first finite one; others leave it as it is."""
     value = torch.where(finite(value), value, average)
-    return torch.lerp(torch.where(finite(average), average, value), value, share)
+    return torch.lerp(torch.where(average == average, average, value), value, share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -54,7 +55,7 @@ class RecordNoise(NamedTuple):
         means = torch.cat([mean[..., None], self.means], -1)
         # Of four points on a parabola the third divided difference is 0: their sum, each over its distances in time
         # from the others.
-        apart = times[..., None] - times[..., None, :] + torch.eye(4, dtype=times.dtype, device=times.device)
+        apart = times[..., None] - times[..., None, :] + _diagonal(times.dtype, times.device)
         weights = apart.prod(-1).reciprocal()
         missed = (weights * means).sum(-1).abs() / torch.linalg.vector_norm(weights, dim=-1)
         least = (_MOST * self.size).clamp_min(_ALWAYS)
@@ -74,13 +75,19 @@ class RecordNoise(NamedTuple):
 
         That of normal noise with the correlation above.
         """
-        return deviation_of(self.size, self.records - 3) / math.sqrt(_SEEN)
+        return deviation_of(self.size, self.records - 3, _SEEN)
 
 
-def deviation_of(size: Tensor, residuals: Tensor) -> Tensor:
+@cache
+def _diagonal(dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.eye(4, dtype=dtype, device=device)
+
+
+def deviation_of(size: Tensor, residuals: Tensor, seen: float = 1.0) -> Tensor:
     """Returns the standard deviation of normal noise, from the mean of absolute residuals and their number.
 
     A single residual sways that mean less than the mean of squares. Of few residuals the noise is taken to be larger,
     by as much as Student's t has longer tails than a normal at three standard errors, where neighbours count half.
     """
-    return size * (residuals.clamp_min(1).reciprocal() * _FEW + 1).sqrt() * math.sqrt(math.pi / 2)
+    scale = math.pi / 2 / seen
+    return size * (residuals.clamp_min(1).reciprocal() * (_FEW * scale) + scale).sqrt()

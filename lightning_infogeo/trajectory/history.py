@@ -125,17 +125,18 @@ def extend(
     distance = apart or partial(_slot_distance, state.amplitudes, amplitudes, floor, samples)
     valid, used = finite[..., None], state.used[..., None]
     gap = distance(state.steps.argmax(-1, keepdim=True), None).masked_fill(used == 0, 0)  # a free slot's step is -1
-    entries = torch.stack([state.gaps, state.weights, state.spreads])
-    new = torch.stack([gap, torch.ones_like(gap), torch.zeros_like(gap)])
-    if room:
-        slot, others, more, marked = used, entries, finite, state.marked
+    if room:  # a free slot's numbers are 0
+        slot, more, marked, spreads = used, finite, state.marked, state.spreads
+        gaps = torch.where(valid, state.gaps.scatter(-1, slot, gap), state.gaps)
+        weights = torch.where(valid, state.weights.scatter(-1, slot, 1), state.weights)
     else:
+        entries = torch.stack([state.gaps, state.weights, state.spreads])
         full = used == capacity
-        dropped, kept = _merged(entries, new, state, full, distance)
-        others, new = kept[..., :capacity], kept[..., capacity:]
+        dropped, kept = _merged(entries, gap, state, full, distance)
         slot, more = torch.where(full, dropped, used), finite & ~full[..., 0]
+        others, new = kept[..., :capacity], kept[..., capacity:]
+        gaps, weights, spreads = torch.where(valid, others.scatter(-1, slot.expand_as(new), new), entries).unbind()
         marked = torch.where(valid, state.marked.scatter(-1, slot, False), state.marked)
-    gaps, weights, spreads = torch.where(valid, others.scatter(-1, slot.expand_as(new), new), entries).unbind()
     before = samples.take(state.amplitudes, slot)
     samples.put(state.amplitudes, slot, torch.where(samples.column(finite), amplitudes, before))
     at = state.steps.scatter(-1, slot, step.expand_as(slot) if isinstance(step, Tensor) else step)
@@ -195,7 +196,7 @@ def in_order(state: HistoryState, distances: Tensor) -> History:
     )
 
 
-def _merged(entries: Tensor, new: Tensor, state: HistoryState, full: Tensor, apart: Apart) -> tuple[Tensor, Tensor]:
+def _merged(entries: Tensor, gap: Tensor, state: HistoryState, full: Tensor, apart: Apart) -> tuple[Tensor, Tensor]:
     """Has the record with the least w d + (S + S′) / 2 represented by a neighbour in time, where a history is full.
 
     A record represents w records, itself included, at a summed distance S; dropping it adds w d + S to a successor at
@@ -204,7 +205,7 @@ def _merged(entries: Tensor, new: Tensor, state: HistoryState, full: Tensor, apa
 
     Args:
         entries: gaps, weights and spreads, shape (3, ..., K).
-        new: the same of the new record, shape (3, ..., 1).
+        gap: distance of the new record to the last, shape (..., 1).
         state: of the history.
         full: whether there is no free slot, shape (..., 1).
         apart: as for ``extend``.
@@ -218,7 +219,7 @@ def _merged(entries: Tensor, new: Tensor, state: HistoryState, full: Tensor, apa
     in_time = entries.gather(-1, order.expand_as(entries))
     gaps, weights, spreads = in_time.unbind()
     # Rows are of the neighbour before and the one after; the first record's are left out below: it stays.
-    distances = torch.cat([gaps, new[0]], -1)
+    distances = torch.cat([gaps, gap], -1)
     moved = weights[..., None, :] * distances.unfold(-1, capacity, 1)
     beside = torch.nn.functional.pad(spreads, (1, 1)).unfold(-1, capacity, 2)
     # Added in this order, two records of equal weight give the same loss to the last bit in all processes.
@@ -231,10 +232,11 @@ def _merged(entries: Tensor, new: Tensor, state: HistoryState, full: Tensor, apa
     before, dropped, after = torch.split(slots, 1, -1)
     place = places[..., 1:2]
     side = side.gather(-1, place)
-    _, weight, spread = in_time.gather(-1, place.expand_as(new)).unbind()
+    _, weight, spread = in_time.gather(-1, place.expand(3, *place.shape)).unbind()
     spread = spread + weight * distances.gather(-1, place + side)
     successor = slots.gather(-1, 2 * side)
 
+    new = torch.stack([gap, torch.ones_like(gap), torch.zeros_like(gap)])
     kept = torch.cat([entries, new], -1)
     changed = torch.stack([after, successor, successor])
     were = kept.gather(-1, changed)

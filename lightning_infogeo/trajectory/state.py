@@ -113,19 +113,18 @@ def extend(
     arcs = arcs_of(state, logits, earlier, sketched) if arcs is None else arcs
     of_samples = [observed.entropies, *([] if observed.distances is None else [observed.distances])]
     squares, entropy, *truth = _means(samples, arcs.square(), of_samples)
-    hops = 2 * squares.sqrt()
-    way = hops[:2] * state.started  # before the first record there is none
-    hop, displacement = way.unbind()
+    hop, displacement, *lagged = (2 * squares.sqrt() * state.started).unbind()  # before the first record there is none
     valid = finite(entropy + hop + displacement)  # the entropy of logits that are not is NaN
 
-    velocity = roughness = torch.full_like(hop, torch.nan)
-    if chord:
-        velocity = (hop / interval).masked_fill(~state.started, torch.nan)
-    elif before is not None:
-        lag, lagged = step - before[0], hops[2].masked_fill(~state.started, torch.nan)
-        velocity = lagged / lag
-        roughness = torch.log(hop / lagged) / torch.log(interval / lag)
+    if before is not None and not chord:
+        lag = step - before[0]
+        velocity = lagged[0] / lag
+        roughness = torch.log(hop / lagged[0]) / torch.log(interval / lag)
         roughness = roughness.nan_to_num(torch.nan, torch.nan, torch.nan)  # ±∞ or NaN where the interval is the lag
+    else:
+        roughness = torch.full_like(hop, torch.nan)
+        velocity = hop / interval if chord else roughness
+    velocity = velocity.masked_fill(~state.started, torch.nan)
 
     # Compensated summation: 1e5 small hops added to a long path in float32 would otherwise lose their last digits.
     increment = hop - state.rounding
@@ -179,7 +178,8 @@ def arcs_of(state: TrajectoryState, points: Tensor, before: Tensor | None, sketc
 def _means(samples: Alone, table: Tensor, columns: Sequence[Tensor]) -> list[Tensor]:
     """Returns the means by probe of a table of numbers of samples, (k, N), and of single columns, (N,) each."""
     means = samples.mean(torch.cat([table, torch.stack(list(columns))]))
-    return [means[: len(table)], *means[len(table) :].unbind()]
+    of_table, others = torch.split(means, [len(table), len(columns)])
+    return [of_table, *others.unbind()]
 
 
 def _replaced_where(old: Tensor, new: Tensor, when: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.distances.sketch import Sketch
 from lightning_infogeo.distributions import amplitudes
+from lightning_infogeo.distributions.chunks import ELEMENTS
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.probe_stack import ProbeStack
 from lightning_infogeo.tab import SampleLayout, coded
@@ -95,8 +96,11 @@ class SampleRows(Portable):
             sizes = [layout.written for layout in written.layouts]
             points = coded(self._points(written, latest[written.stack]), written.layouts[0].sketched)
             answers = self._answers(written, latest[written.stack].observation)
-            of = zip(written.names, torch.split(points, sizes), torch.split(answers, sizes), strict=True)
-            parts |= {name: [point.flatten(), answer.flatten()] for name, point, answer in of}
+            of = (
+                torch.split(bytes_of.flatten(), [size * bytes_of.shape[1] for size in sizes])
+                for bytes_of in (points, answers)
+            )
+            parts |= {name: list(pair) for name, pair in zip(written.names, zip(*of, strict=True), strict=True)}
         return torch.cat([part for name in self._layouts for part in parts[name]])
 
     def to(self, device: torch.device) -> None:
@@ -161,14 +165,13 @@ class SampleRows(Portable):
 
     def _points(self, written: _Written, latest: Predictions) -> Tensor:
         """Returns amplitudes or sketches of the samples to be written."""
-        sketch, mine = written.sketch, written.mine
-        if self._outputs.budget.exact and sketch is None:
-            points = latest.amplitudes()
-            return points if mine is None else points.index_select(0, mine)
-        kept = latest.kept if mine is None else latest.kept.index_select(0, mine)
+        exact, sketch = self._outputs.budget.exact, written.sketch
+        few = latest.kept.numel() <= ELEMENTS
+        points = latest.amplitudes() if exact and (few or sketch is None) else latest.kept
+        points = points if written.mine is None else points.index_select(0, written.mine)
         if sketch is None:
-            return kept
-        return sketch.of_logits(kept) if self._outputs.budget.exact else sketch(kept)
+            return points
+        return sketch(points) if few or not exact else sketch.of_logits(points)
 
     def _answers(self, written: _Written, observed: Observation | None) -> Tensor:
         """Returns the answers of the samples to be written, bytes, shape (n, bytes of three numbers)."""
