@@ -41,10 +41,6 @@ class Firing(NamedTuple):
 
     def after(self, fires: Tensor, step: Tensor, detected_at: int | Tensor, strength: Tensor) -> Firing:
         """Returns what there is to say after a record at ``detected_at``, at which ``fires`` (scalar bool) or not."""
-<<<<<<< HEAD
-        now = spread(detected_at, self.times)
-=======
->>>>>>> operations
         return Firing(
             times=self.times + fires,
             step=torch.where(fires, step.to(self.step), self.step),
