@@ -15,6 +15,7 @@ from lightning_infogeo.trajectory import history
 from lightning_infogeo.trajectory.history import History, HistoryState
 from lightning_infogeo.trajectory.observation import SampleMeasurements
 from lightning_infogeo.trajectory.stack import Stack
+from lightning_infogeo.trajectory.step import Step
 
 
 class ProbeHistories(Protocol):
@@ -32,9 +33,7 @@ class ProbeHistories(Protocol):
             made: records so far.
         """
 
-    def extend(
-        self, step: int | Tensor, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int
-    ) -> None:
+    def extend(self, step: Step, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
         """Adds a record.
 
         Args:
@@ -95,9 +94,7 @@ class LocalHistories(Portable):
         """Returns nothing."""
         return point.new_zeros(0)
 
-    def extend(
-        self, step: int | Tensor, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int
-    ) -> None:
+    def extend(self, step: Step, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
         """Adds a record."""
         room = made < self.tensors.steps.shape[-1]
         self.tensors = history.extend(

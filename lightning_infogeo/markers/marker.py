@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -13,6 +12,7 @@ from torch import Tensor
 from lightning_infogeo.console import say
 from lightning_infogeo.markers.event import Event, Verdict
 from lightning_infogeo.trajectory.series import Kind, Series
+from lightning_infogeo.trajectory.step import Step, filled
 
 ReadingKey = tuple[str, str]
 """The name of a marker, and of the series that it watches."""
@@ -39,12 +39,12 @@ class Firing(NamedTuple):
         nan = torch.full((), torch.nan, dtype=like.dtype, device=like.device)
         return cls(torch.zeros_like(nan), nan, nan, nan)
 
-    def after(self, fires: Tensor, step: Tensor, detected_at: int | Tensor, strength: Tensor) -> Firing:
+    def after(self, fires: Tensor, step: Tensor, detected_at: Step, strength: Tensor) -> Firing:
         """Returns what there is to say after a record at ``detected_at``, at which ``fires`` (scalar bool) or not."""
         return Firing(
             times=self.times + fires,
             step=torch.where(fires, step.to(self.step), self.step),
-            detected_at=self.detected_at.masked_fill(fires, detected_at),
+            detected_at=filled(self.detected_at, fires, detected_at),
             strength=torch.where(fires, strength.to(self.strength), self.strength),
         )
 
@@ -154,16 +154,6 @@ class Marker(ABC):
             reading: ``readings`` at the last record.
         """
         return None
-
-
-def spread(value: float | Tensor, like: Tensor) -> Tensor:
-    """Returns a number, or a scalar on the device, in the shape and type of ``like``."""
-    return value.to(like).expand_as(like) if isinstance(value, Tensor) else torch.full_like(like, value)
-
-
-def log_time(step: int | Tensor) -> float | Tensor:
-    """Returns ln(step + 1), float64."""
-    return torch.log(step.double() + 1) if isinstance(step, Tensor) else math.log(step + 1)
 
 
 def state_where(condition: Tensor, new: Any, old: Any) -> Any:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.markers.marker import Marker, ReadingKey, packed, stacked_states, state_of, unpacked
+from lightning_infogeo.trajectory.step import Step
 
 
 class _Watch(NamedTuple):
@@ -58,7 +59,7 @@ class SampleMarkers(Portable):
         return all(marker.stacks for marker, _ in self._watches)
 
     def extend(
-        self, step: int | Tensor, distances: Mapping[str, Tensor], trained: Mapping[str, Tensor]
+        self, step: Step, distances: Mapping[str, Tensor], trained: Mapping[str, Tensor]
     ) -> dict[ReadingKey, Tensor]:
         """Adds a record and returns the readings of all markers; reads nothing back from the device.
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR, bhattacharyya, pairwise_bhattacharyya
 from lightning_infogeo.trajectory.stack import ALONE, Alone
+from lightning_infogeo.trajectory.step import Step
 
 Apart = Callable[[Tensor, "Tensor | None"], Tensor]
 """f(slot, slot) -> the distance of two records; None is the new one."""
@@ -93,7 +94,7 @@ def of_probe(state: HistoryState, probe: int, rows: slice) -> HistoryState:
 
 def extend(
     state: HistoryState,
-    step: int | Tensor,
+    step: Step,
     amplitudes: Tensor,
     floor: float = OVERLAP_FLOOR,
     apart: Apart | None = None,
@@ -109,7 +110,7 @@ def extend(
 
     Args:
         state: from ``start`` or an earlier call; not to be used afterwards.
-        step: optimizer steps taken, more than at any record before; a number, or a scalar int64 on the device.
+        step: optimizer steps taken, more than at any record before.
         amplitudes: shape (N, C). Where they are not finite the history stays as it is.
         floor: overlaps below it count as it; of sketches, ``Sketch.floor``.
         apart: f(slot, slot) -> distance, all of shape (1,), the second slot K or None being the new record; needed
@@ -178,7 +179,7 @@ def table(state: HistoryState, used: int, floor: float = OVERLAP_FLOOR, other: H
     """
     distances = state.gaps.new_zeros(len(state.steps), len(state.steps))
     part = state.amplitudes[:used]
-    pairs = pairwise_bhattacharyya(part, None if other is None else other.amplitudes[:used], floor=floor)
+    pairs = pairwise_bhattacharyya(part, None if other is None else other.amplitudes[:used], 2**26, floor)
     distances[:used, :used] = pairs.to(distances)
     return distances
 

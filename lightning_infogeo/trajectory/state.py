@@ -15,6 +15,7 @@ from lightning_infogeo.geodesics import Plane, progress_in
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from lightning_infogeo.trajectory.observation import Observation, observe
 from lightning_infogeo.trajectory.stack import ALONE, Alone
+from lightning_infogeo.trajectory.step import Step, filled
 
 QUANTITIES = names(quantity for quantity in PROBE_QUANTITIES if not quantity.needs)
 """What every record holds, in the order of the vector that ``extend`` returns."""
@@ -58,11 +59,11 @@ def start(logits: Tensor) -> TrajectoryState:
 
 def extend(
     state: TrajectoryState,
-    step: int | Tensor,
+    step: Step,
     logits: Tensor,
     *,
     labels: Tensor | None = None,
-    before: tuple[int | Tensor, Tensor] | None = None,
+    before: tuple[Step, Tensor] | None = None,
     chord: bool = False,
     observation: Observation | None = None,
     arcs: Tensor | None = None,
@@ -89,7 +90,7 @@ def extend(
 
     Args:
         state: from ``start`` or an earlier call; where N·C is large its logits are written in place.
-        step: optimizer steps taken; here and in ``before`` a number, or a scalar int64 on the device.
+        step: optimizer steps taken.
         logits: shape (N, C); or sketches of its amplitudes, shape (N, m), as ``sketched`` says.
         labels: shape (N,), int64 class indices.
         before: the step s − lag and the logits there; without it velocity and roughness are NaN.
@@ -149,7 +150,7 @@ def extend(
     extended = TrajectoryState(
         first=_replaced_where(state.first, logits, mine.column(valid & ~state.started)),
         last=_replaced_where(state.last, logits, mine.column(valid)),
-        last_step=state.last_step.masked_fill(valid, step),
+        last_step=filled(state.last_step, valid, step),
         length=torch.where(valid, length, state.length),
         rounding=torch.where(valid, rounding, state.rounding),
         started=state.started | valid,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
@@ -128,19 +129,39 @@ class CapturedComputation(Generic[Result]):
 
 
 def cuda_graph(work: Callable[[], None]) -> Replay:
-    """Captures work as a CUDA graph; waits for nothing, and does the work only when it is repeated."""
+    """Captures work as a CUDA graph; waits for nothing, and does the work only when it is repeated.
+
+    Raises:
+        Exception: of any kind, where that cannot be; training can go on.
+    """
     graph, here = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     aside.wait_stream(here)
-    with torch.cuda.stream(aside):
+    with torch.cuda.stream(aside), _random_numbers_apart(here.device):
         # Other threads, such as those that pin batches, go on calling CUDA meanwhile.
         graph.capture_begin(capture_error_mode="thread_local")
         try:
             work()
-        finally:
-            graph.capture_end()
+        except BaseException:
+            with suppress(RuntimeError):  # which only says that the capture is invalid
+                graph.capture_end()
+            raise
+        graph.capture_end()
     here.wait_stream(aside)
     return graph.replay
+
+
+@contextmanager
+def _random_numbers_apart(device: torch.device) -> Iterator[None]:
+    """Lets a capture have random numbers of its own: after one that failed, its generator can be used no more."""
+    assert device.index is not None
+    generator = torch.cuda.default_generators[device.index]
+    of_training = generator.graphsafe_get_state()
+    generator.graphsafe_set_state(generator.clone_state())
+    try:
+        yield
+    finally:
+        generator.graphsafe_set_state(of_training)
 
 
 _SMALL = 2**18

@@ -18,8 +18,9 @@ from lightning_infogeo.monitor.resume import check_shape
 from lightning_infogeo.trajectory import TrajectoryState, arcs_of, extend, history, start
 from lightning_infogeo.trajectory.history import HistoryState
 from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements
+from lightning_infogeo.trajectory.step import Step
 
-Earlier = tuple[int | Tensor, Tensor]
+Earlier = tuple[Step, Tensor]
 """An earlier step, and the predictions there as they are kept."""
 
 _OF_SAMPLES = ("first", "last")
@@ -130,7 +131,7 @@ class ProbeStates(Portable):
 
     def advance(
         self,
-        step: int | Tensor,
+        step: Step,
         logits: Tensor,
         point: Tensor | None,
         measured: SampleMeasurements,

@@ -30,6 +30,7 @@ from lightning_infogeo.reference import References
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Series
 from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements, observe
+from lightning_infogeo.trajectory.step import Step
 
 
 class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
@@ -297,7 +298,7 @@ class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
         before: Sequence[Earlier | None],
         further: Mapping[str, Tensor],
     ) -> tuple[Tensor, list[Predictions]]:
-        def on_device(number: int | Tensor) -> Tensor:
+        def on_device(number: Step) -> Tensor:
             return torch.full((), int(number), dtype=torch.int64, device=logits[0].device)
 
         earlier = [(on_device(then), points) for then, points in filter(None, before)]
@@ -345,7 +346,7 @@ class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
     @torch.no_grad()
     def _record(
         self,
-        step: int | Tensor,
+        step: Step,
         latest: Sequence[Predictions],
         measured: Sequence[SampleMeasurements],
         before: Sequence[Earlier | None],
