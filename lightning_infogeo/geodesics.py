@@ -128,7 +128,8 @@ def _slopes(plane: Plane, objective: Objective) -> Callable[[Tensor], Tensor]:
     """Returns f(t) -> the derivative of the mean distance between a and γ(t), for t of shape (..., E, K, 1)."""
     angle = plane.angle
     shape = *angle.shape[:-1], 1, 1, angle.shape[-1]
-    arcs, back = plane.arcs.reshape(*shape[angle.dim() - plane.arcs.dim() :]), angle.reshape(shape).neg()
+    back, same = angle.reshape(shape).neg(), plane.arcs.shape == (1,)
+    arcs = plane.arcs if same else plane.arcs.reshape(*shape[angle.dim() - plane.arcs.dim() :])
     if objective == "bhattacharyya":
         return lambda t: (arcs * torch.addcmul(back, t, arcs).clamp(-_RIGHT, _RIGHT).tan()).mean(-1, keepdim=True)
     # Of a point off the plane the arc has the sine √(rest + r² sin²), and the derivative is θ sin ÷ √(rest/r² + sin²):
@@ -138,7 +139,8 @@ def _slopes(plane: Plane, objective: Objective) -> Callable[[Tensor], Tensor]:
 
     def slope(t: Tensor) -> Tensor:
         sine = torch.addcmul(back, t, arcs).sin_()
-        return torch.addcmul(off, sine, sine).rsqrt_().mul_(sine).mul_(arcs).mean(-1, keepdim=True)
+        slopes = torch.addcmul(off, sine, sine).rsqrt_().mul_(sine)
+        return (slopes if same else slopes.mul_(arcs)).mean(-1, keepdim=True)  # a factor changes no sign
 
     return slope
 
@@ -200,6 +202,7 @@ class Plane(NamedTuple):
 
     With e the unit vector at right angles to start in the plane of both, a = r (cos φ start + sin φ e) + rest, so that
     ⟨a, γ(t)⟩ = r cos(tθ − φ), and its arc has the sine √(‖rest‖² + r² sin²(tθ − φ)), free of cancellation.
+    The arc θ may be one for all samples, shape (1,).
     """
 
     arcs: Tensor
@@ -218,22 +221,22 @@ class Plane(NamedTuple):
         return cls(arcs, torch.hypot(x, y)[..., 0], torch.atan2(y, x)[..., 0], rest)
 
     @classmethod
-    def to_truth(cls, a: Tensor, certain: Tensor, labels: Tensor) -> Plane:
+    def to_truth(cls, a: Tensor, labels: Tensor) -> Plane:
         """Returns ``of`` for the geodesic from ignorance to truth, whose ends need not be written out.
 
         Args:
             a: amplitudes, shape (N, C).
-            certain: those of the labels, shape (N, 1).
             labels: shape (N, 1), int64 class indices.
         """
         cosine = a.shape[-1] ** -0.5
         sine = math.sqrt(1 - cosine**2)
-        x = a.sum(-1, keepdim=True) * cosine
-        y = torch.sub(certain, x, alpha=cosine) / sine
+        x = a.sum(-1) * cosine
+        y = torch.sub(a.gather(-1, labels)[:, 0], x, alpha=cosine) / sine
         # What is left of ``a`` without (x − y cos θ/sin θ)/√C in all classes, and y/sin θ in the label's.
-        rest = (a - torch.sub(x, y, alpha=cosine / sine) * cosine).scatter_add_(-1, labels, y / -sine)
-        arcs = torch.full_like(labels[:, 0], math.acos(cosine), dtype=a.dtype)
-        return cls(arcs, torch.hypot(x, y)[:, 0], torch.atan2(y, x)[:, 0], rest.square().sum(-1))
+        even = torch.sub(x, y, alpha=cosine / sine) * cosine
+        rest = (a - even[:, None]).scatter_add_(-1, labels, (y / -sine)[:, None])
+        arcs = torch.full_like(x, math.acos(cosine))
+        return cls(arcs, torch.hypot(x, y), torch.atan2(y, x), rest.square().sum(-1))
 
 
 _RIGHT = math.pi / 2 - 1e-6

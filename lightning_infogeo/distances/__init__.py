@@ -3,6 +3,7 @@
 from lightning_infogeo.distances.paired import OVERLAP_FLOOR as OVERLAP_FLOOR
 from lightning_infogeo.distances.paired import arc as arc
 from lightning_infogeo.distances.paired import arc_from_logits as arc_from_logits
+from lightning_infogeo.distances.paired import arcs_from_logits as arcs_from_logits
 from lightning_infogeo.distances.paired import bhattacharyya as bhattacharyya
 from lightning_infogeo.distances.paired import bhattacharyya_from_logits as bhattacharyya_from_logits
 from lightning_infogeo.distances.paired import fisher_rao as fisher_rao

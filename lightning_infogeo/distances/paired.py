@@ -94,7 +94,7 @@ def bhattacharyya(a: Tensor, b: Tensor, reduction: Reduction = "mean", floor: fl
         True
     """
     overlap = (a * b).sum(-1)
-    return _reduced(_bhattacharyya(hellinger(a, b, "none"), overlap.clamp_min(floor).log()), reduction)
+    return _reduced(_bhattacharyya((a - b).square().sum(-1), overlap.clamp_min(floor).log()), reduction)
 
 
 def fisher_rao(a: Tensor, b: Tensor) -> Tensor:
@@ -161,10 +161,20 @@ def arc_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean"
         TypeError: where logits are not of a floating type.
         ValueError: where ``reduction`` is unknown.
     """
-    chords = _chords(before, after)
-    if chords is not None:
-        return _reduced(2 * torch.asin(torch.linalg.vector_norm(chords, dim=-1) / 2).float(), reduction)
     return _reduced(_arc(hellinger_from_logits(before, after, "none")), reduction)
+
+
+def arcs_from_logits(predictions: Tensor) -> Tensor:
+    """Returns the arcs of predictions to the last of them, shape (T − 1, N), radians; see ``arc_from_logits``.
+
+    Args:
+        predictions: logits, shape (T, N, C), any floating type.
+    """
+    predictions = precise(predictions)
+    if predictions.dtype == torch.float64 or predictions.device.type == "mps":
+        return arc_from_logits(predictions[:-1], predictions[-1], "none")
+    a = amplitudes(predictions.double())
+    return 2 * torch.asin(torch.linalg.vector_norm(a[:-1] - a[-1], dim=-1) / 2).float()
 
 
 def bhattacharyya_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean") -> Tensor:
@@ -190,7 +200,7 @@ def bhattacharyya_from_logits(before: Tensor, after: Tensor, reduction: Reductio
         (tensor(0.), tensor(inf))
     """
     log_p, log_q, hellinger = _log_probabilities_and_hellinger(before, after)
-    return _reduced(_bhattacharyya(hellinger, torch.logsumexp((log_p + log_q) / 2, dim=-1)), reduction)
+    return _reduced(_bhattacharyya(2 * hellinger, torch.logsumexp((log_p + log_q) / 2, dim=-1)), reduction)
 
 
 def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
@@ -261,9 +271,9 @@ def _arc(hellinger: Tensor) -> Tensor:
     return 2 * torch.asin((hellinger / 2).clamp_max(0.5).sqrt())
 
 
-def _bhattacharyya(hellinger: Tensor, log_overlap: Tensor) -> Tensor:
+def _bhattacharyya(squared_chord: Tensor, log_overlap: Tensor) -> Tensor:
     # Each form where it is accurate: near identity the logarithm of the overlap has lost its digits, far away 1 − H².
-    return -torch.where(hellinger < 0.5, torch.log1p(-hellinger), log_overlap)
+    return -torch.where(squared_chord < 1, torch.log1p(squared_chord * -0.5), log_overlap)
 
 
 def _reduced(values: Tensor, reduction: Reduction) -> Tensor:

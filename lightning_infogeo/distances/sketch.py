@@ -61,6 +61,7 @@ class Sketch(Portable):
         self._order = torch.randperm(classes, generator=generator).to(device)
         self._signs = _random_signs(generator, self._layers, width).to(device)
         self._turns = _random_signs(generator, samples, self._layers).to(device)
+        self._filled = torch.nn.functional.pad(self._order, (0, self._layers * width - classes))
         self._kept: Tensor | None = None
         self._kept_of = (0, 0)
 
@@ -82,15 +83,13 @@ class Sketch(Portable):
     def to(self, device: torch.device) -> None:
         """Brings permutation and signs to a device."""
         self._order, self._signs, self._turns = (x.to(device) for x in (self._order, self._signs, self._turns))
+        self._filled = self._filled.to(device)
         self._kept = None
 
     def __call__(self, a: Tensor, first: int = 0) -> Tensor:
         """Returns sketches, shape (k, m), of the amplitudes ``a`` of samples ``first`` and after, shape (k, C)."""
-        signed = a.index_select(-1, self._order) * self._signs_of(first, len(a))
-        whole = self._classes // self.width * self.width
-        sketch: Tensor = signed[:, :whole].reshape(len(a), whole // self.width, self.width).sum(1)
-        if whole < self._classes:
-            sketch[:, : self._classes - whole].add_(signed[:, whole:])
+        signed = a.index_select(-1, self._filled) * self._signs_of(first, len(a))
+        sketch: Tensor = signed.view(len(a), self._layers, self.width).sum(1)
         return sketch
 
     def of_logits(self, logits: Tensor, first: int = 0) -> Tensor:
@@ -132,12 +131,13 @@ class Sketch(Portable):
         return torch.cat([uniform.new_zeros(0, self.width), *rows])
 
     def _signs_of(self, first: int, size: int) -> Tensor:
-        """Returns the signs of some samples in the order of the buckets, shape (k, C); those of few are kept."""
+        """Returns signs of some samples in the order of buckets, 0 where a bucket is short; those of few are kept."""
         if (first, size) == self._kept_of and self._kept is not None:
             return self._kept
-        signs = (self._turns[first : first + size, :, None] * self._signs).flatten(1)[:, : self._classes]
+        signs = (self._turns[first : first + size, :, None] * self._signs).flatten(1)
+        signs[:, self._classes :] = torch.zeros_like(signs[:, self._classes :])
         if size * self._classes <= ELEMENTS:
-            self._kept, self._kept_of = signs.contiguous(), (first, size)
+            self._kept, self._kept_of = signs, (first, size)
         return signs
 
     def _certainty(self, labels: Tensor) -> Tensor:

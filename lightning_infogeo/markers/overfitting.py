@@ -46,7 +46,7 @@ class OverfittingState(NamedTuple):
         resolution: the least relative rise that the held-out samples alone would have shown significantly at the last
             record; 0 at the closest, ∞ while nothing can be said.
         watching: 1 where the closest approach is long ago, else 0.
-        multipliers: of the bootstrap, shape (B, columns).
+        multipliers: of the bootstrap, shape (rows, B).
     """
 
     firing: Firing
@@ -178,7 +178,7 @@ class OverfittingOnset(Marker):
         learnt = (
             state.trained
             if trained is None
-            else _averaged(state.trained, trained[..., 0] if trained.dim() else trained, share)
+            else _averaged(state.trained, trained if state.trained.dim() else trained.reshape(()), share)
         )
         learnt_before = torch.where(closer, learnt, state.trained_closest)
         shadows = state.shadows.after(x, state.multipliers, closest, noise.deviation, state.noise.records, share)

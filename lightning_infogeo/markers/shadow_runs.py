@@ -14,7 +14,7 @@ from lightning_infogeo.markers.record_noise import CORRELATION, FLOOR
 
 SHADOWS = 200
 _GROUPS = 4096
-_LEAST_COLUMNS = 512
+_LEAST_ROWS = 512
 _EULER = 0.5772156649015329
 
 
@@ -55,8 +55,8 @@ class ShadowRuns(NamedTuple):
             records: before this one, shape (...).
             share: of this record in the average, shape (...); 1 for the first.
         """
-        column = torch.fmod(records, multipliers.shape[1]).long()
-        drawn = torch.nn.functional.embedding(column, multipliers.mT)
+        column = torch.fmod(records, len(multipliers)).long()
+        drawn = torch.nn.functional.embedding(column, multipliers)
         closest, first = closest[..., None], (records == 0)[..., None]
         noise = torch.where(
             first, drawn, torch.add(CORRELATION * self.noise, drawn, alpha=math.sqrt(1 - CORRELATION**2))
@@ -80,18 +80,18 @@ class ShadowRuns(NamedTuple):
 
 
 def multipliers(samples: int, like: Tensor) -> Tensor:
-    """Returns normal numbers, the same at every call, shape (B, columns), of the type and device of ``like``.
+    """Returns normal numbers, the same at every call, shape (rows, B), of the type and device of ``like``.
 
-    Of mean 0 and variance 1 over the shadows in every column. A column is of one sample, or of several that are far
-    apart where there are more than 4,096. Few samples have more columns than they need, for the noise of training.
+    Of mean 0 and variance 1 over the shadows in every row. A row is of one sample, or of several that are far
+    apart where there are more than 4,096. Few samples have more rows than they need, for the noise of training.
     """
-    return _standard(max(min(samples, _GROUPS), _LEAST_COLUMNS)).to(like)
+    return _standard(max(min(samples, _GROUPS), _LEAST_ROWS)).to(like)
 
 
 @cache
-def _standard(columns: int) -> Tensor:
-    drawn = np.random.default_rng(0).standard_normal((columns, SHADOWS)).T
-    return torch.from_numpy((drawn - drawn.mean(0)) / drawn.std(0))
+def _standard(rows: int) -> Tensor:
+    drawn = np.random.default_rng(0).standard_normal((rows, SHADOWS))
+    return torch.from_numpy((drawn - drawn.mean(1, keepdims=True)) / drawn.std(1, keepdims=True))
 
 
 def _resampled(distances: Tensor, multipliers: Tensor) -> Tensor:
@@ -105,4 +105,4 @@ def _resampled(distances: Tensor, multipliers: Tensor) -> Tensor:
         signed = centred * (1 - 2 * ((order * order * 2654435761) >> 16 & 1))
         padded = torch.nn.functional.pad(signed, (0, -samples % size))
         centred = padded.reshape(*distances.shape[:-1], size, -1).sum(-2)
-    return centred @ multipliers[:, : centred.shape[-1]].mT / math.sqrt(samples * max(samples - 1, 1))
+    return centred @ multipliers[: centred.shape[-1]] / math.sqrt(samples * max(samples - 1, 1))

@@ -62,9 +62,9 @@ class RecordLayout(NamedTuple):
         parts = [rows[series.name] for series in self.series]
         return torch.cat([*parts, *(readings[key] for key in self.readings)])
 
-    def values(self, vector: Tensor) -> Tensor:
-        """Returns the numbers that ``keys`` names, without reading them."""
-        return vector[: len(self.keys)]
+    def values(self, vector: Tensor, first: int = 0) -> Tensor:
+        """Returns the numbers that ``keys`` names, without reading them, of a vector that begins at ``first``."""
+        return vector[first : first + len(self.keys)]
 
     def decode(self, step: int, values: Sequence[float]) -> Record:
         """Returns the record of which ``values`` are the vector."""

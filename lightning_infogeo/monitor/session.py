@@ -289,7 +289,7 @@ class Session(Portable, left_behind={"_closed": True}):
             self._copies.start_copy(clock.step, x, vector)
             # At once, still on the device: a callback that scores the weights of this step must not score them by the
             # record before.
-            self.writer.replace_metrics(trainer, self.agreed.layout.keys, self.agreed.layout.values(vector[1:]))
+            self.writer.replace_metrics(trainer, self.agreed.layout.keys, self.agreed.layout.values(vector, 1))
         if snapshots is not None and self.plots is not None and x is not None:
             self.plots.post(clock.step, x, snapshots)
         if failure is not None:

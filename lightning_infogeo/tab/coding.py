@@ -22,5 +22,6 @@ def coded(points: Tensor, signed: bool) -> Tensor:
     """
     if not signed:
         return (points * 255).round().to(torch.uint8)
-    largest = points.abs().amax(-1, keepdim=True).clamp_min(torch.finfo(points.dtype).tiny)
+    largest: Tensor = torch.linalg.vector_norm(points, torch.inf, -1, keepdim=True)
+    largest = largest.clamp_min(torch.finfo(points.dtype).tiny)
     return (points * (127 / largest) + 128).round().to(torch.uint8)

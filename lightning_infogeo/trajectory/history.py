@@ -8,7 +8,7 @@ cost as much as half a dozen of their rows computed one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR, bhattacharyya, pairwise_bhattacharyya
 from lightning_infogeo.trajectory.stack import ALONE, Alone
-from lightning_infogeo.trajectory.step import Step
+from lightning_infogeo.trajectory.step import Step, filled
 
 Apart = Callable[[Tensor, "Tensor | None"], Tensor]
 """f(slot, slot) -> the distance of two records; None is the new one."""
@@ -127,21 +127,19 @@ def extend(
     valid, used = finite[..., None], state.used[..., None]
     gap = distance(state.steps.argmax(-1, keepdim=True), None).masked_fill(used == 0, 0)  # a free slot's step is -1
     if room:  # a free slot's numbers are 0
-        slot, more, marked, spreads = used, finite, state.marked, state.spreads
-        gaps = torch.where(valid, state.gaps.scatter(-1, slot, gap), state.gaps)
-        weights = torch.where(valid, state.weights.scatter(-1, slot, 1), state.weights)
+        slot, more = used, finite
+        here = valid & (_numbers(capacity, used.device) == slot)
+        gaps, weights, spreads = torch.where(here, gap, state.gaps), state.weights.masked_fill(here, 1), state.spreads
     else:
         entries = torch.stack([state.gaps, state.weights, state.spreads])
         full = used == capacity
         dropped, kept = _merged(entries, gap, state, full, distance)
         slot, more = torch.where(full, dropped, used), finite & ~full[..., 0]
+        here = valid & (_numbers(capacity, used.device) == slot)
         others, new = kept[..., :capacity], kept[..., capacity:]
-        gaps, weights, spreads = torch.where(valid, others.scatter(-1, slot.expand_as(new), new), entries).unbind()
-        marked = torch.where(valid, state.marked.scatter(-1, slot, False), state.marked)
-    before = samples.take(state.amplitudes, slot)
-    samples.put(state.amplitudes, slot, torch.where(samples.column(finite), amplitudes, before))
-    at = state.steps.scatter(-1, slot, step.expand_as(slot) if isinstance(step, Tensor) else step)
-    steps = torch.where(valid, at, state.steps)
+        gaps, weights, spreads = torch.where(valid, torch.where(here, new, others), entries).unbind()
+    samples.put(state.amplitudes, slot, amplitudes, finite)
+    steps, marked = filled(state.steps, here, step), state.marked if room else state.marked & ~here
     return HistoryState(state.amplitudes, gaps, weights, spreads, steps, state.used + more, marked)
 
 
@@ -228,7 +226,7 @@ def _merged(entries: Tensor, gap: Tensor, state: HistoryState, full: Tensor, apa
     protected = state.marked.gather(-1, order) & (state.marked.sum(-1, keepdim=True) <= capacity // 4)
     first = loss.masked_fill(protected, torch.inf)[..., 1:].argmin(-1, keepdim=True)
 
-    places = first + torch.arange(3, device=first.device)
+    places = first + _numbers(3, first.device)
     slots = torch.nn.functional.pad(order, (0, 1), value=capacity).gather(-1, places)
     before, dropped, after = torch.split(slots, 1, -1)
     place = places[..., 1:2]
@@ -244,6 +242,11 @@ def _merged(entries: Tensor, gap: Tensor, state: HistoryState, full: Tensor, apa
     _, its_weight, its_spread = were.unbind()
     merged = torch.stack([apart(before, after), its_weight + weight, its_spread + spread])
     return dropped, kept.scatter(-1, changed, torch.where(full, merged, were))
+
+
+@cache
+def _numbers(count: int, device: torch.device) -> Tensor:
+    return torch.arange(count, device=device)
 
 
 def _slot_distance(stored: Tensor, new: Tensor, floor: float, samples: Alone, a: Tensor, b: Tensor | None) -> Tensor:

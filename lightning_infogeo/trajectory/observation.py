@@ -68,16 +68,17 @@ class SampleMeasurements(NamedTuple):
     sums: Tensor
 
 
-def observe(logits: Tensor, labels: Tensor | None = None) -> Observation:
+def observe(logits: Tensor, labels: Tensor | None = None, points: Tensor | None = None) -> Observation:
     """Returns the observation of a prediction, computed in chunks; reads nothing back from the device.
 
     Args:
         logits: shape (N, C).
         labels: shape (N,), int64 class indices.
+        points: amplitudes of these logits, where they are known.
     """
     parts = list(sample_chunks(logits.shape[0], logits.shape[1]))
     if len(parts) == 1:
-        return observe_chunk(logits, labels)
+        return observe_chunk(logits, labels, points)
     observation = empty_observation(logits, labels is not None)
     for rows in parts:
         fill(observation, rows, observe_chunk(logits[rows], None if labels is None else labels[rows]))
@@ -100,7 +101,7 @@ def fill(observation: Observation, rows: slice, part: Observation) -> None:
         whole[rows] = values
 
 
-def observe_chunk(logits: Tensor, labels: Tensor | None) -> Observation:
+def observe_chunk(logits: Tensor, labels: Tensor | None, points: Tensor | None = None) -> Observation:
     """Returns ``observe`` of one chunk of samples."""
     log_p = log_probabilities(logits)
     entropy = entropies(log_p)
@@ -110,7 +111,7 @@ def observe_chunk(logits: Tensor, labels: Tensor | None) -> Observation:
     if labels is None:
         return Observation(*plain, predicted, largest, None, None)
     column = labels[:, None]
-    certain = log_p.gather(-1, column)
-    plane = Plane.to_truth(torch.exp(log_p / 2), torch.exp(certain / 2), column)
     rivals = log_p.scatter(-1, column, -torch.inf).amax(-1)
-    return Observation(*plain, predicted, rivals, certain[:, 0].abs() / 2, plane)
+    plane = Plane.to_truth(torch.exp(log_p / 2) if points is None else points, column)
+    distances = log_p.gather(-1, column)[:, 0].abs() / 2  # as ``minus_half_logs``
+    return Observation(*plain, predicted, rivals, distances, plane)

@@ -33,9 +33,9 @@ class Alone:
         """Returns the entries, shape (N, C), of a table (K, N, C) at the slot of each probe, shape (1,)."""
         return table.index_select(0, slots)[0]
 
-    def put(self, table: Tensor, slots: Tensor, values: Tensor) -> None:
-        """Writes entries, shape (N, C), to a table (K, N, C) at the slot of each probe, shape (1,)."""
-        table.index_copy_(0, slots, values[None])
+    def put(self, table: Tensor, slots: Tensor, values: Tensor, when: Tensor) -> None:
+        """Writes entries, shape (N, C), to a table (K, N, C) at the slot of each probe, shape (1,), if ``when``."""
+        table.index_copy_(0, slots, torch.where(when, values, self.take(table, slots))[None])
 
 
 class Stack(Alone, Portable):
@@ -89,9 +89,10 @@ class Stack(Alone, Portable):
         """Returns the entries, shape (M, C), of a table (K, M, C) at the slot of each probe, shape (P, 1)."""
         return table[slots.take(self._probe), self._each]
 
-    def put(self, table: Tensor, slots: Tensor, values: Tensor) -> None:
-        """Writes entries, shape (M, C), to a table (K, M, C) at the slot of each probe, shape (P, 1)."""
-        table.index_put_((slots.take(self._probe), self._each), values)
+    def put(self, table: Tensor, slots: Tensor, values: Tensor, when: Tensor) -> None:
+        """Writes entries, shape (M, C), to a table (K, M, C) at the slot of each probe, shape (P, 1), if ``when``."""
+        places = slots.take(self._probe), self._each
+        table.index_put_(places, torch.where(self.column(when), values, table[places]))
 
 
 ALONE = Alone()

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_infogeo.distances import arc, arc_from_logits
-from lightning_infogeo.distributions import finite, precise
+from lightning_infogeo.distances import arc, arcs_from_logits
+from lightning_infogeo.distributions import precise
 from lightning_infogeo.distributions.chunks import sample_chunks
 from lightning_infogeo.geodesics import Plane, progress_in
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
@@ -115,7 +115,8 @@ def extend(
     of_samples = [observed.entropies, *([] if observed.distances is None else [observed.distances])]
     squares, entropy, *truth = _means(samples, arcs.square(), of_samples)
     hop, displacement, *lagged = (2 * squares.sqrt() * state.started).unbind()  # before the first record there is none
-    valid = finite(entropy + hop + displacement)  # the entropy of logits that are not is NaN
+    measured = entropy + hop
+    valid = measured == measured  # of logits that are not finite both are NaN
 
     if before is not None and not chord:
         lag = step - before[0]
@@ -125,7 +126,8 @@ def extend(
     else:
         roughness = torch.full_like(hop, torch.nan)
         velocity = hop / interval if chord else roughness
-    velocity = velocity.masked_fill(~state.started, torch.nan)
+    fresh = ~state.started
+    velocity = velocity.masked_fill(fresh, torch.nan)
 
     # Compensated summation: 1e5 small hops added to a long path in float32 would otherwise lose their last digits.
     increment = hop - state.rounding
@@ -143,12 +145,13 @@ def extend(
     }
     if truth and observed.plane is not None:
         recorded = LABELLED_QUANTITIES
-        plane = Plane(*samples.padded(torch.stack(list(observed.plane))).unbind())
+        arcs, *others = observed.plane  # the way to the truth is as long from all samples
+        plane = Plane(arcs[:1], *samples.padded(torch.stack(others)).unbind())
         values |= {"distance_to_truth": truth[0], "progress": progress_in(plane)}
 
     mine = mine or samples
     extended = TrajectoryState(
-        first=_replaced_where(state.first, logits, mine.column(valid & ~state.started)),
+        first=_replaced_where(state.first, logits, mine.column(valid & fresh)),
         last=_replaced_where(state.last, logits, mine.column(valid)),
         last_step=filled(state.last_step, valid, step),
         length=torch.where(valid, length, state.length),
@@ -164,16 +167,18 @@ def arcs_of(state: TrajectoryState, points: Tensor, before: Tensor | None, sketc
 
     Without any record yet those to last and first mean nothing.
     """
-    between = arc if sketched else arc_from_logits
-    ends = [state.last, state.first, *([] if before is None else [before])]
+    all_points = [state.last, state.first, *([] if before is None else [before]), points]
     parts = list(sample_chunks(points.shape[0], points.shape[1]))
     if len(parts) == 1:
-        return between(torch.stack([precise(end) for end in ends]), precise(points), "none")
-    arcs_by_sample = torch.zeros(len(ends), len(points), dtype=state.length.dtype, device=points.device)
+        return _to_the_last(torch.stack([precise(of) for of in all_points]), sketched)
+    arcs_by_sample = torch.zeros(len(all_points) - 1, len(points), dtype=state.length.dtype, device=points.device)
     for rows in parts:
-        of_rows = torch.stack([precise(end[rows]) for end in ends])
-        arcs_by_sample[:, rows] = between(of_rows, precise(points[rows]), "none")
+        arcs_by_sample[:, rows] = _to_the_last(torch.stack([precise(of[rows]) for of in all_points]), sketched)
     return arcs_by_sample
+
+
+def _to_the_last(points: Tensor, sketched: bool) -> Tensor:
+    return arc(points[:-1], points[-1], "none") if sketched else arcs_from_logits(points)
 
 
 def _means(samples: Alone, table: Tensor, columns: Sequence[Tensor]) -> list[Tensor]:

@@ -95,8 +95,8 @@ def test_the_threshold_is_the_quantile_of_gumbels_law(alpha):
 @pytest.mark.parametrize("samples", [1, 63, 512, 100_000])
 def test_multipliers_are_standard_the_same_always_and_bounded_in_number(samples):
     drawn = multipliers(samples, ONE)
-    assert drawn.shape == (SHADOWS, max(min(samples, 4096), 512))
-    torch.testing.assert_close(drawn.mean(0), torch.zeros_like(drawn[0]), atol=1e-12, rtol=0)
-    torch.testing.assert_close(drawn.var(0, correction=0), torch.ones_like(drawn[0]))
+    assert drawn.shape == (max(min(samples, 4096), 512), SHADOWS)
+    torch.testing.assert_close(drawn.mean(1), torch.zeros_like(drawn[:, 0]), atol=1e-12, rtol=0)
+    torch.testing.assert_close(drawn.var(1, correction=0), torch.ones_like(drawn[:, 0]))
     assert torch.equal(drawn, multipliers(samples, ONE))
     assert multipliers(samples, torch.zeros(1, device="meta")).device.type == "meta"

@@ -86,8 +86,12 @@ class FurtherSamples(Portable, left_behind={"_inputs": {}}):
             return {name: self._distances(trainer, module, name) for name in self._inputs}
         parts = [self._evaluator(trainer, module, self._inputs[n], self._selections[n]) for n in self._inputs]
         labels = [labels for name in self._inputs if (labels := self._selections[name].labels) is not None]
+        several = len(parts) > 1
         with torch.no_grad(), torch.autocast(parts[0].device.type, enabled=False):
-            found = minus_half_logs(log_probabilities(torch.cat(parts)), torch.cat(labels))
+            log_p = log_probabilities(torch.cat(parts) if several else parts[0])
+            found = minus_half_logs(log_p, torch.cat(labels) if several else labels[0])
+        if not several:
+            return {name: found for name in self._inputs}
         return dict(zip(self._inputs, torch.split(found, sizes), strict=True))
 
     def accompany(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

@@ -337,9 +337,11 @@ class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
     ) -> list[SampleMeasurements]:
         sketched = not self.outputs.budget.exact
         measured = []
-        for states, (logits, point, _), earlier in zip(self._states, latest, before, strict=True):
-            stack = states.stack
-            observation = joined_observations(stack.names, seen) or observe(logits, stack.labels)
+        for states, predictions, earlier in zip(self._states, latest, before, strict=True):
+            stack, (logits, point, _) = states.stack, predictions
+            observation = joined_observations(stack.names, seen)
+            if observation is None:
+                observation = observe(logits, stack.labels, predictions.known_amplitudes)
             measured.append(states.measured(logits, point, observation, None if self._chord else earlier, sketched))
         return measured
 

@@ -34,10 +34,15 @@ class Predictions(NamedTuple):
     point: Tensor | None = None
     observation: Observation | None = None
 
+    @property
+    def known_amplitudes(self) -> Tensor | None:
+        """The amplitudes, shape (M, C), where logits are kept and histories keep these; else None."""
+        return self.point if self.point is not None and self.point.shape == self.kept.shape else None
+
     def amplitudes(self) -> Tensor:
         """Returns the amplitudes, shape (M, C), where logits are kept."""
-        point = self.point
-        return point if point is not None and point.shape == self.kept.shape else amplitudes(self.kept)
+        known = self.known_amplitudes
+        return amplitudes(self.kept) if known is None else known
 
 
 class _Written(NamedTuple):
