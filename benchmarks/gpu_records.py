@@ -110,6 +110,7 @@ def record_row(
     made: tuple[pl.LightningModule, DataLoader, Probe, str],
     precision: str,
     captured: bool,
+    memory: str,
     device: str,
     repeats: int,
     folder: str,
@@ -120,12 +121,15 @@ def record_row(
         made: model, loader, probe and kind of output.
         precision: of the monitor.
         captured: whether the monitor captures what follows the forward.
+        memory: of the monitor, on the device.
         device: where to train.
         repeats: records that are timed, but one.
         folder: for what Lightning writes.
     """
     module, loader, probe, output = made
-    monitor = Measured(probes={"val": probe}, schedule=1, output=output, precision=precision, strict=True)
+    monitor = Measured(
+        probes={"val": probe}, schedule=1, output=output, precision=precision, memory=memory, strict=True
+    )
     monitor.cuda_graph = captured
     monitor.measure(probe.inputs, autocast=precision == "training")
     trainer = pl.Trainer(

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.gpu
 
 CASES = {
     "dense": (Net, {}),
-    "convolutional": (Convolutional, {}),
+    "convolutional": (Convolutional, {"deterministic": True}),
     "bf16-mixed": (Net, {"precision": "bf16-mixed"}),
 }
 
