@@ -5,7 +5,8 @@ final root, so that a probe may be cut into chunks or shards and summed.
 
 Two predictions one optimizer step apart often differ by less than the rounding of their overlap. No distance here is
 therefore taken from 1 − overlap, or from the arc cosine of it: from amplitudes they come from the chord ‖a − b‖, and
-from logits from the difference of the logits, which keeps all digits that the logits hold. A logit of −∞, or so far
+from logits from chords in float64, or, where these are float64 themselves, from the difference of the logits, which
+keeps all digits that the logits hold. A logit of −∞, or so far
 below the others that nothing is left of it, is a probability of 0.
 
 Sources: Mao et al., arXiv 2305.01604 (d_B, arcs); Ramesh et al., arXiv 2210.17011; Fisher–Rao is the geodesic
