@@ -38,7 +38,7 @@ SECTIONS = {
     "language model": 90,
     "distances": 45,
     "density": 60,
-    "training": 150,
+    "training": 130,
 }
 """Seconds for each at most."""
 
