@@ -108,6 +108,6 @@ def records(name: str, device: str, quick: bool) -> Iterator[Entry]:
         shape = made[2].inputs.shape
         size = f"{shape[1]} tokens" if name == "language model" else f"{shape[-1]} px"
         with tempfile.TemporaryDirectory() as folder:
-            row = record_row(made, precision, captured, memory, device, 2 if quick else 9, folder)
+            row = record_row(made, precision, captured, memory, device, 2 if quick else 7, folder)
         launched = "as a graph" if captured else "one by one"
         yield title, {"model": f"{name}, {size}", "memory": memory, "behind the forward launched": launched, **row}
