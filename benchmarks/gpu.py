@@ -34,11 +34,11 @@ SECTIONS = {
     "tests": 200,
     "ResNet-18": 60,
     "ResNet-50": 75,
-    "ViT-B": 60,
+    "ViT-B": 75,
     "language model": 90,
     "distances": 45,
     "density": 60,
-    "training": 150,
+    "training": 130,
 }
 """Seconds for each at most."""
 

@@ -40,9 +40,9 @@ class Counter(TorchDispatchMode):
 class Measured(WrappedRecords):
     """A monitor that records at every step and measures the records, each followed by the bare forward."""
 
-    def measure(self, inputs: Tensor, batch: int, autocast: bool) -> None:
-        """Gets ready: the samples of the probe, samples a call, and whether the bare forward is in bf16."""
-        self._inputs, self._batch, self._autocast = inputs, batch, autocast
+    def measure(self, inputs: Tensor, autocast: bool) -> None:
+        """Gets ready: the samples of the probe, and whether the bare forward is in bf16."""
+        self._inputs, self._autocast = inputs, autocast
         self._made, self._latest = 0, -1
         self.took: dict[str, list[float]] = {"record": [], "host": [], "bare": []}
         self.operations, self.peak, self.kept = {}, {}, 0
@@ -91,12 +91,12 @@ class Measured(WrappedRecords):
                         self.took["host"].append(1e3 * host)
 
     def _bare(self, module: pl.LightningModule) -> None:
-        """Evaluation mode, no gradient, as many samples a call as in training; outputs are dropped."""
+        """Evaluation mode, no gradient, as many samples a call as the record; outputs are dropped."""
         training = [part for part in module.modules() if part.training]
         for part in training:
             part.training = False
         with torch.no_grad(), torch.autocast(module.device.type, torch.bfloat16, enabled=self._autocast):
-            for part in self._on_device.split(self._batch):
+            for part in self._on_device.split(self._session.recorder.outputs.evaluator.chunk):
                 module(part)
         for part in training:
             part.training = True
@@ -107,12 +107,31 @@ def allocated(device: torch.device) -> int:
 
 
 def record_row(
-    made: tuple[pl.LightningModule, DataLoader, Probe, str], precision: str, device: str, repeats: int, folder: str
+    made: tuple[pl.LightningModule, DataLoader, Probe, str],
+    precision: str,
+    captured: bool,
+    memory: str,
+    device: str,
+    repeats: int,
+    folder: str,
 ) -> dict[str, object]:
-    """Trains for a few steps and returns what the records of it took."""
+    """Trains for a few steps and returns what the records of it took.
+
+    Args:
+        made: model, loader, probe and kind of output.
+        precision: of the monitor.
+        captured: whether the monitor captures what follows the forward.
+        memory: of the monitor, on the device.
+        device: where to train.
+        repeats: records that are timed, but one.
+        folder: for what Lightning writes.
+    """
     module, loader, probe, output = made
-    monitor = Measured(probes={"val": probe}, schedule=1, output=output, precision=precision, strict=True)
-    monitor.measure(probe.inputs, loader.batch_size or 1, autocast=precision == "training")
+    monitor = Measured(
+        probes={"val": probe}, schedule=1, output=output, precision=precision, memory=memory, strict=True
+    )
+    monitor.cuda_graph = captured
+    monitor.measure(probe.inputs, autocast=precision == "training")
     trainer = pl.Trainer(
         max_steps=WEIGHED + repeats,
         max_epochs=-1,

@@ -27,19 +27,21 @@ _GROUP = 8
 _TILE, _CACHE = 64, 2**21
 """Records a side, and bytes of overlaps at a time: what a processor keeps near (measured: half the time of 32 MiB)."""
 
+_MEMORY = 2**26
 _WIDE = 512
 """Records a side on an accelerator, where small products would wait for their launch."""
 
 
 def pairwise_bhattacharyya(
-    history: Tensor, other: Tensor | None = None, memory: int = 2**26, floor: float = OVERLAP_FLOOR
+    history: Tensor, other: Tensor | None = None, memory: int | None = None, floor: float = OVERLAP_FLOOR
 ) -> Tensor:
     """Returns the Bhattacharyya distances, −mean_n ln Σ_c a b, of all pairs of records.
 
     Args:
         history: amplitudes, shape (T, N, C).
         other: amplitudes, shape (T', N, C); None for ``history`` itself.
-        memory: bytes of working memory to use at most, beside the result (but at least those of eight samples).
+        memory: bytes of working memory to use at most, beside the result (but at least those of eight samples); None
+            for 64 MiB, on an accelerator 256.
         floor: overlaps below it count as it: for sketches, the error of an overlap, which is then taken from the chord.
 
     Returns:
@@ -58,13 +60,14 @@ def pairwise_bhattacharyya(
     return _tiled(history, other, memory, _minus_log, floor, _of_units if floor <= OVERLAP_FLOOR else _of_chords)
 
 
-def pairwise_hellinger(history: Tensor, other: Tensor | None = None, memory: int = 2**26) -> Tensor:
+def pairwise_hellinger(history: Tensor, other: Tensor | None = None, memory: int | None = None) -> Tensor:
     """Returns the squared Hellinger distances, mean_n ½‖a − b‖², of all pairs of records.
 
     Args:
         history: amplitudes, shape (T, N, C).
         other: amplitudes, shape (T', N, C); None for ``history`` itself.
-        memory: bytes of working memory to use at most, beside the result (but at least those of eight samples).
+        memory: bytes of working memory to use at most, beside the result (but at least those of eight samples); None
+            for 64 MiB, on an accelerator 256.
 
     Returns:
         Shape (T, T'), float64; range [0, 1]. For ``other=None`` symmetric, with an exactly zero diagonal.
@@ -75,13 +78,14 @@ def pairwise_hellinger(history: Tensor, other: Tensor | None = None, memory: int
     return _tiled(history, other, memory, lambda overlaps: len(overlaps) - overlaps.sum(0))
 
 
-def pairwise_arc(history: Tensor, other: Tensor | None = None, memory: int = 2**26) -> Tensor:
+def pairwise_arc(history: Tensor, other: Tensor | None = None, memory: int | None = None) -> Tensor:
     """Returns the mean arcs, mean_n 2 arcsin(‖a − b‖ / 2), of all pairs of records.
 
     Args:
         history: amplitudes, shape (T, N, C).
         other: amplitudes, shape (T', N, C); None for ``history`` itself.
-        memory: bytes of working memory to use at most, beside the result (but at least those of eight samples).
+        memory: bytes of working memory to use at most, beside the result (but at least those of eight samples); None
+            for 64 MiB, on an accelerator 256.
 
     Returns:
         Shape (T, T'), float64; radians, range [0, π/2]. For ``other=None`` symmetric, with an exactly zero diagonal.
@@ -115,7 +119,7 @@ def _of_chords(amplitudes: Tensor, first: bool) -> Tensor:
 def _tiled(
     history: Tensor,
     other: Tensor | None,
-    memory: int,
+    memory: int | None,
     total: Callable[[Tensor], Tensor],
     floor: float = OVERLAP_FLOOR,
     columns_of: Callable[[Tensor, bool], Tensor] = _of_chords,
@@ -127,6 +131,7 @@ def _tiled(
     result = torch.zeros(len(left), len(right), dtype=torch.float64, device=left.device)
     # A sample needs the columns of all records, and for a pair of tiles its overlaps and a temporary of the same size.
     on_cpu = left.device.type == "cpu"
+    memory = memory or (_MEMORY if on_cpu else 4 * _MEMORY)
     tile = _TILE if on_cpu else _side(max(len(left), len(right)), memory)
     columns, overlap = 8 * (history.shape[2] + 2) * (len(left) + len(right)), 8 * tile * tile
     chunk = min(memory // (columns + 2 * overlap), _CACHE // overlap if on_cpu else samples)

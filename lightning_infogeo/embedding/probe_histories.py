@@ -15,6 +15,7 @@ from lightning_infogeo.trajectory import history
 from lightning_infogeo.trajectory.history import History, HistoryState
 from lightning_infogeo.trajectory.observation import SampleMeasurements
 from lightning_infogeo.trajectory.stack import Stack
+from lightning_infogeo.trajectory.step import Step
 
 
 class ProbeHistories(Protocol):
@@ -32,7 +33,7 @@ class ProbeHistories(Protocol):
             made: records so far.
         """
 
-    def extend(self, step: int, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
+    def extend(self, step: Step, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
         """Adds a record.
 
         Args:
@@ -70,12 +71,15 @@ class LocalHistories(Portable):
         samples: joins them.
         floor: overlaps below it count as it.
         sketches: how amplitudes are sketched; None where they are not.
+
+    Attributes:
+        tensors: the state.
     """
 
     def __init__(
         self, states: Mapping[str, HistoryState], samples: Stack, floor: float, sketches: Mapping[str, Sketch | None]
     ) -> None:
-        self._state = history.stacked(list(states.values()))
+        self.tensors = history.stacked(list(states.values()))
         self._names = list(states)
         self._samples = samples
         self._floor = floor
@@ -90,17 +94,17 @@ class LocalHistories(Portable):
         """Returns nothing."""
         return point.new_zeros(0)
 
-    def extend(self, step: int, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
+    def extend(self, step: Step, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
         """Adds a record."""
-        room = made < self._state.steps.shape[-1]
-        self._state = history.extend(
-            self._state, step, point, self._floor, finite=finite, samples=self._samples, room=room
+        room = made < self.tensors.steps.shape[-1]
+        self.tensors = history.extend(
+            self.tensors, step, point, self._floor, finite=finite, samples=self._samples, room=room
         )
 
     def state(self, name: str) -> HistoryState:
         """Returns the records kept of one probe, as views."""
         probe = self._names.index(name)
-        return history.of_probe(self._state, probe, self._samples.rows[probe])
+        return history.of_probe(self.tensors, probe, self._samples.rows[probe])
 
     def mark(self, name: str, step: int) -> None:
         """Keeps the record of a probe nearest to ``step`` from now on."""
@@ -118,11 +122,11 @@ class LocalHistories(Portable):
 
     def used(self, made: int) -> int:
         """Returns how many slots are in use at most after so many records."""
-        return min(made, self._state.steps.shape[-1])
+        return min(made, self.tensors.steps.shape[-1])
 
     def to(self, device: torch.device) -> None:
         """Brings everything to a device."""
-        self._state = HistoryState(*(tensor.to(device) for tensor in self._state))
+        self.tensors = HistoryState(*(tensor.to(device) for tensor in self.tensors))
 
     def state_dict(self, name: str, made: int) -> dict[str, Any]:
         """Returns CPU tensors of a probe under "history"."""

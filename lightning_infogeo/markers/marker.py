@@ -12,6 +12,7 @@ from torch import Tensor
 from lightning_infogeo.console import say
 from lightning_infogeo.markers.event import Event, Verdict
 from lightning_infogeo.trajectory.series import Kind, Series
+from lightning_infogeo.trajectory.step import Step, filled
 
 ReadingKey = tuple[str, str]
 """The name of a marker, and of the series that it watches."""
@@ -38,12 +39,12 @@ class Firing(NamedTuple):
         nan = torch.full((), torch.nan, dtype=like.dtype, device=like.device)
         return cls(torch.zeros_like(nan), nan, nan, nan)
 
-    def after(self, fires: Tensor, step: Tensor, detected_at: int, strength: Tensor) -> Firing:
+    def after(self, fires: Tensor, step: Tensor, detected_at: Step, strength: Tensor) -> Firing:
         """Returns what there is to say after a record at ``detected_at``, at which ``fires`` (scalar bool) or not."""
         return Firing(
             times=self.times + fires,
             step=torch.where(fires, step.to(self.step), self.step),
-            detected_at=self.detected_at.masked_fill(fires, detected_at),
+            detected_at=filled(self.detected_at, fires, detected_at),
             strength=torch.where(fires, strength.to(self.strength), self.strength),
         )
 
@@ -71,7 +72,8 @@ class Marker(ABC):
         readings: scalar fields of the state that ``message`` and ``verdict`` get by name.
         constants: fields of the state that no record changes, and ``start`` gives again: they are not saved.
         stacks: of scope "samples", whether ``extend`` and ``reading`` also take several series of as many samples at
-            once, with a dimension for them before all others of the state, but of constants, and of what is observed.
+            once, with a dimension for them before all others of the state, but of constants, and of what is observed;
+            it does nothing then but compute with tensors, of which ``step`` may be one (scalar int64).
     """
 
     name: str

@@ -15,6 +15,7 @@ from lightning_infogeo.markers.event import OVERFITTING, RECOVERED, Event, Verdi
 from lightning_infogeo.markers.marker import Firing, Marker, state_where
 from lightning_infogeo.markers.record_noise import FLOOR, RecordNoise
 from lightning_infogeo.markers.shadow_runs import ShadowRuns, multipliers
+from lightning_infogeo.trajectory.step import Step, log_time
 
 _SPAN = 0.05
 _LEAST_RECORDS = 8
@@ -148,7 +149,7 @@ class OverfittingOnset(Marker):
         )
 
     def extend(
-        self, state: OverfittingState, step: int, observation: Tensor, trained: Tensor | None = None
+        self, state: OverfittingState, step: Step, observation: Tensor, trained: Tensor | None = None
     ) -> OverfittingState:
         """Adds a record; reads nothing back from the device.
 
@@ -161,7 +162,7 @@ class OverfittingOnset(Marker):
             trained: mean distance to truth of samples trained on, shape (1,); NaN or None where there are none.
         """
         x = observation.to(state.level).clamp_max(_FARTHEST)
-        mean, time = x.mean(-1), torch.full_like(state.level, math.log(step + 1))
+        mean, time = x.mean(-1), log_time(step, state.level)
         first, last = state.noise.records == 0, state.noise.times[..., 0]
         stands = state.firing.times > state.recovery.times
         share = torch.expm1((last - time) / _SPAN).neg().masked_fill(first, 1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lightning_infogeo.copies import Portable
 from lightning_infogeo.markers.marker import Marker, ReadingKey, packed, stacked_states, state_of, unpacked
+from lightning_infogeo.trajectory.step import Step
 
 
 class _Watch(NamedTuple):
@@ -26,6 +27,9 @@ class SampleMarkers(Portable):
         markers: those that watch each probe, by its name.
         like: tensors of the shape (N,), type and device of the distances on each of these probes.
         state: what ``state_dict`` returned, to go on from for the markers and probes that there are.
+
+    Attributes:
+        tensors: the states.
     """
 
     def __init__(
@@ -39,23 +43,28 @@ class SampleMarkers(Portable):
         for (name, probe), marker in self._markers.items():
             together.setdefault((name, len(like[probe]) if marker.stacks else probe), []).append(probe)
         self._watches = [_Watch(self._markers[name, of[0]], tuple(of)) for (name, _), of in together.items()]
-        self._states: list[Any] = []
+        self.tensors: list[Any] = []
         for marker, probes in self._watches:
             states = [self._begun(marker, like[probe], (state or {}).get(probe, {})) for probe in probes]
-            self._states.append(stacked_states(marker, states) if marker.stacks else states[0])
+            self.tensors.append(stacked_states(marker, states) if marker.stacks else states[0])
 
     @property
     def widths(self) -> dict[ReadingKey, int]:
         """How many numbers each marker reads off each probe."""
         return {key: marker.width for key, marker in self._markers.items()}
 
+    @property
+    def stack(self) -> bool:
+        """Whether all markers take stacks."""
+        return all(marker.stacks for marker, _ in self._watches)
+
     def extend(
-        self, step: int, distances: Mapping[str, Tensor], trained: Mapping[str, Tensor]
+        self, step: Step, distances: Mapping[str, Tensor], trained: Mapping[str, Tensor]
     ) -> dict[ReadingKey, Tensor]:
         """Adds a record and returns the readings of all markers; reads nothing back from the device.
 
         Args:
-            step: optimizer steps taken.
+            step: optimizer steps taken; a scalar int64 on the device only where all markers take stacks.
             distances: to truth, of every sample of every probe watched, shape (N,), nats.
             trained: the quantities of the probe trained on, by name, scalars; none where there is no such probe.
         """
@@ -65,7 +74,8 @@ class SampleMarkers(Portable):
             names = marker.observes_trained
             beside = [trained[name] if name in trained else observed.new_full((), torch.nan) for name in names]
             beside_vector = torch.stack(beside) if beside else observed.new_empty(0)
-            state = self._states[k] = marker.extend(self._states[k], step, observed, beside_vector)
+            state = marker.extend(self.tensors[k], step, observed, beside_vector)  # type: ignore[arg-type]
+            self.tensors[k] = state
             read = marker.reading(state)
             rows = read.unbind() if marker.stacks else [read]
             readings |= {(marker.name, probe): row for probe, row in zip(probes, rows, strict=True)}
@@ -73,12 +83,12 @@ class SampleMarkers(Portable):
 
     def to(self, device: torch.device) -> None:
         """Moves all states to a device."""
-        self._states = [_moved(state, device) for state in self._states]
+        self.tensors = [_moved(state, device) for state in self.tensors]
 
     def state_dict(self) -> dict[str, dict[str, Any]]:
         """Returns CPU tensors and plain values from which others go on: of each probe and marker, by name."""
         saved: dict[str, dict[str, Any]] = {}
-        for (marker, probes), state in zip(self._watches, self._states, strict=True):
+        for (marker, probes), state in zip(self._watches, self.tensors, strict=True):
             for series, probe in enumerate(probes):
                 own = state_of(marker, state, series) if marker.stacks else state
                 saved.setdefault(probe, {})[marker.name] = packed(marker, own)

@@ -72,6 +72,7 @@ class Arguments(NamedTuple):
     split: Callable[..., Any] | None
     on_event: Callable[[Event], object] | None
     stop_after: float | None
+    cuda_graph: bool
     strict: bool
     prefix: str
     afforded: Mapping[str, int] | None = None
@@ -108,7 +109,8 @@ class Arguments(NamedTuple):
         )
         check_distributed(monitor)
         memory = bytes_of(monitor.memory)
-        check(isinstance(monitor.strict, bool), "strict", monitor.strict, "must be True or False")
+        for name in ("strict", "cuda_graph"):
+            check(isinstance(getattr(monitor, name), bool), name, getattr(monitor, name), "must be True or False")
         check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
         return cls(
             probes=monitor.probes,
@@ -133,6 +135,7 @@ class Arguments(NamedTuple):
             split=monitor.split,
             on_event=monitor.on_event,
             stop_after=float(after) if monitor.on_overfitting == "stop" else None,
+            cuda_graph=monitor.cuda_graph,
             strict=monitor.strict,
             prefix=prefix,
         )

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning_infogeo.lightnings as pl
+from lightning_infogeo.lightnings import rank_zero_warn
 from lightning_infogeo.monitor.arguments import Arguments, check_drawn
+from lightning_infogeo.monitor.device.captured import cuda_graph
 from lightning_infogeo.monitor.device.model_outputs import SHARE, ModelOutputs
 from lightning_infogeo.monitor.device.recorder import Recorder
 from lightning_infogeo.monitor.distributed.collectives import all_decide, first_process_decides
@@ -137,7 +139,7 @@ def new_recorder(
     references: References,
 ) -> Recorder:
     """Returns a recorder that goes on from a state, or begins; other arguments as for ``prepare``."""
-    return Recorder(
+    recorder = Recorder(
         outputs,
         module,
         state,
@@ -147,6 +149,12 @@ def new_recorder(
         groups=[group_of(name) for name, trajectory in recorded.items() if trajectory.kind != "probe"],
         references=references,
     )
+    if arguments.cuda_graph and (module.device.type != "cuda" or not recorder.capture(cuda_graph)):
+        rank_zero_warn(
+            "`InfoGeometryMonitor(cuda_graph=True)`: needs CUDA and a process that has all samples and exact logits, "
+            "without reference=, parameters=, and markers of samples that take no stacks; goes on without."
+        )
+    return recorder
 
 
 def shard_of(arguments: Arguments, trainer: pl.Trainer) -> Shard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import lightning_infogeo.lightnings as pl
@@ -20,6 +21,7 @@ from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.session import Session
 from lightning_infogeo.trainer.identity import TrainingIdentity
 from lightning_infogeo.trainer.optimizer_steps import counted_in
+from lightning_infogeo.trajectory.history import History
 
 
 class RecordedTraining:
@@ -102,6 +104,18 @@ class RecordedTraining:
                 "other's records."
             )
         self._state, self.log, self.session = state, log, None
+
+    def to_hand_over(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Returns what another process can read of it, and not go on from, given its state."""
+        kept = {name: each.history for name, each in self.log.trajectories.items() if each.kept}
+        histories = {name: dict(history._asdict()) for name, history in kept.items()}
+        return {"state": {**state, "recorder": {}} if state else {}, "histories": histories}
+
+    def take(self, handed_over: Mapping[str, Any], identity: TrainingIdentity) -> None:
+        """Takes what ``to_hand_over`` returned in another process."""
+        self.restore(handed_over["state"], identity)
+        for name, fields in handed_over["histories"].items():
+            self.log.trajectories[name].keep(partial(History, **fields))
 
     def _goes_on(self, trainer: pl.Trainer, module: pl.LightningModule, identity: TrainingIdentity) -> bool:
         """Returns whether a fit goes on with what was recorded; raises where it can do neither that nor begin anew."""

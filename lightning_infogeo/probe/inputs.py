@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from lightning_infogeo.probe.arrivals import Call, arriving
 from lightning_infogeo.probe.structure import contents_of, cut, map_leaves, moved, owned, rows_of, shallow_copy
 
 
@@ -40,19 +41,22 @@ class Inputs:
     def __len__(self) -> int:
         return sum(self.counts)
 
-    def calls(self, most: int) -> Iterator[tuple[int, int, Any]]:
+    def calls(self, most: int) -> Iterator[Call]:
         """Yields first sample, last sample (exclusive) and inputs of each call.
 
         Args:
             most: samples in a call, where batches can be cut.
         """
+        parts = self._parts(most)
+        yield from parts if self._device is None else arriving(parts, self._device)
+
+    def _parts(self, most: int) -> Iterator[Call]:
         start = 0
         for batch, count, whole in zip(self.batches, self.counts, self._whole, strict=True):
             step = count if whole else min(most, count)
             for first in range(0, count, step):
                 last = min(first + step, count)
-                part = batch if last - first == count else cut(batch, first, last)
-                yield start + first, start + last, part if self._device is None else moved(part, self._device)
+                yield start + first, start + last, batch if last - first == count else cut(batch, first, last)
             start += count
 
     @contextmanager

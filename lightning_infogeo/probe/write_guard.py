@@ -32,6 +32,7 @@ class WriteGuard:
 
     def __init__(self) -> None:
         self._written: set[Key] | None = None
+        self._copies: dict[Key, Tensor] = {}
 
     @contextmanager
     def protect(self, module: nn.Module) -> Iterator[None]:
@@ -43,7 +44,7 @@ class WriteGuard:
         registries = list(_registries(module))
         missing = [(of, name) for _, of in registries for name, tensor in of.items() if tensor is None]
         saved_tensors = list(_saved_tensors(registries))
-        copies = {} if self._written is None else _copied(saved_tensors, self._written)
+        copies = {} if self._written is None else self._copied(saved_tensors, self._written)
         try:
             with _CopyOnWrite(saved_tensors, copies) if self._written is None else nullcontext():
                 yield
@@ -59,11 +60,27 @@ class WriteGuard:
             names = sorted(".".join(key).strip(".") for key in changed - copies.keys())
             raise RuntimeError(f"the forward wrote {names}, as it had not done before, so they could not be put back")
 
-
-def _copied(saved_tensors: list[_SavedTensor], written: set[Key]) -> dict[Key, Tensor]:
-    small = sum(saved.tensor.nbytes for saved in saved_tensors if saved.is_buffer) <= SMALL
-    chosen = [saved for saved in saved_tensors if saved.key in written or (small and saved.is_buffer)]
-    return {saved.key: saved.data().clone() for saved in chosen}
+    def _copied(self, saved_tensors: list[_SavedTensor], written: set[Key]) -> dict[Key, Tensor]:
+        """Returns copies of what may be written; of plain small buffers in memory that is kept from call to call."""
+        small = sum(saved.tensor.nbytes for saved in saved_tensors if saved.is_buffer) <= SMALL
+        copies: dict[Key, Tensor] = {}
+        together: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+        for saved in saved_tensors:
+            tensor, is_small = saved.tensor, small and saved.is_buffer
+            if is_small and saved.is_plain and not tensor.is_inference():
+                before = self._copies.get(saved.key)
+                if before is None or (before.shape, before.dtype, before.device) != _form(tensor):
+                    before = self._copies[saved.key] = torch.empty_like(tensor)
+                copies[saved.key] = before
+                targets, sources = together.setdefault(tensor.dtype, ([], []))
+                targets.append(before)
+                sources.append(tensor)
+            elif is_small or saved.key in written:
+                copies[saved.key] = saved.data().clone()
+        with torch.no_grad():
+            for targets, sources in together.values():
+                torch._foreach_copy_(targets, sources)
+        return copies
 
 
 class _SavedTensor(NamedTuple):
@@ -92,6 +109,10 @@ class _SavedTensor(NamedTuple):
     def is_buffer(self) -> bool:
         return not isinstance(self.tensor, nn.Parameter)
 
+    @property
+    def is_plain(self) -> bool:
+        return type(self.tensor) in _PLAIN and self.tensor.layout == torch.strided
+
     def changed(self) -> bool:
         return _version(self.tensor) != self.version
 
@@ -106,6 +127,10 @@ class _SavedTensor(NamedTuple):
             self.registry[self.key[1]] = copied  # an inference tensor cannot be written to
         else:
             self.data().copy_(copied)
+
+
+def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:
+    return tensor.shape, tensor.dtype, tensor.device
 
 
 def _at(

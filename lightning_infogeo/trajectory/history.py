@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR, bhattacharyya, pairwise_bhattacharyya
 from lightning_infogeo.trajectory.stack import ALONE, Alone
+from lightning_infogeo.trajectory.step import Step, filled
 
 Apart = Callable[[Tensor, "Tensor | None"], Tensor]
 """f(slot, slot) -> the distance of two records; None is the new one."""
@@ -93,7 +94,7 @@ def of_probe(state: HistoryState, probe: int, rows: slice) -> HistoryState:
 
 def extend(
     state: HistoryState,
-    step: int,
+    step: Step,
     amplitudes: Tensor,
     floor: float = OVERLAP_FLOOR,
     apart: Apart | None = None,
@@ -138,7 +139,7 @@ def extend(
         others, new = kept[..., :capacity], kept[..., capacity:]
         gaps, weights, spreads = torch.where(valid, torch.where(here, new, others), entries).unbind()
     samples.put(state.amplitudes, slot, amplitudes, finite)
-    steps, marked = state.steps.masked_fill(here, step), state.marked if room else state.marked & ~here
+    steps, marked = filled(state.steps, here, step), state.marked if room else state.marked & ~here
     return HistoryState(state.amplitudes, gaps, weights, spreads, steps, state.used + more, marked)
 
 
@@ -176,7 +177,7 @@ def table(state: HistoryState, used: int, floor: float = OVERLAP_FLOOR, other: H
     """
     distances = state.gaps.new_zeros(len(state.steps), len(state.steps))
     part = state.amplitudes[:used]
-    pairs = pairwise_bhattacharyya(part, None if other is None else other.amplitudes[:used], floor=floor)
+    pairs = pairwise_bhattacharyya(part, None if other is None else other.amplitudes[:used], 2**26, floor)
     distances[:used, :used] = pairs.to(distances)
     return distances
 

@@ -15,6 +15,7 @@ from lightning_infogeo.geodesics import Plane, progress_in
 from lightning_infogeo.quantities import PROBE_QUANTITIES, names
 from lightning_infogeo.trajectory.observation import Observation, observe
 from lightning_infogeo.trajectory.stack import ALONE, Alone
+from lightning_infogeo.trajectory.step import Step, filled
 
 QUANTITIES = names(quantity for quantity in PROBE_QUANTITIES if not quantity.needs)
 """What every record holds, in the order of the vector that ``extend`` returns."""
@@ -58,11 +59,11 @@ def start(logits: Tensor) -> TrajectoryState:
 
 def extend(
     state: TrajectoryState,
-    step: int,
+    step: Step,
     logits: Tensor,
     *,
     labels: Tensor | None = None,
-    before: tuple[int, Tensor] | None = None,
+    before: tuple[Step, Tensor] | None = None,
     chord: bool = False,
     observation: Observation | None = None,
     arcs: Tensor | None = None,
@@ -152,7 +153,7 @@ def extend(
     extended = TrajectoryState(
         first=_replaced_where(state.first, logits, mine.column(valid & fresh)),
         last=_replaced_where(state.last, logits, mine.column(valid)),
-        last_step=state.last_step.masked_fill(valid, step),
+        last_step=filled(state.last_step, valid, step),
         length=torch.where(valid, length, state.length),
         rounding=torch.where(valid, rounding, state.rounding),
         started=state.started | valid,

@@ -81,7 +81,7 @@ def joined(names: Sequence[str], parts: Mapping[str, Tensor]) -> Tensor:
 
 def joined_observations(names: Sequence[str], parts: Mapping[str, Observation | None]) -> Observation | None:
     """Returns the observations of some probes as one, where there is one of each."""
-    of = [part for name in names if (part := parts[name]) is not None]
+    of = [part for name in names if (part := parts.get(name)) is not None]
     if not of:
         return None
     return Observation.of([torch.cat(columns) for columns in zip(*(part.columns for part in of), strict=True)])

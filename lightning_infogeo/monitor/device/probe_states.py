@@ -18,6 +18,10 @@ from lightning_infogeo.monitor.resume import check_shape
 from lightning_infogeo.trajectory import TrajectoryState, arcs_of, extend, history, start
 from lightning_infogeo.trajectory.history import HistoryState
 from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements
+from lightning_infogeo.trajectory.step import Step
+
+Earlier = tuple[Step, Tensor]
+"""An earlier step, and the predictions there as they are kept."""
 
 _OF_SAMPLES = ("first", "last")
 """Fields of a trajectory's state that are of samples; the others are of probes."""
@@ -64,6 +68,7 @@ class ProbeStates(Portable):
         points = state.get("kept", {}).items()
         self._points = {s: torch.cat([of[name] for name in stack.names]) for s, of in points}
         self._nothing = like.new_zeros(0)
+        self._capacity = outputs.budget.records
         if kept and outputs.shard.ranks == 1:
             sketches = {name: outputs.sketch(name) for name in stack.names}
             self.histories = LocalHistories(kept, stack.mine, outputs.floor, sketches)
@@ -71,6 +76,22 @@ class ProbeStates(Portable):
             sharded = {name: _sharded(name, outputs, kept[name], whole.get(name, {})) for name in stack.names}
             self.histories = ShardedHistories(sharded, stack.mine.rows)
         self.to(like.device)
+
+    @property
+    def tensors(self) -> Any:
+        """The states of trajectories and of histories that are local."""
+        return self._state, *([self.histories.tensors] if isinstance(self.histories, LocalHistories) else [])
+
+    @tensors.setter
+    def tensors(self, tensors: Any) -> None:
+        self._state, *rest = tensors
+        if isinstance(self.histories, LocalHistories):
+            (self.histories.tensors,) = rest
+
+    @property
+    def room(self) -> bool:
+        """Whether histories have a free slot."""
+        return self.histories is not None and self.made < self._capacity
 
     @property
     def dtype(self) -> torch.dtype:
@@ -91,7 +112,7 @@ class ProbeStates(Portable):
         self._points = {kept: self._points[kept] for kept in steps if kept in self._points}
 
     def measured(
-        self, logits: Tensor, point: Tensor | None, seen: Observation, before: int | None, sketched: bool
+        self, logits: Tensor, point: Tensor | None, seen: Observation, before: Earlier | None, sketched: bool
     ) -> SampleMeasurements:
         """Returns what predictions say of the samples of this process.
 
@@ -99,11 +120,10 @@ class ProbeStates(Portable):
             logits: or sketches of them, as they are kept for the next record.
             point: what the history keeps of them; None where there is no history.
             seen: observation of these samples.
-            before: the step from which to measure velocity.
+            before: the step from which to measure velocity, and what was kept of it.
             sketched: whether ``logits`` are sketches.
         """
-        earlier = self._before(before)
-        arcs = arcs_of(self._state, logits, earlier and earlier[1], sketched)
+        arcs = arcs_of(self._state, logits, before and before[1], sketched)
         sums = self._nothing
         if self.histories is not None and point is not None and self.histories.width:
             sums = self.histories.sums(point, self.made)
@@ -111,11 +131,11 @@ class ProbeStates(Portable):
 
     def advance(
         self,
-        step: int,
+        step: Step,
         logits: Tensor,
         point: Tensor | None,
         measured: SampleMeasurements,
-        before: int | None,
+        before: Earlier | None,
         chord: bool,
     ) -> Tensor:
         """Adds a record to trajectories and histories; arguments as for ``measured`` and ``trajectory.extend``.
@@ -127,7 +147,7 @@ class ProbeStates(Portable):
             self._state,
             step,
             logits,
-            before=self._before(before),
+            before=before,
             chord=chord,
             observation=measured.observation,
             arcs=measured.arcs,
@@ -136,11 +156,10 @@ class ProbeStates(Portable):
         )
         if self.histories is not None and point is not None:
             self.histories.extend(step, point, measured, self._state.last_step == step, self.made)
-        self.made += 1
         return records
 
     def count_record(self) -> None:
-        """Counts a record that this process could not make."""
+        """Counts a record of all processes, made here or not."""
         self.made += 1
 
     def to(self, device: torch.device) -> None:
@@ -169,7 +188,8 @@ class ProbeStates(Portable):
             },
         }
 
-    def _before(self, step: int | None) -> tuple[int, Tensor] | None:
+    def before(self, step: int | None) -> Earlier | None:
+        """Returns a step and what was kept of it; None where nothing was."""
         return None if step is None or step not in self._points else (step, self._points[step])
 
 

@@ -14,9 +14,10 @@ from lightning_infogeo.copies import Portable
 from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.markers import Marker
 from lightning_infogeo.markers.sample_runner import SampleMarkers
+from lightning_infogeo.monitor.device.captured import Capture, CapturedComputation
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
-from lightning_infogeo.monitor.device.probe_stack import ProbeStack, joined, joined_observations, stacked
-from lightning_infogeo.monitor.device.probe_states import ProbeStates
+from lightning_infogeo.monitor.device.probe_stack import joined, joined_observations, stacked
+from lightning_infogeo.monitor.device.probe_states import Earlier, ProbeStates
 from lightning_infogeo.monitor.device.sample_rows import Predictions, SampleRows
 from lightning_infogeo.monitor.device.weight_densities import WeightDensities
 from lightning_infogeo.monitor.distributed.probe_shards import LocalExchange, SampleTable, ShardedExchange, join_state
@@ -29,9 +30,10 @@ from lightning_infogeo.reference import References
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Series
 from lightning_infogeo.trajectory.history import History
 from lightning_infogeo.trajectory.observation import Observation, SampleMeasurements, observe
+from lightning_infogeo.trajectory.step import Step
 
 
-class Recorder(Portable, left_behind={"_latest": []}):
+class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
     """Evaluates the probes and extends their trajectories, without reading anything back.
 
     Args:
@@ -51,6 +53,7 @@ class Recorder(Portable, left_behind={"_latest": []}):
         layout: of the record that ``step`` returns.
         rows: packs what TensorBoard's tab gets of samples; None where it gets nothing.
         dtype: of it.
+        repeated: what follows the forward, captured; None where it is done one operation at a time.
 
     Raises:
         ConfigurationError: where the state is of other probes, or of another output.
@@ -74,6 +77,7 @@ class Recorder(Portable, left_behind={"_latest": []}):
         self._labels = {name: outputs.labels(name) for name in outputs.chosen}
         self._latest: list[Predictions] = []
         self.rows: SampleRows | None = None
+        self.repeated: CapturedComputation[tuple[Tensor, list[Predictions]]] | None = None
         like = torch.zeros((), dtype=outputs.dtype, device=module.device)
         if state:
             check_same_output(state.get("output"), outputs.evaluator.distribution)
@@ -162,9 +166,10 @@ class Recorder(Portable, left_behind={"_latest": []}):
                 if decision.record:
                     further = self.outputs.further.distances(trainer, module)
             logits = [joined(stack.names, by_name) for stack in self.stacks]
-            latest = [Predictions(of, self._points(stack, of)) for stack, of in zip(self.stacks, logits, strict=True)]
-            if decision.record:
-                measured = self._measured(latest, seen, decision.before)
+            before = [states.before(decision.before) for states in self._states]
+            if decision.record and self.repeated is None:
+                latest = self._predictions(logits)
+                measured = self._measured(latest, seen, before)
         except Exception:
             if decision.record:
                 self.absent()  # the others wait for this process all the same
@@ -174,17 +179,33 @@ class Recorder(Portable, left_behind={"_latest": []}):
             measured = self._exchange.gather(measured)
             of_all = zip(latest, measured, strict=True)
             self._latest = [each._replace(observation=of.observation) for each, of in of_all]
-            record = self._record(step, latest, measured, decision.before, further)
+            record = self._record(step, latest, measured, before, further)
+        elif decision.record and self.repeated is not None:
+            record, self._latest = self._repeat(self.repeated, step, logits, before, further)
+        if record is not None:
+            self._count_record()
         for states, of in zip(self._states, logits, strict=True):
             states.keep(step, of if decision.keep else None, keep)
         return record
+
+    def capture(self, capture: Capture) -> bool:
+        """Has what follows the forward captured, and repeated from then on, where it computes with tensors alone.
+
+        Returns:
+            Whether it does: not where a process has a part of the samples, where logits are sketched, and with
+            references, densities of weights, or markers of samples that take no stacks.
+        """
+        more = self._weights is not None or any(self.references.quantities(name) for name in self._labels)
+        possible = self.outputs.shard.ranks == 1 and self.outputs.budget.exact and self._markers.stack and not more
+        if possible:
+            self.repeated = CapturedComputation(self._made, [*self._states, self._markers], capture)
+        return possible
 
     def absent(self) -> None:
         """Takes the part of a process that cannot record in what the others do."""
         self._exchange.gather(None)
         if self.outputs.shard.ranks > 1:
-            for states in self._states:
-                states.count_record()  # as in the others
+            self._count_record()  # as in the others
 
     def mark(self, name: str, step: int) -> None:
         """Keeps the record nearest to ``step`` in the history of a series, where it has one."""
@@ -215,7 +236,7 @@ class Recorder(Portable, left_behind={"_latest": []}):
 
     def to(self, device: torch.device) -> None:
         """Brings to a device what is needed to read what was recorded, and lets go of the model."""
-        self._latest = []
+        self._latest, self.repeated = [], None
         self._labels = {name: None if labels is None else labels.to(device) for name, labels in self._labels.items()}
         parts = self.outputs, *self._states, self._markers, self._weights, self.references, self._exchange, self.rows
         for part in parts:
@@ -263,52 +284,93 @@ class Recorder(Portable, left_behind={"_latest": []}):
     def _states_of(self, name: str) -> ProbeStates:
         return next(states for states in self._states if name in states.stack.names)
 
-    def _points(self, stack: ProbeStack, logits: Tensor) -> Tensor | None:
-        """Returns what the histories keep of predictions; None where there are none."""
-        return stack.point(logits) if self.outputs.budget.records else None
+    def _predictions(self, logits: Sequence[Tensor]) -> list[Predictions]:
+        """Returns predictions with what the histories keep of them; None where there are no histories."""
+        keeps, pairs = self.outputs.budget.records, zip(self.stacks, logits, strict=True)
+        return [Predictions(of, stack.point(of) if keeps else None) for stack, of in pairs]
+
+    @torch.no_grad()
+    def _repeat(
+        self,
+        repeated: CapturedComputation[tuple[Tensor, list[Predictions]]],
+        step: int,
+        logits: Sequence[Tensor],
+        before: Sequence[Earlier | None],
+        further: Mapping[str, Tensor],
+    ) -> tuple[Tensor, list[Predictions]]:
+        def on_device(number: Step) -> Tensor:
+            return torch.full((), int(number), dtype=torch.int64, device=logits[0].device)
+
+        earlier = [(on_device(then), points) for then, points in filter(None, before)]
+        kind = [(states.room, each is None) for states, each in zip(self._states, before, strict=True)]
+        failed = repeated.failed
+        made = repeated(tuple(kind), on_device(step), list(logits), earlier, dict(further))
+        if repeated.failed is not failed:
+            say(f"records are launched one operation at a time, they cannot be captured: {repeated.failed}")
+        return made
+
+    def _made(
+        self, step: Tensor, logits: Sequence[Tensor], earlier: Sequence[Earlier], further: Mapping[str, Tensor]
+    ) -> tuple[Tensor, list[Predictions]]:
+        """Does what follows the forward, with all samples here; ``earlier`` is of all stacks or of none."""
+        latest = self._predictions(logits)
+        before: list[Earlier | None] = [*earlier] or [None for _ in latest]
+        measured = self._measured(latest, {}, before)
+        record = self._record(step, latest, measured, before, further)
+        of_all = zip(latest, measured, strict=True)
+        return record, [each._replace(observation=of.observation) for each, of in of_all]
 
     def _table(self, states: ProbeStates) -> SampleTable:
         stack, sums = states.stack, 0 if states.histories is None else states.histories.width
         return SampleTable(sum(stack.all.sizes), stack.places, stack.labels is not None, sums)
 
+    def _count_record(self) -> None:
+        for states in self._states:
+            states.count_record()
+
     @torch.no_grad()
     def _measured(
-        self, latest: Sequence[Predictions], seen: Mapping[str, Observation | None], before: int | None
+        self,
+        latest: Sequence[Predictions],
+        seen: Mapping[str, Observation | None],
+        before: Sequence[Earlier | None],
     ) -> list[SampleMeasurements]:
-        sketched, earlier = not self.outputs.budget.exact, None if self._chord else before
+        sketched = not self.outputs.budget.exact
         measured = []
-        for states, predictions in zip(self._states, latest, strict=True):
+        for states, predictions, earlier in zip(self._states, latest, before, strict=True):
             stack, (logits, point, _) = states.stack, predictions
             observation = joined_observations(stack.names, seen)
             if observation is None:
                 observation = observe(logits, stack.labels, predictions.known_amplitudes)
-            measured.append(states.measured(logits, point, observation, earlier, sketched))
+            measured.append(states.measured(logits, point, observation, None if self._chord else earlier, sketched))
         return measured
 
     @torch.no_grad()
     def _record(
         self,
-        step: int,
+        step: Step,
         latest: Sequence[Predictions],
         measured: Sequence[SampleMeasurements],
-        before: int | None,
+        before: Sequence[Earlier | None],
         further: Mapping[str, Tensor],
     ) -> Tensor:
         rows: dict[str, Tensor] = {}
         distances: dict[str, Tensor] = {}
-        for states, (logits, point, _), of in zip(self._states, latest, measured, strict=True):
+        for states, (logits, point, _), of, earlier in zip(self._states, latest, measured, before, strict=True):
             stack = states.stack
-            records = states.advance(step, logits, point, of, before, self._chord)
+            records = states.advance(step, logits, point, of, earlier, self._chord)
             rows.update(zip(stack.names, records.unbind(), strict=True))
             observed = of.observation.distances
             if observed is not None:
                 distances.update(zip(stack.names, torch.split(observed, stack.all.sizes), strict=True))
             referring = [name for name in stack.names if self.references.quantities(name)]
             for name in referring:
+                assert isinstance(step, int)
                 row = rows[name]
                 mine, progress = stack.split(logits)[name], row[LABELLED_QUANTITIES.index("progress")]
                 rows[name] = torch.cat([row, self.references.compared(name, step, mine, progress).to(row)])
         if self._weights is not None:
+            assert isinstance(step, int)
             rows.update(self._weights.extend(step, next(iter(rows.values()))))
         trained = {} if self._trained is None else self._trained.values(rows[self._trained.name])
         watched = {name: torch.cat([of, further[name]]) if name in further else of for name, of in distances.items()}

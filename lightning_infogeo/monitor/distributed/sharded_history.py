@@ -16,6 +16,7 @@ from lightning_infogeo.geodesics import Plane, ignorance
 from lightning_infogeo.trajectory import history
 from lightning_infogeo.trajectory.history import History, HistoryState
 from lightning_infogeo.trajectory.observation import SampleMeasurements
+from lightning_infogeo.trajectory.step import Step
 
 
 class ShardedHistory(Portable):
@@ -82,7 +83,7 @@ class ShardedHistory(Portable):
         away = bhattacharyya(point.float(), nowhere.float(), "sum", floor)
         return torch.cat([bad[None], row / samples, away[None] / samples])
 
-    def extend(self, step: int, point: Tensor, sums: Tensor, plane: Plane | None) -> None:
+    def extend(self, step: Step, point: Tensor, sums: Tensor, plane: Plane | None) -> None:
         """Adds a record of which ``sums``, and where it lies beside the geodesic, are of all processes."""
         to_slots = sums[1:-1].to(self.state.gaps)
         slots = len(to_slots)
@@ -146,7 +147,7 @@ class ShardedHistories(Portable):
         pairs = zip(self._histories.values(), self._rows, strict=True)
         return torch.cat([kept.sums(point[rows], made) for kept, rows in pairs])
 
-    def extend(self, step: int, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
+    def extend(self, step: Step, point: Tensor, measured: SampleMeasurements, finite: Tensor, made: int) -> None:
         """Adds a record of which ``measured`` holds the sums over all processes."""
         plane, samples = measured.observation.plane, [kept.samples for kept in self._histories.values()]
         planes: list[Plane | None] = [None for _ in samples]

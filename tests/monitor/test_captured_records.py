@@ -1,0 +1,108 @@
+"""Records whose part behind the forward is captured and repeated are, bit for bit, those that are made one by one.
+
+On the CPU a capture is played by ``replayed``, which repeats operations on the memory they were recorded with, as a
+CUDA graph does; the graph itself is tested in tests/gpu.
+"""
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor
+from tests.helpers.replayed import replayed
+
+
+class Captured(InfoGeometryMonitor):
+    def on_train_start(self, trainer, pl_module):
+        super().on_train_start(trainer, pl_module)
+        self.possible = self._session.recorder.capture(replayed)
+
+    def on_train_end(self, trainer, pl_module):
+        self.repeated = self._session.recorder.repeated
+        super().on_train_end(trainer, pl_module)
+
+
+class Net(pl.LightningModule):
+    def __init__(self, classes):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, classes))
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", nn.functional.cross_entropy(self(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.5)
+
+
+def loader(classes, samples, seed):
+    generator = torch.Generator().manual_seed(seed)
+    x, y = torch.randn(samples, 12, generator=generator), torch.randint(classes, (samples,), generator=generator)
+    return DataLoader(TensorDataset(x, y), batch_size=16)
+
+
+def fit(kind, folder, classes=4, steps=200, held_out=300, **options):
+    torch.manual_seed(0)
+    monitor = kind(probe_size=64, budget=None, strict=True, **options)
+    trainer = pl.Trainer(
+        max_steps=steps,
+        accelerator="cpu",
+        callbacks=[monitor],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+    trainer.fit(Net(classes), loader(classes, 128, 0), loader(classes, held_out, 1))
+    return monitor
+
+
+CASES = {
+    "everything at its default": {},
+    "a history that is full": {"embedding": EmbeddingSettings(max_records=12), "schedule": 3},
+    "velocity over the interval": {"lag": 0},
+    "every step": {"schedule": 1, "steps": 60},
+    "probes of one size": {"held_out": 64},
+    "no pictures": {"embedding": False},
+    "two classes": {"classes": 2},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_records_are_the_same(name, tmp_path):
+    plain, captured = (fit(kind, tmp_path, **CASES[name]) for kind in (InfoGeometryMonitor, Captured))
+    assert captured.possible
+    assert captured.repeated.failed is None
+    assert captured.repeated.captured >= 1
+    for probe, trajectory in plain.trajectories.items():
+        other = captured.trajectories[probe]
+        assert trajectory.steps.tolist() == other.steps.tolist()
+        for quantity in trajectory.quantities:
+            a, b = (getattr(of, quantity) for of in (trajectory, other))
+            torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
+    assert plain.events == captured.events
+    assert plain.verdicts == captured.verdicts
+
+
+def test_histories_are_the_same(tmp_path):
+    plain, captured = (
+        fit(kind, tmp_path, embedding=EmbeddingSettings(max_records=12), schedule=3)
+        for kind in (InfoGeometryMonitor, Captured)
+    )
+    for probe in plain.trajectories:
+        one, other = (monitor.trajectories[probe].history for monitor in (plain, captured))
+        assert len(one.steps) == 12
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("options", [{"parameters": True}, {"classes": 2000, "memory": "2MB"}])
+def test_what_needs_more_than_tensors_is_not_captured(options, tmp_path):
+    assert not fit(Captured, tmp_path, steps=20, **options).possible
