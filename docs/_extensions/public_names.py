@@ -54,10 +54,24 @@ def public(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.T
     return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", f"{PACKAGE}.{name}", node, text)
 
 
+def lead_back(app: Sphinx, page: str, template: str, context: dict[str, object], doctree: object) -> None:
+    """Lets links from a source file lead to what is documented of it: viewcode writes all as if of one module."""
+    module = page.removeprefix("_modules/").replace("/", ".")
+    if not page.startswith(f"_modules/{PACKAGE}/"):
+        return
+
+    def link(match: re.Match[str]) -> str:
+        name = match[1].removeprefix(f"{module}.").removeprefix(f"{PACKAGE}.")
+        return f".html#{PACKAGE if name.split('.')[0] in lightning_infogeo.__all__ else module}.{name}"
+
+    context["body"] = re.sub(r"\.html#([\w.]+)", link, str(context["body"]))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connects them; napoleon listens at priority 500."""
     app.connect("autodoc-skip-member", skip)
     app.connect("autodoc-process-docstring", prepare, priority=400)
     app.connect("autodoc-process-docstring", finish, priority=600)
     app.connect("missing-reference", public)
+    app.connect("html-page-context", lead_back)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,70 @@
+"""The API reference has every public name, with its source and an example that the tests run."""
+
+import ast
+import doctest
+import inspect
+import json
+import re
+import textwrap
+
+import pytest
+
+import lightning_infogeo
+from tests.helpers.site import ROOT, Page, build_once, needed
+
+PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
+EXAMPLES = re.compile(r"^```python\n(>>> .*?)^```$", re.DOTALL | re.MULTILINE)
+SHOWN = {name: getattr(lightning_infogeo, name) for name in lightning_infogeo.__all__}
+
+
+def examples(page):
+    """Returns the examples of a page, one after the other, as doctest reads them."""
+    return "\n".join(EXAMPLES.findall(page.read_text(encoding="utf-8")))
+
+
+def used_in_notebooks():
+    """Returns the names in the code of the notebooks, which run when the site is built."""
+    books = [json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "docs" / "notebooks").glob("*.ipynb")]
+    cells = ["".join(cell["source"]) for book in books for cell in book["cells"] if cell["cell_type"] == "code"]
+    return set(re.findall(r"\w+", "\n".join(cells)))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if examples(page)], ids=lambda page: page.stem)
+def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    test = doctest.DocTestParser().get_doctest(examples(page), {}, page.name, str(page), 0)
+    found = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).run(test)
+    assert found.attempted > 3
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_public_name_has_an_example_that_runs(name):
+    """In its docstring, which pytest runs, or on a page or in a notebook."""
+    pages = re.findall(r"\w+", "\n".join(map(examples, PAGES)))
+    assert ">>>" in (SHOWN[name].__doc__ or "") or name in pages or name in used_in_notebooks()
+
+
+@pytest.mark.parametrize("name", [name for name, shown in SHOWN.items() if inspect.isfunction(shown)])
+def test_a_function_that_raises_says_when(name):
+    code = textwrap.dedent(inspect.getsource(SHOWN[name]))
+    raised = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Raise) and node.exc is not None]
+    assert not raised or "Raises:" in SHOWN[name].__doc__
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    built = build_once(tmp_path_factory)
+    return {path.stem: Page(path) for path in (built.html / "api").glob("*.html")}
+
+
+class TestSite:
+    pytestmark = needed
+
+    @pytest.mark.parametrize("name", SHOWN)
+    def test_a_public_name_is_there_with_its_source_and_in_the_table(self, reference, name):
+        whole = f"lightning_infogeo.{name}"
+        (page,) = (page for stem, page in reference.items() if stem != "index" and whole in page.ids)
+        assert any(link.endswith(f"#{whole}") for link in reference["index"].links)
+        source = SHOWN[name].__module__.replace(".", "/")
+        assert any(re.search(rf"_modules/{source}\.html#.*{name}$", link) for link in page.links)
