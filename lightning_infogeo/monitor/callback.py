@@ -92,9 +92,9 @@ class InfoGeometryMonitor(pl.Callback):
     Raises:
         ConfigurationError: for impossible arguments at once, for all else that cannot work before the first step.
 
-    Example::
-
-        trainer = Trainer(callbacks=[InfoGeometryMonitor()])
+    Example:
+        >>> pl.Trainer(callbacks=[InfoGeometryMonitor()], logger=False).callbacks[0].prefix
+        'infogeo'
     """
 
     def __init__(

@@ -12,6 +12,7 @@ import pytest
 import lightning_infogeo
 from tests.helpers.site import ROOT, Page, build_once, needed
 
+pytestmark = needed
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
 EXAMPLES = re.compile(r"^```python\n(>>> .*?)^```$", re.DOTALL | re.MULTILINE)
 SHOWN = {name: getattr(lightning_infogeo, name) for name in lightning_infogeo.__all__}
@@ -38,11 +39,19 @@ def test_examples_of_a_page_run(page, tmp_path, monkeypatch):
     assert found.failed == 0
 
 
+def has_example(name):
+    """Whether a name is shown in a docstring, which pytest runs, on a page, or in a notebook."""
+    pages = re.findall(r"\w+", "\n".join(map(examples, PAGES)))
+    return ">>>" in (SHOWN[name].__doc__ or "") or name in pages or name in used_in_notebooks()
+
+
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_public_name_has_an_example_that_runs(name):
-    """In its docstring, which pytest runs, or on a page or in a notebook."""
-    pages = re.findall(r"\w+", "\n".join(map(examples, PAGES)))
-    assert ">>>" in (SHOWN[name].__doc__ or "") or name in pages or name in used_in_notebooks()
+    """A class that is made by functions alone has that of the function."""
+    makers = [
+        maker for maker, made in SHOWN.items() if inspect.isfunction(made) and made.__annotations__["return"] == name
+    ]
+    assert has_example(name) or any(map(has_example, makers))
 
 
 @pytest.mark.parametrize("name", [name for name, shown in SHOWN.items() if inspect.isfunction(shown)])
@@ -58,13 +67,10 @@ def reference(tmp_path_factory):
     return {path.stem: Page(path) for path in (built.html / "api").glob("*.html")}
 
 
-class TestSite:
-    pytestmark = needed
-
-    @pytest.mark.parametrize("name", SHOWN)
-    def test_a_public_name_is_there_with_its_source_and_in_the_table(self, reference, name):
-        whole = f"lightning_infogeo.{name}"
-        (page,) = (page for stem, page in reference.items() if stem != "index" and whole in page.ids)
-        assert any(link.endswith(f"#{whole}") for link in reference["index"].links)
-        source = SHOWN[name].__module__.replace(".", "/")
-        assert any(re.search(rf"_modules/{source}\.html#.*{name}$", link) for link in page.links)
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_public_name_is_there_with_its_source_and_in_the_table(reference, name):
+    whole = f"lightning_infogeo.{name}"
+    (page,) = (page for stem, page in reference.items() if stem != "index" and whole in page.ids)
+    assert any(link.endswith(f"#{whole}") for link in reference["index"].links)
+    source = SHOWN[name].__module__.replace(".", "/")
+    assert any(re.search(rf"_modules/{source}\.html#{SHOWN[name].__name__}$", link) for link in page.links)
