@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import re
 import shlex
+import textwrap
 from typing import NamedTuple
 
 
@@ -23,9 +24,9 @@ class Block(NamedTuple):
 def blocks(text):
     """Returns the blocks of Python of a page in Markdown."""
     found = []
-    for match in re.finditer(r"(?:<!-- needs: (.+?) -->\n)?```python\n(.*?)```", text, re.DOTALL):
+    for match in re.finditer(r"(?:<!-- needs: (.+?) -->\n)? *```python\n(.*?)```", text, re.DOTALL):
         needs = tuple(match[1].split(", ")) if match[1] else ()
-        found.append(Block(match[2], needs, text[: match.start(2)].count("\n") + 1))
+        found.append(Block(textwrap.dedent(match[2]), needs, text[: match.start(2)].count("\n") + 1))
     return found
 
 
