@@ -23,7 +23,7 @@ hooks: .venv/installed
 	$(BIN)/python -m pip install --quiet 'pre-commit>=4'
 	$(BIN)/pre-commit install
 
-# Of quantities, in README.md and docs/, from lightning_infogeo/quantities.py; a test says where one is out of date.
+# Of quantities, in docs/, from lightning_infogeo/quantities.py; a test says where one is out of date.
 tables: .venv/installed
 	$(BIN)/python docs/write_tables.py
 
