@@ -1,5 +1,5 @@
-// In which order search shows what it finds: Sphinx's own weights, but pages of records and of the project come last.
-const LAST = /^(project\/|replications|architecture|scale)/;
+// In which order search shows what it finds: Sphinx's own weights, but code, records and pages of the project come last.
+const LAST = /^(project\/|gallery\/|replications|architecture|scale)/;
 
 var Scorer = {
   score: ([docname, title, anchor, description, score]) => (LAST.test(docname) ? score - 100 : score),

@@ -5,6 +5,7 @@ import shutil
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 
 import lightning_infogeo
 from tests.helpers.site import ROOT, Page, build, build_once, needed
@@ -80,11 +81,14 @@ def test_every_page_is_found_from_the_start_page(built, pages):
     assert written - reached == set()
 
 
-def test_every_example_is_in_the_gallery(built, pages):
+def test_every_example_is_in_the_gallery_to_be_read_and_to_be_had(built, pages):
     gallery = pages[built.html / "gallery" / "index.html"].links
     for script in (ROOT / "examples").glob("*.py"):
         assert f"{script.stem}.html" in gallery
-        assert script.name in pages[built.html / "gallery" / f"{script.stem}.html"].text
+        links = pages[built.html / "gallery" / f"{script.stem}.html"].links
+        assert any(link.startswith("../_downloads/") and link.endswith(f"/{script.name}") for link in links)
+    for notebook in (ROOT / "docs" / "notebooks").glob("*.ipynb"):
+        assert any(link.startswith("../_downloads/") and link.endswith(f"/{notebook.name}") for link in gallery)
 
 
 def test_a_file_that_a_page_shows_is_linked_to_as_that_page(built, pages):
@@ -92,6 +96,14 @@ def test_a_file_that_a_page_shows_is_linked_to_as_that_page(built, pages):
     assert {"gallery/overfitting_flag.html", "gallery/grokking.html"} <= set(links)
     assert "../contributing.html" not in links
     assert "../guide.html" in pages[built.html / "project" / "contributing.html"].links
+
+
+def test_workflows_run_what_a_contributor_runs_and_publish_tags_alone():
+    files = (ROOT / ".github" / "workflows" / f"{name}.yml" for name in ("tests", "docs"))
+    tests, docs = (yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"] for path in files)
+    assert ".ci/run" in [step.get("run") for step in tests["tests"]["steps"]]
+    assert "make docs" in [step.get("run") for step in docs["build"]["steps"]]
+    assert docs["publish"]["if"] == "startsWith(github.ref, 'refs/tags/v')"
 
 
 def test_the_notebooks_show_what_came_out(built, pages):
