@@ -9,7 +9,7 @@ from tests.helpers.messages import messages, messages_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-ENTRIES = dict(re.findall(r"^- `` (.+?) ``\n((?:  .+\n)+)", PAGE, re.MULTILINE))
+ENTRIES = dict(re.findall(r"^- `` (.+?) ``\\\n((?:  .+\n)+)", PAGE, re.MULTILINE))
 MESSAGES = messages_of(ROOT / "lightning_infogeo")
 
 
