@@ -27,6 +27,7 @@ def fit(model, monitor):
         "enable_checkpointing": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
     }
     pl.Trainer(max_steps=2, accelerator="cpu", callbacks=[monitor], **quiet).fit(model, *digits(seed=0))
 
