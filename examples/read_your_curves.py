@@ -142,14 +142,19 @@ def train(kind: Kind, seed: int, steps: int) -> tuple[InfoGeometryMonitor, float
     return monitor, accuracy(model, loaders[1])
 
 
-COLUMNS = "kind", "verdict", "right", "first", "closest", "last", "progress", "entropy", "length", "straight", "speed"
+COLUMNS = (
+    *("kind", "verdict", "right", "first", "closest", "last"),
+    *("progress", "entropy", "length", "straight", "speed", "rough"),
+)
 
 
 def row(name: str, monitor: InfoGeometryMonitor, accuracy: float) -> list[str]:
     """Returns what the table says of a training: its held-out probe at the last record that is finite."""
     val = monitor.trajectories["val"]
     last = int(val.length.isfinite().nonzero()[-1])
-    moving = val.velocity[: last + 1][val.velocity[: last + 1].isfinite()]
+    velocity, roughness = (
+        values[: last + 1][values[: last + 1].isfinite()] for values in (val.velocity, val.roughness)
+    )
     return [
         name.replace("_", " "),
         monitor.verdicts["val"].answer,
@@ -161,7 +166,8 @@ def row(name: str, monitor: InfoGeometryMonitor, accuracy: float) -> list[str]:
         f"{float(val.entropy[last]):.2f}",
         f"{float(val.length[last]):.1f}",
         f"{float(val.straightness[last]):.2f}",
-        f"{float(moving[-1]):.0e}",
+        f"{float(velocity[-1]):.0e}",
+        f"{float(roughness[-1]):.2f}" if len(roughness) else "–",
     ]
 
 

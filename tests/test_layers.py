@@ -55,7 +55,7 @@ LAZY = {
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 TESTS = Path(__file__).parent
-BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser", "replications", "docs"}
+BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser", "docs", "replications"}
 CHECKS = ("assert", "raises", "warns", "fail")
 
 
