@@ -24,7 +24,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_extensions"]
 nitpicky = True
-smartquotes = False  # a value in quotes is to be copied as it is
+smartquotes_action = "D"  # dashes alone: a value in quotes is to be copied as it is
 OTHERS = (
     "torch",
     "numpy",
