@@ -46,7 +46,6 @@ nitpick_ignore_regex = [
     # Of the package, what a reader needs no page for: aliases of Literals, and what only the package hands to itself.
     (r"py:class", r"Kind|Model|ShadowRuns|.*\.comparison\.jobs\.Work"),
 ]
-suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4  # as on the forge: every heading can be linked to
