@@ -56,13 +56,16 @@ def public(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.T
 
 def lead_back(app: Sphinx, page: str, template: str, context: dict[str, object], doctree: object) -> None:
     """Lets links from a source file lead to what is documented of it: viewcode writes all as if of one module."""
-    module = page.removeprefix("_modules/").replace("/", ".")
     if not page.startswith(f"_modules/{PACKAGE}/"):
         return
+    parts = page.split("/")[1:]
+    homes = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    known = app.env.domains.python_domain.objects
 
     def link(match: re.Match[str]) -> str:
-        name = match[1].removeprefix(f"{module}.").removeprefix(f"{PACKAGE}.")
-        return f".html#{PACKAGE if name.split('.')[0] in lightning_infogeo.__all__ else module}.{name}"
+        home = next((home for home in reversed(homes) if match[1].startswith(f"{home}.")), "")
+        names = [match[1], *(f"{each}.{match[1].removeprefix(f'{home}.')}" for each in homes)]
+        return f".html#{next((name for name in names if name in known), match[1])}"
 
     context["body"] = re.sub(r"\.html#([\w.]+)", link, str(context["body"]))
 
