@@ -93,7 +93,7 @@ class InfoGeometryMonitor(pl.Callback):
         ConfigurationError: for impossible arguments at once, for all else that cannot work before the first step.
 
     Example:
-        >>> pl.Trainer(callbacks=[InfoGeometryMonitor()], logger=False).callbacks[0].prefix
+        >>> InfoGeometryMonitor(on_overfitting="stop").prefix  # Trainer(callbacks=[InfoGeometryMonitor()])
         'infogeo'
     """
 
