@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test hooks tables benchmarks gpu clean
+.PHONY: demo test docs hooks tables benchmarks gpu clean
 
 demo: .venv/installed
 	$(BIN)/lightning-infogeo demo $(ARGS)
@@ -13,12 +13,17 @@ test: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/pytest -q --numprocesses=2 --dist=worksteal $(ARGS)
 
+# The site, into docs/_build/html. Warnings are errors, and neither building nor reading it needs a network.
+docs: .venv/installed
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -d docs/_build/doctrees docs docs/_build/html
+	@echo "The site: docs/_build/html/index.html"
+
 # Before every commit, what `test` checks before the tests (.pre-commit-config.yaml).
 hooks: .venv/installed
 	$(BIN)/python -m pip install --quiet 'pre-commit>=4'
 	$(BIN)/pre-commit install
 
-# Of quantities, in README.md and docs/, from lightning_infogeo/quantities.py; a test says where one is out of date.
+# Of quantities, in docs/, from lightning_infogeo/quantities.py; a test says where one is out of date.
 tables: .venv/installed
 	$(BIN)/python docs/write_tables.py
 
@@ -56,4 +61,4 @@ gpu:
 	touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache infogeo_demo
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache infogeo_demo docs/_build

@@ -1,4 +1,4 @@
-"""Rewrites the tables of quantities in README.md and docs/ from ``lightning_infogeo.quantities``: ``make tables``."""
+"""Rewrites the tables of quantities in docs/ from ``lightning_infogeo.quantities``: ``make tables``."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ def axes_table(quantities: tuple[Quantity, ...]) -> str:
 
 ROOT = Path(__file__).parents[1]
 TABLES = {
-    "README.md": ("quantities of probes", sentence_table(PROBE_QUANTITIES)),
+    "docs/curves.md": ("quantities of probes", sentence_table(PROBE_QUANTITIES)),
     "docs/archive.md": ("quantities of references", sentence_table(REFERENCE_QUANTITIES)),
     "docs/guide.md": ("axes", axes_table((*PROBE_QUANTITIES, *REFERENCE_QUANTITIES))),
     "docs/weights.md": ("quantities of weights", sentence_table((*WEIGHT_QUANTITIES, *DERIVED_WEIGHT_QUANTITIES))),

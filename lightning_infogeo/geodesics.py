@@ -162,6 +162,14 @@ def reindex(history: Tensor, progress_values: Tensor, n: int = 100) -> Tensor:
 
     Raises:
         ValueError: where the two do not have the same number of records, at least one.
+
+    Example:
+        The middle and the end of the geodesic, from records that are dense at its beginning.
+
+        >>> ways = torch.tensor([0.0, 0.1, 0.2, 0.4, 1.0])
+        >>> path = geodesic(torch.tensor([[0.8, 0.6]]), torch.tensor([[1.0, 0.0]]), ways)
+        >>> torch.allclose(reindex(path, ways, n=2)[1], path[-1])
+        True
     """
     if history.dim() != 3 or progress_values.shape != history.shape[:1] or not len(history):
         raise ValueError(

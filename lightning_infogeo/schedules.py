@@ -28,6 +28,12 @@ class Clock(NamedTuple):
         epoch_length: optimizer steps in one epoch, or None where unknown.
         final: the step at which training will end, or None where unknown.
         ended: whether training ends with this batch.
+
+    Example:
+        After step 120, in the second of some epochs of 100 steps each.
+
+        >>> Clock(120, epoch=1, epoch_end=200, epoch_length=100).ended
+        False
     """
 
     step: int
@@ -43,6 +49,13 @@ class Schedule(ABC):
     """The optimizer steps at which to record; subclass it to write your own.
 
     The state before training and the last step of training are always recorded and need not be on the schedule.
+
+    Example:
+        >>> class Doubling(Schedule):
+        ...     def next_step(self, after, clock):
+        ...         return 1 << after.bit_length()
+        >>> [Doubling().next_step(step, Clock(step)) for step in (0, 1, 5, 8)]
+        [1, 2, 8, 16]
     """
 
     @abstractmethod
@@ -98,6 +111,10 @@ class EveryNSteps(Schedule):
 
     Raises:
         ValueError: where ``n`` is not a positive int.
+
+    Example:
+        >>> EveryNSteps(50).next_step(120, Clock(120))
+        150
     """
 
     n: int
@@ -122,6 +139,10 @@ class EveryNEpochs(Schedule):
 
     Raises:
         ValueError: where ``n`` is not a positive int.
+
+    Example:
+        >>> EveryNEpochs(2).next_step(10, Clock(10, epoch=0, epoch_end=100, epoch_length=100))
+        200
     """
 
     n: int = 1
@@ -154,6 +175,10 @@ class AtSteps(Schedule):
 
     Raises:
         ValueError: where ``steps`` is empty or holds anything but non-negative ints.
+
+    Example:
+        >>> AtSteps([1, 10, 100]).next_step(10, Clock(10))
+        100
     """
 
     steps: Sequence[int] = field(default=())

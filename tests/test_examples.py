@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,23 @@ def test_recorded_runs_are_compared_and_reported_from_the_command_line(example, 
     opened = Trajectory.open(paths[0], "train")
     assert numbers(lengths).tolist() == opened.length.float().tolist()
     assert {one["name"] for one in data["series"]} > {"val", "train", "parameters/network"}
+
+
+def test_curves_are_made_for_reading(example, tmp_path, capsys):
+    monitors = example("read_your_curves", "--fast")
+    for name in monitors:
+        assert (tmp_path / "read_your_curves" / f"curves_{name}.png").stat().st_size > 5_000
+    printed = capsys.readouterr().out
+    assert all(name.replace("_", " ") in printed for name in monitors)
+    assert len(monitors) == 6
+
+
+def test_a_run_that_collapses_ends_as_ignorant_as_it_began(example):
+    """docs/curves.md: undecided between ten classes, half of ln 10 from the truth, no progress; and it is flagged."""
+    monitor = example("read_your_curves", "--only", "collapsed")["collapsed"]
+    val = monitor.trajectories["val"]
+    assert float(val.distance_to_truth.min()) < 0.5
+    assert float(val.distance_to_truth[-1]) == pytest.approx(math.log(10) / 2, abs=0.05)
+    assert float(val.entropy[-1]) == pytest.approx(math.log(10), abs=0.1)
+    assert float(val.progress[-1]) < 0.01
+    assert monitor.verdicts["val"].answer == "flagged"

@@ -56,7 +56,7 @@ LAZY = {
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 TESTS = Path(__file__).parent
-BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser", "replications"}
+BESIDE_THE_PACKAGE = {"recipes", "helpers", "gpu", "browser", "docs", "replications"}
 CHECKS = ("assert", "raises", "warns", "fail")
 
 

@@ -25,6 +25,10 @@ class ArchiveSettings:
 
     Raises:
         ConfigurationError: where a value is impossible.
+
+    Example:
+        >>> ArchiveSettings("runs/wide_0.zarr", metadata={"model": "wide", "seed": 0}).metadata["model"]
+        'wide'
     """
 
     path: str | os.PathLike[str] = "auto"

@@ -68,6 +68,12 @@ def arc(a: Tensor, b: Tensor, reduction: Reduction = "mean") -> Tensor:
 
     Raises:
         ValueError: where ``reduction`` is unknown.
+
+    Example:
+        A quarter of a circle, where no class is in common.
+
+        >>> round(float(arc(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))), 4)
+        1.5708
     """
     return _reduced(_arc(hellinger(a, b, "none")), reduction)
 
@@ -161,6 +167,13 @@ def arc_from_logits(before: Tensor, after: Tensor, reduction: Reduction = "mean"
     Raises:
         TypeError: where logits are not of a floating type.
         ValueError: where ``reduction`` is unknown.
+
+    Example:
+        From certainty to the undecided prediction of two classes: π/4.
+
+        >>> certain, undecided = torch.tensor([[0.0, float("-inf")]]), torch.zeros(1, 2)
+        >>> round(float(arc_from_logits(certain, undecided)), 4)
+        0.7854
     """
     return _reduced(_arc(hellinger_from_logits(before, after, "none")), reduction)
 

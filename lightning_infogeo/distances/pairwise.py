@@ -74,6 +74,12 @@ def pairwise_hellinger(history: Tensor, other: Tensor | None = None, memory: int
 
     Raises:
         ValueError: where shapes do not fit.
+
+    Example:
+        >>> truth, ignorance = torch.eye(4)[:, None][:1], torch.full((1, 1, 4), 0.5)
+        >>> pairwise_hellinger(torch.cat([truth, ignorance]))
+        tensor([[0.0000, 0.5000],
+                [0.5000, 0.0000]], dtype=torch.float64)
     """
     return _tiled(history, other, memory, lambda overlaps: len(overlaps) - overlaps.sum(0))
 
@@ -92,6 +98,14 @@ def pairwise_arc(history: Tensor, other: Tensor | None = None, memory: int | Non
 
     Raises:
         ValueError: where shapes do not fit.
+
+    Example:
+        From certainty to the undecided prediction of four classes: π/3.
+
+        >>> truth, ignorance = torch.eye(4)[:, None][:1], torch.full((1, 1, 4), 0.5)
+        >>> pairwise_arc(torch.cat([truth, ignorance]))
+        tensor([[0.0000, 1.0472],
+                [1.0472, 0.0000]], dtype=torch.float64)
     """
     return _tiled(history, other, memory, lambda o: 2 * ((1 - o) / 2).clamp(0, 0.5).sqrt().asin().sum(0))
 

@@ -28,6 +28,13 @@ class Bernoulli(Distribution):
 
     Raises:
         ValueError: where a size is not positive.
+
+    Example:
+        One logit is a softmax over two.
+
+        >>> import torch
+        >>> Bernoulli().logits(torch.tensor([[0.5]]))
+        tensor([[0.0000, 0.5000]])
     """
 
     ignore_index: int | None = None

@@ -26,6 +26,12 @@ class Categorical(Distribution):
 
     Raises:
         ValueError: where a size is not positive.
+
+    Example:
+        Ten classes for each of eight inputs; one number for each is not enough.
+
+        >>> Categorical().fits((8, 10)), Categorical().fits((8, 1))
+        (True, False)
     """
 
     ignore_index: int | None = None

@@ -27,6 +27,12 @@ class Tokens(Distribution):
 
     Raises:
         ValueError: where a size is not positive.
+
+    Example:
+        Two sequences of 16 tokens, from a vocabulary of 100; labels are the inputs.
+
+        >>> Tokens(ignore_index=0, shift=True).fits((2, 16, 100))
+        True
     """
 
     ignore_index: int | None = -100

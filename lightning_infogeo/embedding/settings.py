@@ -30,6 +30,12 @@ class EmbeddingSettings:
 
     Raises:
         ConfigurationError: where a value is impossible.
+
+    Example:
+        The last picture alone, of more records than by default.
+
+        >>> EmbeddingSettings(max_records=512, share=0)
+        EmbeddingSettings(max_records=512, share=0, per_decade=None, probes=(), mesh=False, projector=False, joint=())
     """
 
     max_records: int = 256

@@ -22,8 +22,8 @@ from lightning_infogeo.trainer.strategies import in_parts
 FORWARDS = 3
 """What a training step costs, in forwards of each of its samples."""
 
-FREE = 2048
-"""Forwards of a sample, four evaluations of 512, that any training can afford, however short it is."""
+FREE = 4096
+"""Forwards of a sample, eight evaluations of 512, that any training can afford, however short it is."""
 
 LEAST_PER_DECADE, LEAST_SAMPLES = 10, 32
 """The schedule is not thinned, and the probes are not halved, below these."""

@@ -94,9 +94,9 @@ class InfoGeometryMonitor(pl.Callback):
     Raises:
         ConfigurationError: for impossible arguments at once, for all else that cannot work before the first step.
 
-    Example::
-
-        trainer = Trainer(callbacks=[InfoGeometryMonitor()])
+    Example:
+        >>> InfoGeometryMonitor(on_overfitting="stop").prefix  # Trainer(callbacks=[InfoGeometryMonitor()])
+        'infogeo'
     """
 
     def __init__(

@@ -22,7 +22,7 @@ def area_under_margin(trajectory: Trajectory, weights: Tensor | None = None) -> 
         weights: of its records with finite logits, shape (t,), not negative; None for equal ones.
 
     Returns:
-        Shape (N,), float64, nats: the mean margin of two logits, in (−∞, ∞).
+        The mean margin of two logits, in (−∞, ∞), shape (N,), float64, nats.
 
     Raises:
         RuntimeError: where the trajectory was not opened from an archive.

@@ -115,6 +115,14 @@ def finite_size_scaling(
     Raises:
         ValueError: for fewer than three sizes, or sizes and curves that do not belong together.
         ModuleNotFoundError: where SciPy is not installed.
+
+    Example:
+        Lengths that grow like t up to n, and like t^0.2 beyond: the knee moves with n, and keeps its shape.
+
+        >>> t, sizes = torch.logspace(0, 6, 150), [100, 200, 400]
+        >>> scaling = finite_size_scaling([(t, t / (1 + (t / n) ** 2) ** 0.4) for n in sizes], sizes)
+        >>> scaling.verdict, round(scaling.shift.value, 1)
+        ('shift', 1.0)
     """
     runs, sizes = _checked(curves, sizes, window, draws)
     seeds = count(seed)

@@ -122,6 +122,15 @@ def probe_spectrum(
 
     Raises:
         ValueError: where shapes do not belong together, inputs are all zero, or ``lr`` diverges on a linear model.
+
+    Example:
+        Records at equal distances along one line: one dimension.
+
+        >>> steps = torch.arange(1, 20)
+        >>> distances = (steps[:, None] - steps).double() ** 2
+        >>> found = probe_spectrum(torch.eye(4), torch.tensor([0, 0, 1, 1]), distances, steps)
+        >>> found.predicted_dimensions, found.measured_dimensions
+        (1, 1)
     """
     rows = inputs.detach().flatten(1) if inputs.dim() > 1 else inputs.detach()[:, None]
     if rows.shape[1] > len(rows):  # of many features and few samples: the same eigenvalues by the smaller matrix

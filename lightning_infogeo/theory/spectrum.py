@@ -161,6 +161,10 @@ def kernel_spectrum(
 
     Raises:
         ValueError: where the matrix is not square, symmetric and finite, or has a clearly negative eigenvalue.
+
+    Example:
+        >>> kernel_spectrum(torch.diag(torch.tensor([4.0, 1.0]))).eigenvalues
+        tensor([2.0000, 0.5000], dtype=torch.float64)
     """
     if (max_rank is not None and max_rank < 1) or (samples is not None and samples < 1):
         raise ValueError(

@@ -150,6 +150,16 @@ def learning_graph(
     Raises:
         ValueError: for vectors that make no cloud (``neuron_cloud``), or settings out of range.
         ModuleNotFoundError: where KeplerMapper, scikit-learn or networkx is not installed.
+
+    Example:
+        Three neurons that part at the first step, in three directions: a tree of three branches.
+
+        >>> import math
+        >>> turns = [2 * math.pi * k / 3 for k in range(3)]
+        >>> path = [[(t * math.cos(turn), t * math.sin(turn)) for turn in turns] for t in range(12)]
+        >>> tree = learning_graph(torch.tensor(path))
+        >>> tree.is_tree, len(tree.leaves), len(tree.branch_nodes)
+        (True, 3, 1)
     """
     share = interval_overlap(overlap, convention)
     _check(lens, intervals, eps, min_samples, max_points)
