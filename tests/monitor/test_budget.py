@@ -99,18 +99,18 @@ def test_a_resumed_training_goes_on_as_it_began_however_long_it_becomes(tmp_path
     fit([first, saved(tmp_path, every_n_train_steps=40)], tmp_path, max_steps=40, enable_checkpointing=True, **options)
     second = InfoGeometryMonitor()
     fit(second, tmp_path, max_steps=90, ckpt_path=tmp_path / "step=40.ckpt", **options)
-    assert sizes(second) == sizes(first) == {"train": 32, "val": 32}
+    assert sizes(second) == sizes(first) == {"train": 64, "val": 64}
     assert second.trajectories["val"].steps.tolist()[-4:] == [50, 63, 79, 90]
     assert second.trajectories["val"].schedule == repr(LogSpaced(10))
 
 
 @pytest.fixture
 def resumed(tmp_path):
-    """Returns a short training of 64 samples that is gone on with by another monitor."""
+    """Returns a short training of 128 samples that is gone on with by another monitor."""
     options = {"train": train_loader(1600, 32), "val": val_loader(700)}
-    first = InfoGeometryMonitor(markers=(), probe_size=64)
+    first = InfoGeometryMonitor(markers=(), probe_size=128)
     fit([first, saved(tmp_path, every_n_train_steps=40)], tmp_path, max_steps=40, enable_checkpointing=True, **options)
-    assert sizes(first) == {"train": 32, "val": 32}
+    assert sizes(first) == {"train": 64, "val": 64}
 
     def go_on(change=None, **arguments):
         path = tmp_path / "step=40.ckpt"
@@ -127,33 +127,33 @@ def resumed(tmp_path):
 
 @pytest.mark.parametrize("budget", [None, 10.0])
 def test_another_ceiling_makes_no_difference_to_a_training_under_way(resumed, budget):
-    second = resumed(probe_size=64, budget=budget)
-    assert sizes(second) == {"train": 32, "val": 32}
+    second = resumed(probe_size=128, budget=budget)
+    assert sizes(second) == {"train": 64, "val": 64}
     assert second.trajectories["val"].steps.tolist()[-4:] == [50, 63, 79, 90]
 
 
-@pytest.mark.parametrize("size", [32, 128])
+@pytest.mark.parametrize("size", [64, 256])
 def test_another_size_of_probes_is_refused_even_that_which_was_chosen(resumed, size):
-    with pytest.raises(ConfigurationError, match=rf"\(probe_size={size}\).*begun with probe_size=64; resume with"):
+    with pytest.raises(ConfigurationError, match=rf"\(probe_size={size}\).*begun with probe_size=128; resume with"):
         resumed(probe_size=size)
 
 
 def test_given_samples_are_refused_for_what_they_are(resumed):
     with pytest.raises(ConfigurationError, match="probe 'probe' is not the one in the checkpoint"):
-        resumed(probes=Probe(IMAGES[:32], LABELS[:32]))
+        resumed(probes=Probe(IMAGES[:64], LABELS[:64]))
 
 
 def test_another_schedule_is_followed_with_the_samples_there_are(resumed):
     with pytest.warns(UserWarning, match="length depends on the schedule"):
-        second = resumed(probe_size=64, schedule=20)
-    assert sizes(second) == {"train": 32, "val": 32}
+        second = resumed(probe_size=128, schedule=20)
+    assert sizes(second) == {"train": 64, "val": 64}
     assert second.trajectories["val"].steps.tolist()[-4:] == [40, 60, 80, 90]
 
 
 @pytest.mark.parametrize("value", [0, -1, "10", True, 2.5])
 def test_a_damaged_choice_is_named(resumed, value):
     with pytest.raises(ConfigurationError, match="the state in the checkpoint is damaged"):
-        resumed(lambda kept: kept.update(per_decade=value), probe_size=64)
+        resumed(lambda kept: kept.update(per_decade=value), probe_size=128)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_nothing_is_said_where_nothing_is_to_be_chosen(tmp_path, arguments, opti
 
 def test_given_samples_stay_and_the_line_does_not_speak_of_them(tmp_path, capsys, lines_are_written):
     given = Probe(IMAGES[:100], LABELS[:100])
-    monitor, _ = monitored(tmp_path, 30, probes=given)
-    assert sizes(monitor) == {"probe": 100}
+    monitor, _ = monitored(tmp_path, 30, probes=Probe(IMAGES[:400], LABELS[:400]))
+    assert sizes(monitor) == {"probe": 400}
     assert "30 steps are few: records 10 times a decade and so takes" in said(capsys)
     monitor, _ = monitored(tmp_path, 40, probes={"given": given, "drawn": val_loader(700)})
     assert sizes(monitor) == {"given": 100, "drawn": 32}
