@@ -109,8 +109,8 @@ class Arguments(NamedTuple):
         )
         check_distributed(monitor)
         memory = bytes_of(monitor.memory)
-        for name in ("strict", "cuda_graph"):
-            check(isinstance(getattr(monitor, name), bool), name, getattr(monitor, name), "must be True or False")
+        check(isinstance(monitor.strict, bool), "strict", monitor.strict, "must be True or False")
+        check(isinstance(monitor.cuda_graph, bool), "cuda_graph", monitor.cuda_graph, "must be True or False")
         check(isinstance(prefix, str) and prefix != "", "prefix", prefix, "must be a non-empty string")
         return cls(
             probes=monitor.probes,
