@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-ELEMENTS = 2**20
-"""Logits in a chunk. All samples of an ordinary classifier are one chunk; a dozen temporaries of two or three such
-chunks take some 130 MB in float32."""
+ELEMENTS = 3 * 2**19
+"""Logits in a chunk: three probes of 512 samples and 1,000 classes are one. A dozen temporaries of two or three such
+chunks take some 200 MB in float32."""
 
 
 def sample_chunks(samples: int, classes: int) -> Iterator[slice]:

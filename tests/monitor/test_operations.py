@@ -87,8 +87,7 @@ def counted(tmp_path, classes, probes, max_steps=4, **options):
 def test_a_record_of_two_probes_dispatches_few_operations(classes, tmp_path):
     two, three = (counted(tmp_path / str(probes), classes, probes, flag_size=1024) for probes in (2, 3))
     assert two <= MOST[classes]
-    if classes < 1000:  # of which three probes are more than a chunk
-        assert three - two <= 60
+    assert three - two <= 60
 
 
 @pytest.mark.parametrize("classes", [2, 10])
