@@ -96,8 +96,8 @@ def records(name: str, device: str, quick: bool) -> Iterator[Entry]:
 
     title = "A record in a training in bf16-mixed, probed with everything a monitor does by default"
     ways = [("full", False, "256MB"), ("training", False, "256MB")]
-    ways += [("full", True, "256MB")] if device == "cuda" and name != "language model" else []
-    ways += [("full", captured, "2GB") for captured in (False, True)] if name == "ResNet-50" and not quick else []
+    ways += [("full", True, "256MB")] if device == "cuda" and name.startswith("ResNet") else []
+    ways += [("full", False, "2GB")] if name == "ResNet-50" and not quick else []
     for precision, captured, memory in ways:
         try:
             torch.manual_seed(0)
