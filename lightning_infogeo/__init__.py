@@ -7,7 +7,7 @@ imported when the name is first asked for (PEP 562), so that nobody waits for wh
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:  # for type checkers and editors; tests/test_starts.py holds the table below to it
     from lightning_infogeo.archive import Archive as Archive

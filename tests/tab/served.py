@@ -57,9 +57,10 @@ def installed(site, package=ROOT):
 
     It has the distribution's name, so that it stands before one that is installed, as in ``make test``.
     """
-    about = Path(site) / "lightning_infogeo-0.1.0.dist-info"
+    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    about = Path(site) / f"lightning_infogeo-{version}.dist-info"
     about.mkdir(parents=True, exist_ok=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: lightning-infogeo\nVersion: 0.1.0\n")
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: lightning-infogeo\nVersion: {version}\n")
     (about / "entry_points.txt").write_text(f"[tensorboard_plugins]\n{entry_point()}\n")
     return os.pathsep.join([str(site), str(package)])
 
