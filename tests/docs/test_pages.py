@@ -33,17 +33,28 @@ def test_links_lead_to_files_and_headings(page):
             assert anchor in anchors(file), (target, anchor)
 
 
-def sentences(text):
+def sentences(text, stops=".?!"):
     """Returns the sentences of a page's running text, a cell of a table or an item of a list counting as a text."""
     plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", without_code(text))
-    plain = re.sub(r"`[^`]*`", "code", plain)
-    texts = re.split(r"\n\s*\n|\n(?=- |#|\|)|\|", plain)
-    return [each for one in texts for each in re.split(r"(?<=[.?!])[*\s]+", " ".join(one.split())) if each]
+    plain = re.sub(r"``.+?``|`[^`]*`", "code", plain)
+    texts = re.split(r"\n\s*\n|\n(?= *(?:- |\d+\. |#|\|))|\|", plain)
+    return [each for one in texts for each in re.split(rf"(?<=[{stops}])[*\s]+", " ".join(one.split())) if each]
 
 
 def test_the_readme_is_read_in_a_minute():
     assert len(README.splitlines()) < 100
     assert {each: len(each.split()) for each in sentences(README) if len(each.split()) > 25} == {}
+
+
+FIRST = ("index", "start", "curves", "flag_decisions", "glossary", "troubleshooting", "guide", "own_marker")
+RECIPES = sorted(f"recipes/{path.stem}" for path in (ROOT / "docs" / "recipes").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", [*FIRST, "comparison", "cite", *RECIPES])
+def test_one_idea_is_said_at_a_time(page):
+    """In at most 25 words, counted to the next stop, colon or semicolon."""
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert [each for each in sentences(text, stops=".?!:;") if len(each.split()) > 25] == []
 
 
 def test_a_long_sentence_would_be_seen():

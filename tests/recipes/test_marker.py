@@ -1,4 +1,4 @@
-"""The recipe for a marker of one's own, as it stands in the guide, in real trainings."""
+"""The recipe for a marker of one's own, as it stands on its page, in real trainings."""
 
 import re
 import runpy
@@ -14,14 +14,13 @@ from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, same, saved
 
 pytestmark = REMARKS_ON_RESUMING
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
+PAGE = Path(__file__).parents[2] / "docs" / "own_marker.md"
 
 
 @pytest.fixture
 def overconfidence(tmp_path):
-    """The class of the guide."""
-    section = GUIDE.read_text(encoding="utf-8").split("\n## A marker of your own\n")[1].split("\n## ")[0]
-    (block,) = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    """The class of the page."""
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
     path = tmp_path / "overconfidence.py"
     path.write_text(block, encoding="utf-8")
     return runpy.run_path(str(path))["Overconfidence"]
@@ -39,7 +38,7 @@ class ByHeart(ByStep):
 OPTIONS = {"max_steps": 300, "max_epochs": -1, "val": val_loader(100)}
 
 
-def test_the_marker_of_the_guide_fires_where_it_says_and_goes_on_after_a_resume(overconfidence, tmp_path):
+def test_the_marker_of_the_page_fires_where_it_says_and_goes_on_after_a_resume(overconfidence, tmp_path):
     told = []
     whole = InfoGeometryMonitor(
         budget=None, markers=[overconfidence()], on_event=told.append, archive=tmp_path / "a.zarr"
