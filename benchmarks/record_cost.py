@@ -52,7 +52,7 @@ class Tiny(DigitsClassifier):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = nn.Linear(64, 10)
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 
 
 def images(batch_size: int) -> DataLoader:
@@ -205,7 +205,7 @@ def checkpoint_rows() -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for classes in (10, 1000):
         module = Tiny()
-        module.net = nn.Linear(64, classes)
+        module.net = nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
         trainer = fitted(module, *digits(0), 100, monitored=True)
         monitor = next(c for c in trainer.callbacks if isinstance(c, InfoGeometryMonitor))
         file = io.BytesIO()

@@ -86,8 +86,8 @@ class InfoGeometryMonitor(pl.Callback):
         on_event: called with each :class:`Event` as it becomes known, in every process.
         on_overfitting: "flag", or "stop" to end the training, in all processes at once, once a flag has stood.
         stop_after: share of the steps so far: 0.25 ends it by a flag known at 1,000 at the first record from 1,250.
-        cuda_graph: whether what follows a probe's forward is captured on CUDA and launched at once: the host is free
-            some milliseconds a record earlier, for some tens of MB.
+        cuda_graph: whether what follows the probes' forwards is captured as a CUDA graph and launched at once, so that
+            the host is free some milliseconds a record earlier; the graph has memory of its own.
         strict: whether a failing record, marker or logger, or logits that are not finite, raise instead of warning.
         prefix: what the keys begin with, and checkpoints name the state by; each monitor in a Trainer needs its own.
 
