@@ -122,7 +122,7 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         self._apart &= len({part.untyped_storage().data_ptr() for part in outputs}) == len(outputs)
         if held and not self._apart:  # the model gives its outputs in memory that it has given before
             return self(trainer, module, inputs, samples)
-        if len(held) > 1 and len({part.shape[1:] for part in outputs}) == 1:
+        if len(held) > 1 and not logits_of_all and len({part.shape[1:] for part in outputs}) == 1:
             return samples.take(torch.cat(outputs), 0, size)
         for part in held:
             write(*part)
