@@ -111,21 +111,14 @@ def test_histories_are_the_same(tmp_path):
 
 @pytest.mark.parametrize("records", [10, 60])
 def test_a_history_resumed_with_other_settings_is_full_when_it_was_to_be(records, tmp_path):
-    fit(InfoGeometryMonitor, tmp_path, steps=60, schedule=3, embedding=EmbeddingSettings(max_records=25))
-    plain, captured = (
-        fit(
-            kind,
-            tmp_path,
-            steps=120,
-            schedule=3,
-            embedding=EmbeddingSettings(max_records=records),
-            checkpoint=tmp_path / "end.ckpt",
-        )
-        for kind in (InfoGeometryMonitor, Captured)
-    )
-    assert captured.repeated.captured >= 1
-    for probe in plain.trajectories:
-        one, other = (monitor.trajectories[probe].history for monitor in (plain, captured))
+    made = []
+    for kind in (InfoGeometryMonitor, Captured):
+        fit(kind, tmp_path, steps=60, schedule=3, embedding=EmbeddingSettings(max_records=25))
+        options = {"embedding": EmbeddingSettings(max_records=records), "checkpoint": tmp_path / "end.ckpt"}
+        made.append(fit(kind, tmp_path, steps=120, schedule=3, **options))
+    assert made[1].repeated.captured >= 1
+    for probe in made[0].trajectories:
+        one, other = (monitor.trajectories[probe].history for monitor in made)
         assert len(one.steps) == 25
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
