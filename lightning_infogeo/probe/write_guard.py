@@ -28,9 +28,13 @@ class WriteGuard:
     In the first evaluation every operation is intercepted, and a tensor is copied just before it is first written, so
     that nothing else is copied. Later evaluations copy in advance the tensors that have been written before, and all
     buffers if they are small, since some are written only for certain values.
+
+    Attributes:
+        restored: where the memory begins that was written to after the last evaluation, to put it back.
     """
 
     def __init__(self) -> None:
+        self.restored: set[int] = set()
         self._written: set[Key] | None = None
         self._copies: dict[Key, Tensor] = {}
 
@@ -51,8 +55,12 @@ class WriteGuard:
         finally:
             changed = {saved.key for saved in saved_tensors if saved.changed()}
             seen = set(copies) if self._written is None else self._written
+            self.restored = set()
             for saved in saved_tensors:
-                saved.put_back(copies.get(saved.key) if saved.key in changed | seen else None)
+                copied = copies.get(saved.key) if saved.key in changed | seen else None
+                saved.put_back(copied)
+                if copied is not None and copied.layout == torch.strided:
+                    self.restored.add(saved.data().untyped_storage().data_ptr())
             self._written = changed | seen
             for registry, name in missing:
                 registry[name] = None

@@ -179,6 +179,25 @@ def test_the_logits_are_a_copy(made):
     assert logits.sum() == 0
 
 
+@pytest.mark.parametrize("chunk", [16, 50])
+@pytest.mark.parametrize("given_back", ["buffer", "inputs"])
+def test_logits_in_memory_that_is_put_back_are_read_before(made, given_back, chunk):
+    class Reuses(Classifier):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("buffer", torch.zeros(N, 64))
+
+        def forward(self, x):
+            out = self.buffer[: len(x)] if given_back == "buffer" else x
+            return out.copy_(x + 1)
+
+    model, evaluator, inputs = Reuses(), Evaluator(None, "full", chunk), Inputs([IMAGES[:N].clone()], [N])
+    for _ in range(3):
+        assert torch.equal(evaluator(made, model, inputs), IMAGES[:N] + 1)
+        assert torch.equal(inputs.batches[0], IMAGES[:N])
+        assert not model.buffer.any()
+
+
 class Tight(Classifier):
     """Has room for so many samples at once, and keeps how many it was asked for."""
 
