@@ -73,7 +73,8 @@ class Marker(ABC):
         constants: fields of the state that no record changes, and ``start`` gives again: they are not saved.
         stacks: of scope "samples", whether ``extend`` and ``reading`` also take several series of as many samples at
             once, with a dimension for them before all others of the state, but of constants, and of what is observed;
-            it does nothing then but compute with tensors, of which ``step`` may be one (scalar int64).
+            it does nothing then but compute with tensors, of which ``step`` may be one (scalar int64). A class that has
+            one of these two of its own, and does not say so again, takes none.
     """
 
     name: str
@@ -86,6 +87,11 @@ class Marker(ABC):
     readings: tuple[str, ...] = ()
     constants: ClassVar[tuple[str, ...]] = ()
     stacks: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "stacks" not in vars(cls) and not {"extend", "reading"}.isdisjoint(vars(cls)):
+            cls.stacks = False  # written for one series, as markers are
 
     def applies_to(self, series: Series) -> bool:
         """Returns whether it watches a series."""

@@ -96,9 +96,10 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
             ConfigurationError: where the output does not fit the distribution.
         """
         size = len(inputs)
-        samples = selection or Selection(self.distribution, size)
+        samples = Selection(self.distribution, size) if selection is None else selection
         logits_of_all: list[Tensor] = []
         held: list[tuple[Tensor, int, int]] = []
+        may_hold = self._apart and inputs.written is not None  # else the model may return what is put back after a call
 
         def write(outputs: Tensor, start: int, stop: int) -> None:
             logits = samples.take(outputs, start, stop)
@@ -112,17 +113,18 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         def read(outputs: Tensor, start: int, stop: int) -> None:
             if not start:
                 held.clear()  # memory ran out before
-            if self._apart and outputs.numel() * size <= ELEMENTS * (stop - start):
+            if may_hold and outputs.numel() * size <= ELEMENTS * (stop - start):
                 held.append((outputs, start, stop))
             else:
                 write(outputs, start, stop)
 
         self.calls(trainer, module, inputs, read)
         outputs = [part for part, _, _ in held]
-        self._apart &= len({part.untyped_storage().data_ptr() for part in outputs}) == len(outputs)
-        if held and not self._apart:  # the model gives its outputs in memory that it has given before
+        memory = {part.untyped_storage().data_ptr() for part in outputs}
+        self._apart &= len(memory) == len(outputs) and memory.isdisjoint(self._guard.restored)
+        if held and not self._apart:  # the model gives its outputs in memory that is written again
             return self(trainer, module, inputs, samples)
-        if len(held) > 1 and len({part.shape[1:] for part in outputs}) == 1:
+        if len(held) > 1 and not logits_of_all and len({part.shape[1:] for part in outputs}) == 1:
             return samples.take(torch.cat(outputs), 0, size)
         for part in held:
             write(*part)

@@ -13,8 +13,9 @@ from lightning_infogeo.probe.structure import concatenate, fields_of, is_leaf, l
 def joined(batches: Sequence[Any], counts: Sequence[int], copied: int) -> tuple[list[Any], list[int]]:
     """Returns fewer batches with the same samples in the same order, and how many each has.
 
-    Neighbours become one where both can be cut between any two samples and differ in nothing but these. Those that lie
-    side by side in memory, as ``BatchStorage`` puts them, are joined without a copy.
+    Neighbours become one where both can be cut between any two samples and differ in nothing but these, and where all
+    tensors are of samples: not where both have the same positions or mask, as long as a batch only by chance. Those
+    that lie side by side in memory, as ``BatchStorage`` puts them, are joined without a copy.
 
     Args:
         batches: inputs of the model.
@@ -35,7 +36,7 @@ def joined(batches: Sequence[Any], counts: Sequence[int], copied: int) -> tuple[
     for batch, count in zip(batches, counts, strict=True):
         form = _form(batch) if rows_of(batch) == count else None
         fits = form is not None and form == before
-        if fits and (may_copy or _adjoining(groups[-1][-1], batch)):
+        if fits and (may_copy or _adjoining(groups[-1][-1], batch)) and not _in_common(groups[-1][-1], batch):
             groups[-1].append(batch)
             sizes[-1] += count
         else:
@@ -65,6 +66,12 @@ def _adjoining(first: Any, second: Any) -> bool:
         and a.storage_offset() + a.numel() == b.storage_offset()
         for a, b in zip(leaves(first), leaves(second), strict=True)
     )
+
+
+def _in_common(first: Any, second: Any) -> bool:
+    """Returns whether a tensor is the same in both batches, although its rows are not all the same."""
+    pairs = zip(leaves(first), leaves(second), strict=True)
+    return any(isinstance(a, Tensor) and a.equal(b) and not a.eq(a[:1]).all() for a, b in pairs)
 
 
 def _as_one(group: list[Any]) -> Any:

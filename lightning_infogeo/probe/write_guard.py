@@ -28,9 +28,13 @@ class WriteGuard:
     In the first evaluation every operation is intercepted, and a tensor is copied just before it is first written, so
     that nothing else is copied. Later evaluations copy in advance the tensors that have been written before, and all
     buffers if they are small, since some are written only for certain values.
+
+    Attributes:
+        restored: where the memory begins that was written to after the last evaluation, to put it back.
     """
 
     def __init__(self) -> None:
+        self.restored: set[int] = set()
         self._written: set[Key] | None = None
         self._copies: dict[Key, Tensor] = {}
 
@@ -51,8 +55,12 @@ class WriteGuard:
         finally:
             changed = {saved.key for saved in saved_tensors if saved.changed()}
             seen = set(copies) if self._written is None else self._written
+            self.restored = set()
             for saved in saved_tensors:
-                saved.put_back(copies.get(saved.key) if saved.key in changed | seen else None)
+                copied = copies.get(saved.key) if saved.key in changed | seen else None
+                saved.put_back(copied)
+                if copied is not None and copied.layout == torch.strided:
+                    self.restored.add(saved.data().untyped_storage().data_ptr())
             self._written = changed | seen
             for registry, name in missing:
                 registry[name] = None
@@ -62,7 +70,7 @@ class WriteGuard:
 
     def _copied(self, saved_tensors: list[_SavedTensor], written: set[Key]) -> dict[Key, Tensor]:
         """Returns copies of what may be written; of plain small buffers in memory that is kept from call to call."""
-        small = sum(saved.tensor.nbytes for saved in saved_tensors if saved.is_buffer) <= SMALL
+        small = sum(saved.nbytes for saved in saved_tensors if saved.is_buffer) <= SMALL
         copies: dict[Key, Tensor] = {}
         together: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
         for saved in saved_tensors:
@@ -98,20 +106,24 @@ class _SavedTensor(NamedTuple):
 
     @classmethod
     def of(cls, key: Key, registry: dict[str, Any], tensor: Tensor) -> _SavedTensor:
-        if type(tensor) in _PLAIN and tensor.layout == torch.strided:
+        if _is_plain(tensor):
             storage, offset = tensor.untyped_storage(), int(tensor.storage_offset())
             data = partial(_at, tensor.dtype, storage, offset, tensor.shape, tensor.stride())
             return cls(key, registry, tensor, data, tensor.data_ptr(), _version(tensor))
         part = local_part(tensor.data)
-        return cls(key, registry, tensor, lambda: part, part.data_ptr(), _version(tensor))
+        return cls(key, registry, tensor, lambda: part, _pointer(part), _version(tensor))
 
     @property
     def is_buffer(self) -> bool:
         return not isinstance(self.tensor, nn.Parameter)
 
     @property
+    def nbytes(self) -> int:
+        return self.tensor._values().nbytes if self.tensor.is_sparse else self.tensor.nbytes
+
+    @property
     def is_plain(self) -> bool:
-        return type(self.tensor) in _PLAIN and self.tensor.layout == torch.strided
+        return _is_plain(self.tensor)
 
     def changed(self) -> bool:
         return _version(self.tensor) != self.version
@@ -119,14 +131,34 @@ class _SavedTensor(NamedTuple):
     def put_back(self, copied: Tensor | None) -> None:
         self.registry[self.key[1]] = self.tensor
         is_whole = local_part(self.tensor) is self.tensor  # FSDP2 may move a local part for good in its first forward
-        if is_whole and self.tensor.data_ptr() != self.pointer:
+        if is_whole and _pointer(self.tensor) != self.pointer:
             self.tensor.data = self.data()  # replaced by assignment to .data
         if copied is None:
             return
         if self.tensor.is_inference():
             self.registry[self.key[1]] = copied  # an inference tensor cannot be written to
         else:
-            self.data().copy_(copied)
+            _copy(self.data(), copied)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Returns whether storage, offset, shape and strides are all there is to a tensor."""
+    strided = type(tensor) in _PLAIN and tensor.layout == torch.strided
+    return strided and not (tensor.is_nested or tensor.is_conj() or tensor.is_neg())
+
+
+def _pointer(tensor: Tensor) -> int:
+    """Returns where the memory of a tensor begins; 0 where it is not one piece."""
+    return tensor.data_ptr() if tensor.layout == torch.strided else 0
+
+
+def _copy(target: Tensor, source: Tensor) -> None:
+    """Writes ``source`` to ``target``, of which an expanded dimension is written once."""
+    if target.layout == torch.strided and not target.is_nested:
+        for dimension, stride in enumerate(target.stride()):
+            if not stride and target.shape[dimension]:
+                target, source = (tensor.narrow(dimension, 0, 1) for tensor in (target, source))
+    target.copy_(source)
 
 
 def _form(tensor: Tensor) -> tuple[torch.Size, torch.dtype, torch.device]:

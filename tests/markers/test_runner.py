@@ -275,3 +275,33 @@ def test_a_flag_has_stood_once_the_training_is_longer_by_the_share_asked_for():
     assert [runner.flag_has_stood(step, 0.0) for step in (98, 99)] == [False, True]
     withdrawn = {**state, "events": [flag("val", known=99), flag("val", "recovered", 110)]}
     assert not MarkerRunner([OverfittingOnset()], False, state=withdrawn).flag_has_stood(500, 0.25)
+
+
+def test_a_class_with_an_extend_of_its_own_is_given_one_probe_at_a_time():
+    given = []
+
+    class Trimmed(OverfittingOnset):
+        def extend(self, state, step, observation, trained=None):
+            given.append(observation.shape)
+            return super().extend(state, step, observation.sort().values[1:-1], trained)
+
+        def start(self, like):
+            return super().start(like[1:-1])
+
+    class Named(OverfittingOnset):
+        def message(self, event, **reading):
+            return event.probe
+
+    class Again(Trimmed):
+        stacks = True
+
+        def extend(self, state, step, observation, trained=None):
+            return OverfittingOnset.extend(self, state, step, observation, trained)
+
+    assert [kind.stacks for kind in (OverfittingOnset, Trimmed, Named, Again)] == [True, False, True, True]
+    marker, like = Trimmed(), {"a": torch.zeros(9), "b": torch.zeros(9)}
+    distances = {name: torch.rand(9, generator=torch.Generator().manual_seed(k)) for k, name in enumerate(like)}
+    read = SampleMarkers({"a": [marker], "b": [marker]}, like).extend(1, distances, {})
+    assert given == [(9,), (9,)]
+    alone = SampleMarkers({"b": [marker]}, like).extend(1, distances, {})
+    torch.testing.assert_close(read[marker.name, "b"], alone[marker.name, "b"], rtol=0, atol=0, equal_nan=True)

@@ -12,6 +12,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor
 from tests.helpers.replayed import replayed
+from tests.helpers.resuming import REMARKS_ON_RESUMING
+
+pytestmark = REMARKS_ON_RESUMING
 
 
 class Captured(InfoGeometryMonitor):
@@ -50,6 +53,7 @@ def loader(classes, samples, seed):
 
 def fit(kind, folder, classes=4, steps=200, held_out=300, **options):
     torch.manual_seed(0)
+    checkpoint = options.pop("checkpoint", None)
     monitor = kind(probe_size=64, budget=None, strict=True, **options)
     trainer = pl.Trainer(
         max_steps=steps,
@@ -61,7 +65,9 @@ def fit(kind, folder, classes=4, steps=200, held_out=300, **options):
         enable_model_summary=False,
         default_root_dir=folder,
     )
-    trainer.fit(Net(classes), loader(classes, 128, 0), loader(classes, held_out, 1))
+    trainer.fit(Net(classes), loader(classes, 128, 0), loader(classes, held_out, 1), ckpt_path=checkpoint)
+    if checkpoint is None:
+        trainer.save_checkpoint(folder / "end.ckpt")
     return monitor
 
 
@@ -100,6 +106,20 @@ def test_histories_are_the_same(tmp_path):
     for probe in plain.trajectories:
         one, other = (monitor.trajectories[probe].history for monitor in (plain, captured))
         assert len(one.steps) == 12
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("records", [10, 60])
+def test_a_history_resumed_with_other_settings_is_full_when_it_was_to_be(records, tmp_path):
+    made = []
+    for kind in (InfoGeometryMonitor, Captured):
+        fit(kind, tmp_path, steps=60, schedule=3, embedding=EmbeddingSettings(max_records=25))
+        options = {"embedding": EmbeddingSettings(max_records=records), "checkpoint": tmp_path / "end.ckpt"}
+        made.append(fit(kind, tmp_path, steps=120, schedule=3, **options))
+    assert made[1].repeated.captured >= 1
+    for probe in made[0].trajectories:
+        one, other = (monitor.trajectories[probe].history for monitor in made)
+        assert len(one.steps) == 25
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from lightning_infogeo.distributions import Selection, Tokens
+from lightning_infogeo.distributions.distribution import IGNORED
 from lightning_infogeo.probe import Evaluator, Inputs
 from tests.helpers.classifiers import IMAGES, Classifier, noisy_net, random_streams, trainer
 
@@ -95,6 +97,68 @@ def test_buffers_the_forward_writes_are_put_back(made):
     assert model.missing is None
 
 
+def expanded(model):
+    model.register_buffer("base", torch.zeros(1))
+    model.register_buffer("buffer", model.base.expand(4))
+
+
+BUFFERS = {
+    "sparse": lambda model: model.register_buffer("buffer", torch.eye(3).to_sparse()),
+    "compressed": lambda model: model.register_buffer("buffer", torch.eye(3).to_sparse_csr()),
+    "conjugated": lambda model: model.register_buffer("buffer", torch.tensor([1 + 2j, 3 - 1j]).conj()),
+    "imaginary part of such a one": lambda model: model.register_buffer("buffer", torch.tensor([1 + 2j]).conj().imag),
+    "expanded": expanded,
+    "two kinds of nested": lambda model: [
+        model.register_buffer(name, torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=layout))
+        for name, layout in (("buffer", torch.strided), ("jagged", torch.jagged))
+    ],
+}
+
+
+@pytest.mark.filterwarnings("ignore:(Sparse|The PyTorch API of nested)")
+@pytest.mark.parametrize("kind", BUFFERS)
+def test_buffers_of_unusual_kinds_are_left_as_they_are(made, kind):
+    class Counts(Classifier):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("counter", torch.zeros(1))
+            BUFFERS[kind](self)
+
+        def forward(self, x):
+            self.counter += 1
+            if kind == "expanded":
+                self.base += 1
+            elif kind.startswith(("conj", "imag")):
+                self.buffer.mul_(3)
+            return self.net(x)
+
+    model, evaluator = Counts(), Evaluator(None, "full", 16)
+    buffers = dict(model.named_buffers())
+    before = [str(buffer) for buffer in buffers.values()]
+    for _ in range(3):
+        evaluator(made, model, Inputs([IMAGES[:N]], [N]))
+        assert [str(buffer) for buffer in model.buffers()] == before
+    assert all(getattr(model, name) is buffer for name, buffer in buffers.items())
+
+
+def test_outputs_of_long_and_short_batches_are_put_in_their_places(made, monkeypatch):
+    monkeypatch.setattr("lightning_infogeo.probe.evaluation.ELEMENTS", 1000)
+
+    class Positions(Classifier):
+        def forward(self, x):
+            return torch.stack([x, -x], -1)
+
+    lengths = 3, 100, 3
+    batches = [torch.arange(4.0 * length).reshape(4, length) for length in lengths]
+    labels = torch.full((12, 100), IGNORED)
+    for batch, (rows, length) in enumerate(zip(labels.split(4), lengths, strict=True)):
+        rows[:, :length] = batch % 2
+    selection = Selection(Tokens(max_tokens=None), 12, labels, ragged=True)
+    selection.settle(torch.zeros(4, 3, 2))
+    logits = Evaluator(None, "full", 16, Tokens())(made, Positions(), Inputs(batches, [4, 4, 4]), selection)
+    assert torch.equal(logits[:, 0], torch.cat([batch.flatten() for batch in batches]))
+
+
 def test_precision_is_full_unless_that_of_training_is_asked_for(tmp_path):
     mixed = trainer([], tmp_path, precision="bf16-mixed")
     model = Classifier()
@@ -113,6 +177,25 @@ def test_the_logits_are_a_copy(made):
     logits = evaluate(made, Hands(), chunk=N)
     Hands.out += 1
     assert logits.sum() == 0
+
+
+@pytest.mark.parametrize("chunk", [16, 50])
+@pytest.mark.parametrize("given_back", ["buffer", "inputs"])
+def test_logits_in_memory_that_is_put_back_are_read_before(made, given_back, chunk):
+    class Reuses(Classifier):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("buffer", torch.zeros(N, 64))
+
+        def forward(self, x):
+            out = self.buffer[: len(x)] if given_back == "buffer" else x
+            return out.copy_(x + 1)
+
+    model, evaluator, inputs = Reuses(), Evaluator(None, "full", chunk), Inputs([IMAGES[:N].clone()], [N])
+    for _ in range(3):
+        assert torch.equal(evaluator(made, model, inputs), IMAGES[:N] + 1)
+        assert torch.equal(inputs.batches[0], IMAGES[:N])
+        assert not model.buffer.any()
 
 
 class Tight(Classifier):

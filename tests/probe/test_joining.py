@@ -48,6 +48,19 @@ def test_what_differs_in_more_than_its_samples_stays_apart():
     assert [tuple(batch.shape) for batch in batches] == [(4, 5), (8, 6), (4, 6)]
 
 
+@pytest.mark.parametrize("common", [torch.arange(4), torch.ones(4, 4).triu(1).bool()], ids=["positions", "mask"])
+def test_tensors_as_long_as_a_batch_by_chance_stay_as_they_are(common):
+    parts = [{"x": torch.randn(4, 4), "common": common.clone()} for _ in range(3)]
+    batches, counts = joined(parts, [4] * 3, ALL)
+    assert counts == [4] * 3
+    assert all(batch["common"].equal(common) for batch in batches)
+
+
+def test_values_that_all_samples_have_do_not_keep_batches_apart():
+    parts = [{"x": torch.randn(4, 4), "unpadded": torch.ones(4, 4, dtype=torch.bool)} for _ in range(3)]
+    assert joined(parts, [4] * 3, ALL)[1] == [12]
+
+
 def test_fields_are_joined_one_by_one():
     parts = [{"ids": torch.full((n, 2), n), "mask": (torch.ones(n, 2, dtype=torch.bool),)} for n in (3, 2)]
     batches, counts = joined(parts, [3, 2], ALL)

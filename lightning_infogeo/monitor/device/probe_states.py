@@ -68,7 +68,7 @@ class ProbeStates(Portable):
         points = state.get("kept", {}).items()
         self._points = {s: torch.cat([of[name] for name in stack.names]) for s, of in points}
         self._nothing = like.new_zeros(0)
-        self._capacity = outputs.budget.records
+        self._capacity = min((len(of.steps) for of in kept.values()), default=0)  # a checkpoint's is as it was
         if kept and outputs.shard.ranks == 1:
             sketches = {name: outputs.sketch(name) for name in stack.names}
             self.histories = LocalHistories(kept, stack.mine, outputs.floor, sketches)
