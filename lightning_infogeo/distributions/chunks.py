@@ -14,7 +14,7 @@ def sample_chunks(samples: int, classes: int) -> Iterator[slice]:
 
     Example:
         >>> list(sample_chunks(20, 128_000))
-        [slice(0, 8, None), slice(8, 16, None), slice(16, 20, None)]
+        [slice(0, 12, None), slice(12, 20, None)]
     """
     rows = chunk_size(classes)
     for first in range(0, samples, rows):

@@ -139,7 +139,7 @@ def weight_norms(layers: Mapping[str, tuple[Any, Any]]) -> Figure:
         axes.set(xlabel="optimizer step", ylabel="norm of incoming weights")
         axes.set_title(f"{lettered(name)}: {norms.shape[1]} neurons", fontsize="medium")
         axes.grid(alpha=0.25)
-    panels[0].legend(frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", frameon=False)
     return figure
 
 
@@ -162,7 +162,7 @@ def capacity(capacities: Mapping[str, Capacity]) -> Figure:
     axes.set(xlabel="optimizer step", ylabel="distinct clusters of neurons", yscale="log")
     axes.set_title("effective capacity (ring: settled)", fontsize="medium")
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
@@ -187,7 +187,7 @@ def sheets(surfaces: Mapping[str, LearningSurface], steps: Any) -> Figure:
         title = f"{lettered(name)}: dimension {one.dimension}, two axes hold {one.flatness:.0%} locally"
         axes.set_title(title, fontsize="medium")
         axes.grid(alpha=0.25)
-    panels[0].legend(frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", frameon=False)
     figure.colorbar(drawn, ax=list(panels), label="optimizer step")
     return figure
 

@@ -30,7 +30,8 @@ class TrajectoryState(NamedTuple):
     Attributes:
         first: logits of the first finite record, shape (N, C); or sketches of its amplitudes, shape (N, m).
         last: the same of the last finite record.
-        last_step: step of the last finite record, int64, scalar; of a stack of P probes, as all below, shape (P,).
+        last_step: step of the last finite record, −1 before it, int64, scalar; of a stack of P probes, as all below,
+            shape (P,).
         length: information length so far.
         rounding: compensation for rounding in ``length``.
         started: whether there has been a finite record, bool.
@@ -50,7 +51,7 @@ def start(logits: Tensor) -> TrajectoryState:
     return TrajectoryState(
         first=zero.new_zeros(logits.shape),
         last=zero.new_zeros(logits.shape),
-        last_step=torch.zeros_like(zero, dtype=torch.int64),
+        last_step=torch.full_like(zero, -1, dtype=torch.int64),
         length=zero,
         rounding=zero,
         started=torch.zeros_like(zero, dtype=torch.bool),

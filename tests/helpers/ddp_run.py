@@ -62,7 +62,7 @@ def main(mode, folder, processes):
         InfoGeometryMonitor(
             schedule="log" if mode == "short" else 2,
             budget=0.75,
-            probe_size=40,
+            probe_size=96 if mode == "short" else 40,
             flag_size=150 if "further" in mode else "auto",
             distributed="shard" if mode == "further, shared" else "auto",
             markers=markers,
@@ -76,7 +76,7 @@ def main(mode, folder, processes):
     )
     options = {"logger": logger, "devices": processes, "strategy": "ddp", "max_steps": 6, "num_nodes": 1}
     if mode == "short":
-        options["max_steps"] = 30
+        options["max_steps"] = 120
     if "further" in mode:
         options["val"] = val_loader(200)
     if mode == "same-batch":

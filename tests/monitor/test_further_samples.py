@@ -213,7 +213,7 @@ def test_on_other_samples_the_marker_begins_anew_and_a_line_says_so(change, tmp_
     same(first.trajectories, resumed.trajectories)
     lines = [line for line in capsys.readouterr().err.splitlines() if "begins anew" in line]
     assert len(lines) == (change != "none")
-    total = resumed._session.recorder._markers._states[0].total
+    total = resumed._session.recorder._markers.tensors[0].total
     summed = torch.stack(resumed.markers[0].seen).sum(0)
     assert torch.equal(total, summed) == (change != "none")
 

@@ -91,12 +91,12 @@ class Returning(Classifier):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda z: z[:, :1], r"shape \(32, 1\).*logits_fn.*regression"),
-        (lambda z: z[:, 0], r"shape \(32,\)"),
+        (lambda z: z[:, :1], r"shape \(64, 1\).*logits_fn.*regression"),
+        (lambda z: z[:, 0], r"shape \(64,\)"),
         (lambda z: z.argmax(-1), "torch.int64"),
         (lambda z: z > 0, "torch.bool"),
-        (lambda z: z[:-1], r"shape \(31, 10\)"),
-        (lambda z: z.reshape(-1, 2, 5), r"shape \(32, 2, 5\)"),
+        (lambda z: z[:-1], r"shape \(63, 10\)"),
+        (lambda z: z.reshape(-1, 2, 5), r"shape \(64, 2, 5\)"),
         (lambda z: (z, z), "got `tuple`"),
         (lambda z: None, "got `NoneType`"),
         (lambda z: {"scores": z}, "got `dict`"),

@@ -54,9 +54,9 @@ def test_several_processes_record_what_one_does(tmp_path):
 
 
 def test_two_processes_are_recorded_as_often_as_one_that_trains_on_the_samples_of_both(tmp_path):
-    of_half, of_both = (InfoGeometryMonitor(probe_size=40, budget=0.75) for _ in range(2))
+    of_half, of_both = (InfoGeometryMonitor(probe_size=96, budget=0.75) for _ in range(2))
     for batch, monitor in ((16, of_half), (32, of_both)):
-        fit(monitor, tmp_path, train=train_loader(192, batch), max_steps=30)
+        fit(monitor, tmp_path, train=train_loader(192, batch), max_steps=120)
     half, both = (monitor.trajectories["val"].steps.tolist() for monitor in (of_half, of_both))
     assert len(both) > len(half)
     _, ranks = ddp(tmp_path, "short")
