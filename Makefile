@@ -31,6 +31,7 @@ benchmarks: .venv/installed
 	$(BIN)/python benchmarks/small_distances.py
 	$(BIN)/python benchmarks/starts.py
 	$(BIN)/python benchmarks/record_cost.py
+	$(BIN)/python benchmarks/what_you_pay.py  # an hour
 	$(BIN)/python benchmarks/pairwise.py
 	$(BIN)/python benchmarks/tab.py
 	$(BIN)/python benchmarks/long_run.py

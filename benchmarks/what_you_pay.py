@@ -1,9 +1,9 @@
-"""What a user pays: whole trainings with the monitor, with and without its ceiling, against the same without it.
+"""What a user pays: whole trainings with the monitor, its ceiling or its pictures left out, against those without it.
 
     OMP_NUM_THREADS=1 python benchmarks/what_you_pay.py [--cells small:1000:3 small:10000:3 cnn:1000:2 ...]
 
-A cell is network:steps:rounds. In each round the three trainings run in turns, each round in another order, with
-TensorBoard, everything at its default but ``budget``; the processor time of the whole fit counts, other threads
+A cell is network:steps:rounds. In each round the trainings run in turns, each round in another order, with
+TensorBoard, everything else at its default; the processor time of the whole fit counts, other threads
 included. Figures are medians over rounds with their range; one round has none. Cells that a machine cannot train in
 reasonable time are left out here and can be had from the difference of the others: records come at equal ratios of
 steps, so each further decade adds as many as the one before.
@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lightning_infogeo import InfoGeometryMonitor
 from lightning_infogeo.demo import DigitsClassifier, digits
 
-WAYS = {"without": None, "budget": {}, "no budget": {"budget": None}}
+WAYS = {"without": None, "budget": {}, "no budget": {"budget": None}, "no pictures": {"embedding": False}}
 """The arguments of the monitor; None for no monitor."""
 
 CELLS = ["small:1000:3", "small:10000:3", "small:100000:2", "cnn:1000:3", "cnn:10000:1", "resnet:1000:1"]
@@ -110,7 +110,7 @@ def cell(name: str, steps: int, rounds: int) -> list[dict[str, object]]:
     """Returns a row for each way with the monitor."""
     found: dict[str, list[tuple[float, int, int]]] = {way: [] for way in WAYS}
     for turn in range(rounds):
-        order = list(WAYS)[turn % 3 :] + list(WAYS)[: turn % 3]
+        order = list(WAYS)[turn % len(WAYS) :] + list(WAYS)[: turn % len(WAYS)]
         for way in order:
             found[way].append(trained(name, steps, way))
     rows: list[dict[str, object]] = []
@@ -136,7 +136,7 @@ def main() -> None:
     for given in options.cells:
         name, steps, rounds = given.split(":")
         rows += cell(name, int(steps), int(rounds))
-        print(rows[-2:], flush=True)
+        print(rows[1 - len(WAYS) :], flush=True)
     report("what_you_pay", "Processor time of a training with the monitor ÷ without", rows)
 
 
