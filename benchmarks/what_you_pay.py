@@ -1,6 +1,6 @@
 """What a user pays: whole trainings with the monitor, its ceiling or its pictures left out, against those without it.
 
-    OMP_NUM_THREADS=1 python benchmarks/what_you_pay.py [--cells small:1000:3 small:10000:3 cnn:1000:2 ...]
+    OMP_NUM_THREADS=1 python benchmarks/what_you_pay.py [--cells small:1000:3 cnn:1000:2 ...] [--ways budget ...]
 
 A cell is network:steps:rounds. In each round the trainings run in turns, each round in another order, with
 TensorBoard, everything else at its default; the processor time of the whole fit counts, other threads
@@ -106,15 +106,16 @@ def trained(name: str, steps: int, way: str) -> tuple[float, int, int]:
     return took, len(trajectory), len(monitor.followed["val"])
 
 
-def cell(name: str, steps: int, rounds: int) -> list[dict[str, object]]:
+def cell(name: str, steps: int, rounds: int, ways: list[str]) -> list[dict[str, object]]:
     """Returns a row for each way with the monitor."""
-    found: dict[str, list[tuple[float, int, int]]] = {way: [] for way in WAYS}
+    compared = ["without", *ways]
+    found: dict[str, list[tuple[float, int, int]]] = {way: [] for way in compared}
     for turn in range(rounds):
-        order = list(WAYS)[turn % len(WAYS) :] + list(WAYS)[: turn % len(WAYS)]
-        for way in order:
+        first = turn % len(compared)
+        for way in compared[first:] + compared[:first]:
             found[way].append(trained(name, steps, way))
     rows: list[dict[str, object]] = []
-    for way in list(WAYS)[1:]:
+    for way in ways:
         ratios = [with_it[0] / without[0] for with_it, without in zip(found[way], found["without"], strict=True)]
         row: dict[str, object] = {"network": name, "steps": steps, "monitor": way, "rounds": rounds}
         row |= {"records": found[way][0][1], "samples": found[way][0][2]}
@@ -127,16 +128,17 @@ def cell(name: str, steps: int, rounds: int) -> list[dict[str, object]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", nargs="+", default=CELLS)
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS)[1:], default=list(WAYS)[1:])
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    for way in WAYS:
+    for way in ("without", *options.ways):
         trained("small", 20, way)  # loads what is loaded once
     rows: list[dict[str, object]] = []
     for given in options.cells:
         name, steps, rounds = given.split(":")
-        rows += cell(name, int(steps), int(rounds))
-        print(rows[1 - len(WAYS) :], flush=True)
+        rows += cell(name, int(steps), int(rounds), options.ways)
+        print(rows[-len(options.ways) :], flush=True)
     report("what_you_pay", "Processor time of a training with the monitor ÷ without", rows)
 
 
