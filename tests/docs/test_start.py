@@ -26,7 +26,9 @@ def words(text):
 def test_the_outputs_shown_are_those_of_the_command(tmp_path):
     """In a process of its own: where pytest has taken over logging, lines look otherwise."""
     command = [sys.executable, str(ROOT / "examples" / "overfitting_flag.py")]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # As in an activated environment: elsewhere the whole path of TensorBoard is told.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600, check=True)
     printed = words(done.stdout), words(done.stderr)
     shown = [line for block in re.findall(r"```text\n(.*?)```", START, re.DOTALL) for line in block.split("\n")]
