@@ -1,16 +1,15 @@
 """How Sphinx builds the site (`make docs`). Neither building the site nor reading it needs a network."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS / "_extensions")]
 
-import lightning_infogeo  # noqa: E402
-
 project = "lightning-infogeo"
 author = "lightning-infogeo maintainers"
-version = release = lightning_infogeo.__version__
+version = release = import_module("lightning_infogeo").__version__
 
 extensions = [
     "myst_nb",

@@ -147,9 +147,9 @@ def hellinger_from_logits(before: Tensor, after: Tensor, reduction: Reduction = 
         >>> hellinger_from_logits(torch.tensor([[0, 0, 0, float("-inf")]]), torch.zeros(1, 4))
         tensor(0.1340)
     """
-    chords = _chords(before, after)
-    if chords is not None:
-        return _reduced((chords.square().sum(-1) / 2).float(), reduction)
+    a, b = _in_double(before), _in_double(after)
+    if a is not None and b is not None:
+        return _reduced(((a - b).square().sum(-1) / 2).float(), reduction)
     return _reduced(_log_probabilities_and_hellinger(before, after)[2], reduction)
 
 
@@ -184,10 +184,9 @@ def arcs_from_logits(predictions: Tensor) -> Tensor:
     Args:
         predictions: logits, shape (T, N, C), any floating type.
     """
-    predictions = precise(predictions)
-    if predictions.dtype == torch.float64 or predictions.device.type == "mps":
+    a = _in_double(predictions)
+    if a is None:
         return arc_from_logits(predictions[:-1], predictions[-1], "none")
-    a = amplitudes(predictions.double())
     return 2 * torch.asin(torch.linalg.vector_norm(a[:-1] - a[-1], dim=-1) / 2).float()
 
 
@@ -240,15 +239,14 @@ def fisher_rao_from_logits(before: Tensor, after: Tensor) -> Tensor:
     return 2 * arc_from_logits(before, after, "none").square().mean(-1).sqrt()
 
 
-def _chords(before: Tensor, after: Tensor) -> Tensor | None:
-    """Returns the differences of the amplitudes of two predictions in float64; None for logits in float64.
+def _in_double(logits: Tensor) -> Tensor | None:
+    """Returns amplitudes in float64; None for logits in float64 and where there is none.
 
     Rounded to 1e-16, amplitudes of logits that differ at all in float32 have enough digits left in their difference.
     """
-    before, after = precise(before), precise(after)
-    if before.dtype == torch.float64 or after.dtype == torch.float64 or after.device.type == "mps":  # without float64
-        return None
-    return amplitudes(before.double()) - amplitudes(after.double())
+    logits = precise(logits)
+    without = logits.dtype == torch.float64 or logits.device.type == "mps"
+    return None if without else amplitudes(logits.double())
 
 
 def _log_probabilities_and_hellinger(before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:

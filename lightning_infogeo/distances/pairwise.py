@@ -145,7 +145,8 @@ def _tiled(
     result = torch.zeros(len(left), len(right), dtype=torch.float64, device=left.device)
     # A sample needs the columns of all records, and for a pair of tiles its overlaps and a temporary of the same size.
     on_cpu = left.device.type == "cpu"
-    memory = memory or (_MEMORY if on_cpu else 4 * _MEMORY)
+    if memory is None:
+        memory = _MEMORY if on_cpu else 4 * _MEMORY
     tile = _TILE if on_cpu else _side(max(len(left), len(right)), memory)
     columns, overlap = 8 * (history.shape[2] + 2) * (len(left) + len(right)), 8 * tile * tile
     chunk = min(memory // (columns + 2 * overlap), _CACHE // overlap if on_cpu else samples)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -74,8 +74,8 @@ class SampleMarkers(Portable):
             names = marker.observes_trained
             beside = [trained[name] if name in trained else observed.new_full((), torch.nan) for name in names]
             beside_vector = torch.stack(beside) if beside else observed.new_empty(0)
-            state = marker.extend(self.tensors[k], step, observed, beside_vector)  # type: ignore[arg-type]
-            self.tensors[k] = state
+            extend: Callable[..., Any] = marker.extend  # where it takes stacks, also a step on the device
+            state = self.tensors[k] = extend(self.tensors[k], step, observed, beside_vector)
             read = marker.reading(state)
             rows = read.unbind() if marker.stacks else [read]
             readings |= {(marker.name, probe): row for probe, row in zip(probes, rows, strict=True)}

@@ -68,6 +68,10 @@ class Evaluator(Portable, left_behind={"_agree": bool}):
         self._generators: list[Any] | None = None
         self._apart = True
 
+    def to(self, device: torch.device) -> None:
+        """Lets go of what is kept beside the model between two evaluations."""
+        self._guard.to(device)
+
     @contextmanager
     def together(self) -> Iterator[None]:
         """Makes an error that leaves the block known to all processes that call the model together."""

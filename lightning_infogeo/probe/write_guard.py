@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lightning_infogeo.copies import Portable
 from lightning_infogeo.probe.fsdp import local_part
 
 SMALL = 2**24
@@ -22,7 +23,7 @@ _PLAIN = (Tensor, nn.Parameter)
 """Types of which a tensor is what its memory says."""
 
 
-class WriteGuard:
+class WriteGuard(Portable, left_behind={"_copies": {}}):
     """Restores the parameters and buffers that a forward writes.
 
     In the first evaluation every operation is intercepted, and a tensor is copied just before it is first written, so
@@ -37,6 +38,10 @@ class WriteGuard:
         self.restored: set[int] = set()
         self._written: set[Key] | None = None
         self._copies: dict[Key, Tensor] = {}
+
+    def to(self, device: torch.device) -> None:
+        """Lets go of the copies; the next evaluation makes others where the model is then."""
+        self._copies = {}
 
     @contextmanager
     def protect(self, module: nn.Module) -> Iterator[None]:

@@ -4,13 +4,13 @@ On the CPU a capture is played by ``replayed``, which repeats operations on the 
 CUDA graph does; the graph itself is tested in tests/gpu.
 """
 
-import lightning.pytorch as pl
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_infogeo import EmbeddingSettings, InfoGeometryMonitor
+from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit
 from tests.helpers.replayed import replayed
 from tests.helpers.resuming import REMARKS_ON_RESUMING
 
@@ -27,47 +27,20 @@ class Captured(InfoGeometryMonitor):
         super().on_train_end(trainer, pl_module)
 
 
-class Net(pl.LightningModule):
-    def __init__(self, classes):
-        super().__init__()
-        self.net = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, classes))
-
-    def forward(self, x):
-        return self.net(x)
-
-    def training_step(self, batch, batch_idx):
-        return nn.functional.cross_entropy(self(batch[0]), batch[1])
-
-    def validation_step(self, batch, batch_idx):
-        self.log("val_loss", nn.functional.cross_entropy(self(batch[0]), batch[1]))
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.5)
+def loader(classes, rows):
+    return DataLoader(TensorDataset(IMAGES[rows], LABELS[rows] % classes), batch_size=16)
 
 
-def loader(classes, samples, seed):
-    generator = torch.Generator().manual_seed(seed)
-    x, y = torch.randn(samples, 12, generator=generator), torch.randint(classes, (samples,), generator=generator)
-    return DataLoader(TensorDataset(x, y), batch_size=16)
-
-
-def fit(kind, folder, classes=4, steps=200, held_out=300, **options):
-    torch.manual_seed(0)
-    checkpoint = options.pop("checkpoint", None)
+def train(kind, folder, classes=4, steps=200, held_out=300, checkpoint=None, **options):
+    """Trains from a fixed seed, as ``fit`` does, and leaves a checkpoint of the end."""
     monitor = kind(probe_size=64, budget=None, strict=True, **options)
-    trainer = pl.Trainer(
-        max_steps=steps,
-        accelerator="cpu",
-        callbacks=[monitor],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,
-    )
-    trainer.fit(Net(classes), loader(classes, 128, 0), loader(classes, held_out, 1), ckpt_path=checkpoint)
-    if checkpoint is None:
-        trainer.save_checkpoint(folder / "end.ckpt")
+
+    def model():
+        net = nn.Sequential(nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, classes))
+        return Classifier(net, 0.5, torch.optim.SGD)
+
+    loaders = loader(classes, slice(128)), loader(classes, slice(200, 200 + held_out))
+    fit(monitor, folder, model, *loaders, ckpt_path=checkpoint, max_steps=steps).save_checkpoint(folder / "end.ckpt")
     return monitor
 
 
@@ -84,7 +57,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_records_are_the_same(name, tmp_path):
-    plain, captured = (fit(kind, tmp_path, **CASES[name]) for kind in (InfoGeometryMonitor, Captured))
+    plain, captured = (train(kind, tmp_path, **CASES[name]) for kind in (InfoGeometryMonitor, Captured))
     assert captured.possible
     assert captured.repeated.failed is None
     assert captured.repeated.captured >= 1
@@ -100,7 +73,7 @@ def test_records_are_the_same(name, tmp_path):
 
 def test_histories_are_the_same(tmp_path):
     plain, captured = (
-        fit(kind, tmp_path, embedding=EmbeddingSettings(max_records=12), schedule=3)
+        train(kind, tmp_path, embedding=EmbeddingSettings(max_records=12), schedule=3)
         for kind in (InfoGeometryMonitor, Captured)
     )
     for probe in plain.trajectories:
@@ -113,9 +86,9 @@ def test_histories_are_the_same(tmp_path):
 def test_a_history_resumed_with_other_settings_is_full_when_it_was_to_be(records, tmp_path):
     made = []
     for kind in (InfoGeometryMonitor, Captured):
-        fit(kind, tmp_path, steps=60, schedule=3, embedding=EmbeddingSettings(max_records=25))
+        train(kind, tmp_path, steps=60, schedule=3, embedding=EmbeddingSettings(max_records=25))
         options = {"embedding": EmbeddingSettings(max_records=records), "checkpoint": tmp_path / "end.ckpt"}
-        made.append(fit(kind, tmp_path, steps=120, schedule=3, **options))
+        made.append(train(kind, tmp_path, steps=120, schedule=3, **options))
     assert made[1].repeated.captured >= 1
     for probe in made[0].trajectories:
         one, other = (monitor.trajectories[probe].history for monitor in made)
@@ -125,4 +98,4 @@ def test_a_history_resumed_with_other_settings_is_full_when_it_was_to_be(records
 
 @pytest.mark.parametrize("options", [{"parameters": True}, {"classes": 2000, "memory": "2MB"}])
 def test_what_needs_more_than_tensors_is_not_captured(options, tmp_path):
-    assert not fit(Captured, tmp_path, steps=20, **options).possible
+    assert not train(Captured, tmp_path, steps=20, **options).possible

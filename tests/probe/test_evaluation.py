@@ -1,5 +1,8 @@
 """Evaluation in the middle of training; what it must leave alone as a whole is in ``monitor/test_unchanged``."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -245,3 +248,18 @@ def test_a_batch_that_cannot_be_cut_is_not_tried_again(made):
     with pytest.raises(MemoryError):
         Evaluator(None, "full", 64, least=1)(made, model, Inputs([torch.zeros(7, 64)], [6]))
     assert model.asked == [7]
+
+
+def test_copies_of_buffers_are_no_part_of_a_copy_and_are_let_go_with_the_device(made):
+    """They are on the model's device, where a monitor that is pickled or has ended must leave nothing."""
+    module = Classifier(noisy_net())
+    inputs, evaluator = Inputs([IMAGES[:32]], [32]), Evaluator(None, "full", 16)
+    for _ in range(2):
+        evaluator(made, module, inputs)
+    assert evaluator._guard._copies
+    assert not copy.deepcopy(evaluator)._guard._copies
+    assert not pickle.loads(pickle.dumps(evaluator))._guard._copies
+    evaluator.to(torch.device("cpu"))
+    assert not evaluator._guard._copies
+    evaluator(made, module, inputs)
+    assert evaluator._guard._copies

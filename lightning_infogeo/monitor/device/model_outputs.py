@@ -192,6 +192,7 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
     def to(self, device: torch.device) -> None:
         """Brings to a device what is needed to read what was recorded, and lets go of the inputs."""
         self.inputs = {}
+        self.evaluator.to(device)
         self.further.to(device)
         for selection in self.selections.values():
             selection.to(device)
