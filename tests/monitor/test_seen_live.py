@@ -165,7 +165,8 @@ class Look(pl.Callback):
 
 
 def test_the_progress_bar_says_the_verdict_of_the_moment(tmp_path):
-    look, monitor = Look(), InfoGeometryMonitor()
+    # A record at every step: of few, rounding decides whether one falls between "watch" and the flag.
+    look, monitor = Look(), InfoGeometryMonitor(schedule=1, budget=None)
     fit(
         [monitor, look],
         tmp_path,
