@@ -75,6 +75,9 @@ class Marker(ABC):
             once, with a dimension for them before all others of the state, but of constants, and of what is observed;
             it does nothing then but compute with tensors, of which ``step`` may be one (scalar int64). A class that has
             one of these two of its own, and does not say so again, takes none.
+        condenses: of scope "samples", whether ``condensed`` is all that it needs of the samples: that alone runs on the
+            device then, and ``extend_condensed`` on the host, in place of ``extend``. A class that has an ``extend`` of
+            its own, and does not say so again, does not.
     """
 
     name: str
@@ -87,11 +90,14 @@ class Marker(ABC):
     readings: tuple[str, ...] = ()
     constants: ClassVar[tuple[str, ...]] = ()
     stacks: ClassVar[bool] = False
+    condenses: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "stacks" not in vars(cls) and not {"extend", "reading"}.isdisjoint(vars(cls)):
             cls.stacks = False  # written for one series, as markers are
+        if "condenses" not in vars(cls) and "extend" in vars(cls):
+            cls.condenses = False
 
     def applies_to(self, series: Series) -> bool:
         """Returns whether it watches a series."""
@@ -126,6 +132,27 @@ class Marker(ABC):
             trained: the quantities of ``observes_trained``, shape (len(observes_trained),); NaN where no probe trained
                 on has them.
         """
+
+    @property
+    def condensed_width(self) -> int:
+        """How many numbers ``condensed`` returns of a series."""
+        raise NotImplementedError(f"{type(self).__name__}.condensed_width, of a marker that condenses.")
+
+    def condensed(self, fresh: Any, observation: Tensor) -> Tensor:
+        """Returns what ``extend_condensed`` needs of the samples; on the device, where it reads nothing back.
+
+        Args:
+            fresh: what ``start`` returned there; no record has changed it.
+            observation: every sample's distance to truth, shape (..., N), nats.
+
+        Returns:
+            Shape (..., condensed_width).
+        """
+        raise NotImplementedError(f"{type(self).__name__}.condensed, of a marker that condenses.")
+
+    def extend_condensed(self, state: Any, step: int, condensed: Tensor, samples: int, trained: Tensor) -> Any:
+        """Returns the state after a record, as ``extend`` does, given what ``condensed`` returned of N ``samples``."""
+        raise NotImplementedError(f"{type(self).__name__}.extend_condensed, of a marker that condenses.")
 
     def reading(self, state: Any) -> Tensor:
         """Returns what the host has to know of a state, shape (width,): a ``Firing`` an event, and ``readings``."""
@@ -211,8 +238,18 @@ def unpacked(marker: Marker, saved: Any, fresh: Any) -> Any:
     names = {field: inside for field, inside in _names(fresh).items() if field not in marker.constants}
     if _names(saved) != names:
         say(f"{marker.name} begins anew here, in the middle of the training; what it has said stays.")
-        names = {field: None for field in ("firing", "recovery") if field in saved and field in names}
+        names = {field: None for field in only_said(saved) if field in names}
     return fresh._replace(**{field: _unpacked(saved[field], getattr(fresh, field)) for field in names})
+
+
+def only_said(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns of what ``packed`` returned only what the marker has said, from which it begins anew."""
+    return {field: saved[field] for field in ("firing", "recovery") if field in saved}
+
+
+def tell_of_other_samples(probes: Sequence[str]) -> None:
+    """Says that the samples beside these probes are others now."""
+    say(f"the further samples beside {', '.join(map(repr, probes))} are not those of the checkpoint.")
 
 
 def _packed(state: Any) -> Any:

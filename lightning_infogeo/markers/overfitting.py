@@ -14,7 +14,7 @@ from lightning_infogeo.distributions import finite
 from lightning_infogeo.markers.event import OVERFITTING, RECOVERED, Event, Verdict
 from lightning_infogeo.markers.marker import Firing, Marker, state_where
 from lightning_infogeo.markers.record_noise import FLOOR, RecordNoise
-from lightning_infogeo.markers.shadow_runs import ShadowRuns, multipliers
+from lightning_infogeo.markers.shadow_runs import SHADOWS, ShadowRuns, multipliers, resampled
 from lightning_infogeo.trajectory.step import Step, log_time
 
 _SPAN = 0.05
@@ -116,7 +116,7 @@ class OverfittingOnset(Marker):
     held_out_only = True
     readings = ("rise", "resolution", "watching")
     constants: ClassVar[tuple[str, ...]] = ("multipliers",)
-    stacks = True
+    stacks = condenses = True
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 0.5:
@@ -161,8 +161,26 @@ class OverfittingOnset(Marker):
                 seen.
             trained: mean distance to truth of samples trained on, shape (1,); NaN or None where there are none.
         """
-        x = observation.to(state.level).clamp_max(_FARTHEST)
-        mean, time = x.mean(-1), log_time(step, state.level)
+        condensed = self.condensed(state, observation.to(state.level))
+        return self.extend_condensed(state, step, condensed, observation.shape[-1], trained)
+
+    @property
+    def condensed_width(self) -> int:
+        """The mean distance to truth, and by how much other samples would change it in every shadow of the run."""
+        return 1 + SHADOWS
+
+    def condensed(self, fresh: OverfittingState, observation: Tensor) -> Tensor:
+        """Returns the mean of distances, shape (..., N), and what chance may change it by: (..., condensed_width)."""
+        x = observation.clamp_max(_FARTHEST)
+        mean = x.mean(-1, keepdim=True)
+        return torch.cat([mean, resampled(x, mean, fresh.multipliers)], -1)
+
+    def extend_condensed(
+        self, state: OverfittingState, step: Step, condensed: Tensor, samples: int, trained: Tensor | None = None
+    ) -> OverfittingState:
+        """Adds a record of which ``condensed`` has returned all that is needed; arguments else as for ``extend``."""
+        mean, chances = condensed[..., 0], condensed[..., 1:]
+        time = log_time(step, state.level)
         first, last = state.noise.records == 0, state.noise.times[..., 0]
         stands = state.firing.times > state.recovery.times
         share = torch.expm1((last - time) / _SPAN).neg().masked_fill(first, 1)
@@ -181,7 +199,7 @@ class OverfittingOnset(Marker):
             else _averaged(state.trained, trained if state.trained.dim() else trained.reshape(()), share)
         )
         learnt_before = torch.where(closer, learnt, state.trained_closest)
-        shadows = state.shadows.after(x, state.multipliers, closest, noise.deviation, state.noise.records, share)
+        shadows = state.shadows.after(chances, state.multipliers, closest, noise.deviation, state.noise.records, share)
 
         scale = closest.clamp_min(FLOOR)
         rise = (level - closest) / scale
@@ -192,7 +210,7 @@ class OverfittingOnset(Marker):
         least = (FLOOR * scale.reciprocal()).clamp_min(self.rise)
         known = noise.records > _LEAST_RECORDS
         watching = (time - closest_time >= self.persistence) & known & risen
-        watching = watching if x.shape[-1] > 1 else torch.zeros_like(watching)
+        watching = watching if samples > 1 else torch.zeros_like(watching)
 
         fires = ~stands & watching & (rise >= least) & (rise + lag > by_chance)
         recovers = stands & closer & ~first
@@ -213,7 +231,7 @@ class OverfittingOnset(Marker):
             shadows=shadows,
             rise=rise,
             resolution=resolution.masked_fill(~known, torch.inf),
-            watching=watching.to(x.dtype),
+            watching=watching.to(mean),
             multipliers=state.multipliers,
         )
         after: OverfittingState = state_where((mean == mean) & (first | (time > last)), extended, state)

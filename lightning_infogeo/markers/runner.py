@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,15 @@ import torch
 from lightning_infogeo.console import say
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
 from lightning_infogeo.markers.event import Event, Verdict, standing_flags
-from lightning_infogeo.markers.marker import Firing, Marker, ReadingKey, packed, unpacked
+from lightning_infogeo.markers.marker import (
+    Firing,
+    Marker,
+    ReadingKey,
+    only_said,
+    packed,
+    tell_of_other_samples,
+    unpacked,
+)
 from lightning_infogeo.trajectory import Series
 
 
@@ -19,7 +27,7 @@ class MarkerRunner:
     """Feeds markers with records, on the host and the same in every process, and keeps the events.
 
     Markers of scope "record" run here, on rows that have reached the host. Those of scope "samples" run beside the
-    record in the first process; their readings arrive with it.
+    record in the first process; their readings arrive with it, or what they condense it to, and then they run here too.
 
     Args:
         markers: each of another name.
@@ -27,6 +35,8 @@ class MarkerRunner:
         series: what is recorded; none to give only what ``state`` holds.
         samples: the size of each probe; None for those of ``state``.
         state: what ``state_dict`` returned, to go on from for the markers that there are.
+        dtype: of what markers condense records to.
+        anew: probes of which markers that condense see other samples now than they did in ``state``.
 
     Attributes:
         markers: as given.
@@ -41,9 +51,11 @@ class MarkerRunner:
         series: Sequence[Series] = (),
         samples: Mapping[str, int] | None = None,
         state: Mapping[str, Any] | None = None,
+        dtype: torch.dtype = torch.float32,
+        anew: Collection[str] = (),
     ) -> None:
         saved = state or {"events": [], "states": [], "counts": [], "readings": []}
-        like = torch.zeros((), dtype=torch.float64)
+        self._dtype = dtype
         self.markers = tuple(markers)
         self._by_name = {marker.name: marker for marker in markers}
         self._strict = strict
@@ -54,7 +66,7 @@ class MarkerRunner:
             (marker.name, one.name)
             for one in series
             for marker in markers
-            if marker.scope == "record" and marker.applies_to(one)
+            if (marker.scope == "record" or marker.condenses) and marker.applies_to(one)
         ]
         self.events = [Event.of(fields) for fields in saved["events"]]
         self._counts = {(name, probe): int(count) for name, probe, count in saved["counts"]}
@@ -66,12 +78,13 @@ class MarkerRunner:
             if key[0] not in self._by_name or len(reading) == self._by_name[key[0]].width
         }
         self._states = {
-            (name, probe): unpacked(self._by_name[name], fields, self._by_name[name].start(like))
+            (name, probe): self._going_on(self._by_name[name], probe, fields, probe in anew)
             for name, probe, fields in saved["states"]
             if name in self._by_name
         }
         for name, probe in self._watching:
-            self._states.setdefault((name, probe), self._by_name[name].start(like))
+            if (name, probe) not in self._states:
+                self._states[name, probe] = self._begun(self._by_name[name], probe)
         known = {(name, probe) for name, probe, _ in [*saved["states"], *saved["readings"]]}
         if series and known:
             self._tell_of_changes(known, {(m.name, one.name) for one in series for m in markers if m.applies_to(one)})
@@ -84,12 +97,15 @@ class MarkerRunner:
         Args:
             step: of the record.
             rows: the quantities of each series.
-            readings: of each marker of samples on each probe.
+            readings: of each marker of samples on each probe, or what it condenses the record to.
         """
         new: list[Event] = []
         for name, probe in self._watching:
-            new += self._attempt(name, partial(self._extend, name, probe, step, rows))
+            given = readings.get((name, probe))
+            new += self._attempt(name, partial(self._extend, name, probe, step, rows, given))
         for (name, probe), reading in readings.items():
+            if self._by_name[name].condenses:
+                continue
             self._readings[name, probe] = reading
             new += self._attempt(name, partial(self._new_events, name, probe, reading))
         self.events += new
@@ -156,13 +172,35 @@ class MarkerRunner:
         if new:
             say(f"markers that begin to watch here, in the middle of the training: {', '.join(new)}.")
 
-    def _extend(self, name: str, probe: str, step: int, rows: Mapping[str, Mapping[str, float]]) -> list[Event]:
-        marker, row = self._by_name[name], rows[probe]
+    def _begun(self, marker: Marker, probe: str) -> Any:
+        if marker.condenses:
+            return marker.start(torch.zeros(max(self._samples.get(probe, 1), 1), dtype=self._dtype))
+        return marker.start(torch.zeros((), dtype=torch.float64))
+
+    def _going_on(self, marker: Marker, probe: str, saved: Mapping[str, Any], anew: bool) -> Any:
+        if marker.condenses and anew:  # what it has said stays
+            tell_of_other_samples([probe])
+            saved = only_said(saved)
+        return unpacked(marker, saved, self._begun(marker, probe))
+
+    def _extend(
+        self,
+        name: str,
+        probe: str,
+        step: int,
+        rows: Mapping[str, Mapping[str, float]],
+        condensed: Sequence[float] | None,
+    ) -> list[Event]:
+        marker, row, before = self._by_name[name], rows[probe], self._states[name, probe]
         trained = {} if self._trained is None else rows[self._trained]
-        observed = marker.observed(row)
         beside = [trained.get(quantity, float("nan")) for quantity in marker.observes_trained]
-        values = (torch.tensor(numbers, dtype=torch.float64) for numbers in (observed, beside))
-        state = self._states[name, probe] = marker.extend(self._states[name, probe], step, *values)
+        if condensed is None:
+            values = (torch.tensor(numbers, dtype=torch.float64) for numbers in (marker.observed(row), beside))
+            state = marker.extend(before, step, *values)
+        else:
+            seen, told = (torch.tensor(numbers, dtype=self._dtype) for numbers in (condensed, beside))
+            state = marker.extend_condensed(before, step, seen, self._samples[probe], told)
+        self._states[name, probe] = state
         self._readings[name, probe] = marker.reading(state).tolist()
         new = self._new_events(name, probe, self._readings[name, probe])
         return [] if _only_noise(row) else new

@@ -1,32 +1,48 @@
-"""The markers of scope "samples": they run beside the record, on the device, in the first process."""
+"""The markers of scope "samples": what of them runs beside the record, on the device, in the first process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from lightning_infogeo.copies import Portable
-from lightning_infogeo.markers.marker import Marker, ReadingKey, packed, stacked_states, state_of, unpacked
+from lightning_infogeo.markers.marker import (
+    Marker,
+    ReadingKey,
+    only_said,
+    packed,
+    stacked_states,
+    state_of,
+    tell_of_other_samples,
+    unpacked,
+)
 from lightning_infogeo.trajectory.step import Step
 
 
 class _Watch(NamedTuple):
-    """A marker and the probes that it watches at once: several where it takes stacks, else one."""
+    """A marker and the probes that it watches at once: several where it condenses or takes stacks, else one."""
 
     marker: Marker
     probes: tuple[str, ...]
+
+    @property
+    def together(self) -> bool:
+        return self.marker.condenses or self.marker.stacks
 
 
 class SampleMarkers(Portable):
     """Holds their states, and feeds them with every sample's distance to truth.
 
+    Of a marker that condenses the state is with the ``MarkerRunner``; here is only what ``start`` returned.
+
     Args:
         markers: those that watch each probe, by its name.
         like: tensors of the shape (N,), type and device of the distances on each of these probes.
         state: what ``state_dict`` returned, to go on from for the markers and probes that there are.
+        anew: probes that have other samples now than those of the state; what was said of them stays said.
 
     Attributes:
         tensors: the states.
@@ -37,31 +53,38 @@ class SampleMarkers(Portable):
         markers: Mapping[str, Sequence[Marker]],
         like: Mapping[str, Tensor],
         state: Mapping[str, Mapping[str, Any]] | None = None,
+        anew: Collection[str] = (),
     ) -> None:
+        saved = _of_same_samples(state or {}, anew)
         self._markers = {(marker.name, probe): marker for probe, listed in markers.items() for marker in listed}
         together: dict[Any, list[str]] = {}
         for (name, probe), marker in self._markers.items():
-            together.setdefault((name, len(like[probe]) if marker.stacks else probe), []).append(probe)
+            alike = len(like[probe]) if marker.condenses or marker.stacks else probe
+            together.setdefault((name, alike), []).append(probe)
         self._watches = [_Watch(self._markers[name, of[0]], tuple(of)) for (name, _), of in together.items()]
         self.tensors: list[Any] = []
         for marker, probes in self._watches:
-            states = [self._begun(marker, like[probe], (state or {}).get(probe, {})) for probe in probes]
+            if marker.condenses:
+                self.tensors.append(marker.start(like[probes[0]]))
+                continue
+            states = [self._begun(marker, like[probe], saved.get(probe, {})) for probe in probes]
             self.tensors.append(stacked_states(marker, states) if marker.stacks else states[0])
 
     @property
     def widths(self) -> dict[ReadingKey, int]:
         """How many numbers each marker reads off each probe."""
-        return {key: marker.width for key, marker in self._markers.items()}
+        markers = self._markers.items()
+        return {key: marker.condensed_width if marker.condenses else marker.width for key, marker in markers}
 
     @property
     def stack(self) -> bool:
-        """Whether all markers take stacks."""
-        return all(marker.stacks for marker, _ in self._watches)
+        """Whether all that runs here does nothing but compute with tensors, those of several series at once."""
+        return all(watch.together for watch in self._watches)
 
     def extend(
         self, step: Step, distances: Mapping[str, Tensor], trained: Mapping[str, Tensor]
     ) -> dict[ReadingKey, Tensor]:
-        """Adds a record and returns the readings of all markers; reads nothing back from the device.
+        """Adds a record and returns the readings of all markers, or what they condense it to; reads nothing back.
 
         Args:
             step: optimizer steps taken; a scalar int64 on the device only where all markers take stacks.
@@ -69,8 +92,13 @@ class SampleMarkers(Portable):
             trained: the quantities of the probe trained on, by name, scalars; none where there is no such probe.
         """
         readings: dict[ReadingKey, Tensor] = {}
-        for k, (marker, probes) in enumerate(self._watches):
-            observed = torch.stack([distances[probe] for probe in probes]) if marker.stacks else distances[probes[0]]
+        for k, watch in enumerate(self._watches):
+            marker, probes = watch
+            observed = torch.stack([distances[probe] for probe in probes]) if watch.together else distances[probes[0]]
+            if marker.condenses:
+                condensed = marker.condensed(self.tensors[k], observed).unbind()
+                readings |= {(marker.name, probe): row for probe, row in zip(probes, condensed, strict=True)}
+                continue
             names = marker.observes_trained
             beside = [trained[name] if name in trained else observed.new_full((), torch.nan) for name in names]
             beside_vector = torch.stack(beside) if beside else observed.new_empty(0)
@@ -89,7 +117,7 @@ class SampleMarkers(Portable):
         """Returns CPU tensors and plain values from which others go on: of each probe and marker, by name."""
         saved: dict[str, dict[str, Any]] = {}
         for (marker, probes), state in zip(self._watches, self.tensors, strict=True):
-            for series, probe in enumerate(probes):
+            for series, probe in enumerate(() if marker.condenses else probes):
                 own = state_of(marker, state, series) if marker.stacks else state
                 saved.setdefault(probe, {})[marker.name] = packed(marker, own)
         return saved
@@ -98,6 +126,17 @@ class SampleMarkers(Portable):
     def _begun(marker: Marker, like: Tensor, saved: Mapping[str, Any]) -> Any:
         fresh = marker.start(like)
         return unpacked(marker, saved[marker.name], fresh) if marker.name in saved else fresh
+
+
+def _of_same_samples(states: Mapping[str, Mapping[str, Any]], anew: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """Returns states by probe and marker; of the probes that have other samples now, only what was said."""
+    others = [probe for probe in states if probe in anew]
+    if others:
+        tell_of_other_samples(others)
+    return {
+        probe: {name: only_said(saved) for name, saved in of_probe.items()} if probe in others else of_probe
+        for probe, of_probe in states.items()
+    }
 
 
 def _moved(state: Any, device: torch.device) -> Any:

@@ -43,13 +43,13 @@ class ShadowRuns(NamedTuple):
         return cls(*(like.new_zeros(SHADOWS) for _ in cls._fields))
 
     def after(
-        self, distances: Tensor, multipliers: Tensor, closest: Tensor, deviation: Tensor, records: Tensor, share: Tensor
+        self, chances: Tensor, multipliers: Tensor, closest: Tensor, deviation: Tensor, records: Tensor, share: Tensor
     ) -> ShadowRuns:
         """Returns the shadows after a record; reads nothing back from the device.
 
         Args:
-            distances: to truth, of every sample, shape (..., N).
-            multipliers: what ``multipliers`` returned for N samples.
+            chances: what ``resampled`` returned of it, shape (..., B).
+            multipliers: what ``multipliers`` returned for its samples.
             closest: the run's least average distance so far, this record included, shape (...).
             deviation: of the noise of training, relative, shape (...).
             records: before this one, shape (...).
@@ -61,8 +61,7 @@ class ShadowRuns(NamedTuple):
         noise = torch.where(
             first, drawn, torch.add(CORRELATION * self.noise, drawn, alpha=math.sqrt(1 - CORRELATION**2))
         )
-        resampled = _resampled(distances, multipliers)
-        value = torch.addcmul(resampled, closest, deviation[..., None] * noise + 1)
+        value = torch.addcmul(chances, closest, deviation[..., None] * noise + 1)
         level = torch.lerp(self.level, value, share[..., None])
         least = torch.where(first, level, torch.minimum(self.least, level))
         risen = (level - least) / closest.clamp_min(FLOOR)
@@ -94,10 +93,16 @@ def _standard(rows: int) -> Tensor:
     return torch.from_numpy((drawn - drawn.mean(1, keepdims=True)) / drawn.std(1, keepdims=True))
 
 
-def _resampled(distances: Tensor, multipliers: Tensor) -> Tensor:
-    """Returns by how much the mean over other samples would differ from the mean over these, shape (..., B)."""
+def resampled(distances: Tensor, mean: Tensor, multipliers: Tensor) -> Tensor:
+    """Returns by how much the mean over other samples would differ from the mean over these, shape (..., B).
+
+    Args:
+        distances: to truth, of every sample, shape (..., N).
+        mean: of them, shape (..., 1).
+        multipliers: what ``multipliers`` returned for N samples.
+    """
     samples = distances.shape[-1]
-    centred = distances - distances.mean(-1, keepdim=True)
+    centred = distances - mean
     size = -(-samples // min(samples, _GROUPS))
     if size > 1:
         # Samples of a group get signs at random, so that it does not matter in which order they come.

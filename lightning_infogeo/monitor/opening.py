@@ -120,7 +120,7 @@ def reopen_session(
         recorder.rows = before.rows
     if session.neurons.recorder is not None and arguments.neurons is not None:
         neurons = NeuronLog.start(arguments.neurons, module, 0, state.get("neurons", {}))
-    prepared = Prepared(session.agreed, session.outputs, recorder, neurons)
+    prepared = Prepared(session.agreed._replace(anew=()), session.outputs, recorder, neurons)
     _follow(log, prepared, arguments)
     log.replace(session.log)
     session.steps.load_state_dict(state.get("steps", {}))
@@ -138,7 +138,7 @@ def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments) -> None:
     how = repr(arguments.schedule), arguments.lag, agreed.precision
     series = agreed.layout.series
     made = {each.name: Trajectory(each.quantities, *how, each.kind) for each in series}
-    log.follow(series, made, agreed.sizes, arguments.markers, arguments.strict)
+    log.follow(series, made, agreed.sizes, arguments.markers, arguments.strict, agreed.dtype, agreed.anew)
     if recorder is not None and recorder.outputs.budget.records:
         for name in recorder.outputs.chosen:
             log.trajectories[name].keep(partial(recorder.history, name))

@@ -123,9 +123,15 @@ def test_an_event_in_a_path_that_is_mostly_noise_is_not_told(floor):
     assert not runner.observe(5, {"all": {"length": 1.0, "velocity": 1.0, "floor": 0.0}}, {})
 
 
-def samples(count, **options):
+class OnDevice(OverfittingOnset):
+    """Condenses nothing: all of it runs beside the record."""
+
+    condenses = False
+
+
+def samples(count, kind=OnDevice, **options):
     like = {"val": torch.zeros(count), "far": torch.zeros(count)}
-    return SampleMarkers({"val": [OverfittingOnset()], "far": [OverfittingOnset(), SampleFed()]}, like, **options)
+    return SampleMarkers({"val": [kind()], "far": [kind(), SampleFed()]}, like, **options)
 
 
 class SampleFed(Fed):
@@ -166,6 +172,89 @@ def test_markers_of_samples_go_on_from_a_state_by_name_and_leave_a_device():
     whole.to(torch.device("meta"))
     on_meta = whole.extend(21, {name: torch.zeros(30, device="meta") for name in ("val", "far")}, {})
     assert {reading.device.type for reading in on_meta.values()} == {"meta"}
+
+
+class Condensed(NamedTuple):
+    """What is on the device, what is on the host, and all events of the latter."""
+
+    device: SampleMarkers
+    host: MarkerRunner
+
+    def extend(self, step, distances, told):
+        rows = {"seen": {"distance_to_truth": told}, **{name: {"distance_to_truth": 1.0} for name in distances}}
+        trained = {"distance_to_truth": torch.tensor(told)}
+        given = self.device.extend(step, distances, trained)
+        self.host.observe(step, rows, {key: reading.tolist() for key, reading in given.items()})
+
+
+def condensing(sizes, state=None, **options):
+    marker = OverfittingOnset()
+    like = {name: torch.zeros(size) for name, size in sizes.items()}
+    series = [TRAIN, *(HELD_OUT._replace(name=name) for name in sizes)]
+    device = SampleMarkers({name: [marker] for name in sizes}, like)
+    return Condensed(device, MarkerRunner([marker], True, series, {"seen": 5, **sizes}, state, **options))
+
+
+def reading_of(runner, probe):
+    (reading,) = (reading for _, name, reading in runner.state_dict()["readings"] if name == probe)
+    return reading
+
+
+def rising(sizes, seed=0):
+    """Yields step, distances and the trained distance of records that fall and rise again, some of them NaN."""
+    generator = torch.Generator().manual_seed(seed)
+    far = {name: torch.rand(size, generator=generator) for name, size in sizes.items()}
+    for k in range(60):
+        mean = 1 + abs(k - 30) / 30
+        values = {name: mean * of + 0.02 * torch.rand(len(of), generator=generator) for name, of in far.items()}
+        yield int(10 * 1.1**k), {n: of * torch.nan if k == 40 else of for n, of in values.items()}, 1 - k / 100
+
+
+@pytest.mark.parametrize("sizes", [{"val": 40, "far": 40}, {"val": 5000, "far": 33}, {"val": 1}])
+def test_what_is_condensed_on_the_device_says_on_the_host_what_a_marker_says_beside_the_record(sizes):
+    split, marker = condensing(sizes), OverfittingOnset()
+    states = {name: marker.start(torch.zeros(size)) for name, size in sizes.items()}
+    assert split.device.widths == {("overfitting", name): 201 for name in sizes}
+    assert split.device.state_dict() == {}
+    for step, distances, told in rising(sizes):
+        split.extend(step, distances, told)
+        for name, of in distances.items():
+            states[name] = marker.extend(states[name], step, of, torch.tensor([told]))
+            read = torch.tensor(reading_of(split.host, name))
+            torch.testing.assert_close(read, marker.reading(states[name]), rtol=1e-5, atol=1e-6, equal_nan=True)
+    flagged = {event.probe for event in split.host.events if event.name == "overfitting"}
+    assert flagged == {name for name, size in sizes.items() if size > 1}
+
+
+def test_it_goes_on_from_a_state_and_anew_on_other_samples(capsys, lines_are_written):
+    sizes, whole, resumed, fresh = {"val": 40, "far": 40}, condensing({"val": 40, "far": 40}), None, None
+    for k, (step, distances, told) in enumerate(rising(sizes)):
+        for split in filter(None, (whole, resumed, fresh)):
+            split.extend(step, distances, told)
+        if k == 45:
+            saved = copy.deepcopy(whole.host.state_dict())
+            assert all("multipliers" not in fields for _, _, fields in saved["states"])
+            resumed, fresh = condensing(sizes, saved), condensing(sizes, saved, anew=("far",))
+            assert "beside 'far' are not those of the checkpoint" in capsys.readouterr().err
+    assert resumed.host.events == whole.host.events != []
+    assert resumed.host.verdicts() == whole.host.verdicts()
+    assert fresh.host.verdicts()["val"] == whole.host.verdicts()["val"]
+    assert fresh.host.verdicts()["far"].rise < whole.host.verdicts()["far"].rise
+    assert whole.host.events[:1] == fresh.host.events[:1]
+
+
+def test_a_marker_that_condenses_has_to_say_how():
+    class Unsaid(SampleFed):
+        condenses = True
+
+    marker, nothing = Unsaid(), torch.zeros(3)
+    for ask in (
+        lambda: marker.condensed_width,
+        lambda: marker.condensed(nothing, nothing),
+        lambda: marker.extend_condensed(nothing, 1, nothing, 3, nothing),
+    ):
+        with pytest.raises(NotImplementedError, match="Unsaid"):
+            ask()
 
 
 class Least(Marker):
@@ -299,6 +388,7 @@ def test_a_class_with_an_extend_of_its_own_is_given_one_probe_at_a_time():
             return OverfittingOnset.extend(self, state, step, observation, trained)
 
     assert [kind.stacks for kind in (OverfittingOnset, Trimmed, Named, Again)] == [True, False, True, True]
+    assert [kind.condenses for kind in (OverfittingOnset, Trimmed, Named, Again)] == [True, False, True, False]
     marker, like = Trimmed(), {"a": torch.zeros(9), "b": torch.zeros(9)}
     distances = {name: torch.rand(9, generator=torch.Generator().manual_seed(k)) for k, name in enumerate(like)}
     read = SampleMarkers({"a": [marker], "b": [marker]}, like).extend(1, distances, {})

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from lightning_infogeo.markers.shadow_runs import SHADOWS, ShadowRuns, multipliers
+from lightning_infogeo.markers.shadow_runs import SHADOWS, ShadowRuns, multipliers, resampled
 
 ONE = torch.ones((), dtype=torch.float64)
 
@@ -16,7 +16,8 @@ def followed(distances, closest=None, deviation=0.0):
     shadows, drawn, states = ShadowRuns.none(distances[0]), multipliers(distances.shape[1], distances[0]), []
     for k, x in enumerate(distances):
         level = ONE if closest is None else closest[k]
-        shadows = shadows.after(x, drawn, level, ONE * deviation, ONE * k, ONE)
+        chances = resampled(x, x.mean(-1, keepdim=True), drawn)
+        shadows = shadows.after(chances, drawn, level, ONE * deviation, ONE * k, ONE)
         states.append(shadows)
     return states
 

@@ -96,4 +96,5 @@ def test_one_vector_a_record_leaves_the_device(tmp_path):
     posted = []
     with patch.object(HostCopies, "start_copy", lambda self, step, x, values: posted.append((step, values.shape))):
         fit(InfoGeometryMonitor(schedule=2), tmp_path, max_steps=6)
-    assert posted == [(step, (28,)) for step in (0, 2, 4, 6)]  # a flag, eight quantities of two probes, a reading
+    # Whether all could measure, eight quantities of two probes, and what the marker of samples condenses the second to.
+    assert posted == [(step, (1 + 2 * 8 + 201,)) for step in (0, 2, 4, 6)]

@@ -14,11 +14,11 @@ from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
 from tests.helpers.classifiers import Classifier, fit
 from tests.helpers.wrapped_records import WrappedRecords
 
-MOST = {2: 399, 10: 399, 100: 410, 1000: 410}
+MOST = {2: 237, 10: 237, 100: 248, 1000: 248}
 """Of two probes with labels, by classes; of many the tab is given sketches."""
 
-MOST_FULL = 485
-"""The same of two or ten classes where the history is full and drops a record at each."""
+MOST_FULL = {2: 322, 10: 322, 100: 333, 1000: 333}
+"""The same where the history is full and drops a record at each."""
 
 
 class Counter(TorchDispatchMode):
@@ -90,7 +90,7 @@ def test_a_record_of_two_probes_dispatches_few_operations(classes, tmp_path):
     assert three - two <= 60
 
 
-@pytest.mark.parametrize("classes", [2, 10])
+@pytest.mark.parametrize("classes", MOST_FULL)
 def test_and_so_it_does_where_the_history_drops_records(classes, tmp_path):
     settings = EmbeddingSettings(max_records=8)
-    assert counted(tmp_path, classes, 2, max_steps=12, embedding=settings, flag_size=1024) <= MOST_FULL
+    assert counted(tmp_path, classes, 2, max_steps=12, embedding=settings, flag_size=1024) <= MOST_FULL[classes]

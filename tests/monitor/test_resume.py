@@ -13,7 +13,7 @@ from lightning_infogeo import (
     Probe,
 )
 from tests.helpers.classifiers import IMAGES, LABELS, Augmented, TwoOptimizers, fit, noisy_net, train_loader, val_loader
-from tests.helpers.markers import At
+from tests.helpers.markers import At, mislabelled
 from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, Interrupt, same, saved
 
 pytestmark = REMARKS_ON_RESUMING
@@ -218,6 +218,28 @@ class Keyed(InfoGeometryMonitor):
     @property
     def state_key(self):
         return f"Keyed[{self.label}]"
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_flag_comes_when_it_would_have_come_also_from_a_checkpoint_before_version_0_2(earlier, tmp_path):
+    """Before, what markers of samples had seen was saved with the recorder."""
+    options = {"train": mislabelled(), "val": val_loader(400), "max_steps": 120, "max_epochs": -1}
+    whole, resumed = (InfoGeometryMonitor(schedule=2, budget=None) for _ in range(2))
+    saving = saved(tmp_path, every_n_train_steps=60)
+    fit([whole, saving], tmp_path, enable_checkpointing=True, **options)
+    (flag,) = (event for event in whole.events if event.name == "overfitting")
+    assert flag.detected_at > 60
+    path = tmp_path / "step=60.ckpt"
+    if earlier:
+        checkpoint = torch.load(path, weights_only=True)
+        state = checkpoint["callbacks"][whole.state_key]
+        (moved,) = (of for of in state["watch"]["states"] if of[:2] == ["overfitting", "val"])
+        state["watch"]["states"].remove(moved)
+        state["recorder"]["markers"] = {"val": {"overfitting": moved[2]}}
+        torch.save(checkpoint, path)
+    fit(resumed, tmp_path, ckpt_path=path, seed=99, **options)
+    assert resumed.events == whole.events
+    assert resumed.verdicts == whole.verdicts
 
 
 def test_the_key_in_checkpoints_may_depend_on_attributes_of_a_subclass(tmp_path):

@@ -53,6 +53,7 @@ class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
         layout: of the record that ``step`` returns.
         rows: packs what TensorBoard's tab gets of samples; None where it gets nothing.
         dtype: of it.
+        anew: the probes of which markers of samples see other samples than those of the state.
         repeated: what follows the forward, captured; None where it is done one operation at a time.
 
     Raises:
@@ -91,7 +92,11 @@ class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
         probes = tuple(self._series(name, chosen) for name, chosen in outputs.chosen.items())
         zeros = {name: like.to(self.dtype).new_zeros(size) for name, size in self.watched.items()}
         watching = {series.name: _of_samples(markers, series) for series in probes}
-        self._markers = SampleMarkers(watching, zeros, _on_the_same(outputs.further.fingerprints, state))
+        before = state.get("further", {})
+        now = outputs.further.fingerprints
+        changed = (name for name in zeros if before.get(name, {}).get("fingerprint") != now.get(name))
+        self.anew = tuple(changed) if state else ()
+        self._markers = SampleMarkers(watching, zeros, state.get("markers", {}), self.anew)
         self._weights = None if density is None else WeightDensities(density, module, state.get("weights", {}), groups)
         weights = () if self._weights is None else self._weights.series
         self.layout = RecordLayout((*probes, *weights), self._markers.widths)
@@ -379,18 +384,3 @@ class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
 
 def _of_samples(markers: Sequence[Marker], series: Series) -> list[Marker]:
     return [marker for marker in markers if marker.scope == "samples" and marker.applies_to(series)]
-
-
-def _on_the_same(fingerprints: Mapping[str, str], state: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the states of markers of samples, by probe; of those that saw other further samples, what was said."""
-    states, before = dict(state.get("markers", {})), state.get("further", {})
-    others = [name for name in states if before.get(name, {}).get("fingerprint") != fingerprints.get(name)]
-    if others:
-        say(f"the further samples beside {', '.join(map(repr, others))} are not those of the checkpoint.")
-    said = ("firing", "recovery")
-    return {
-        name: {marker: {field: kept[field] for field in said if field in kept} for marker, kept in of_probe.items()}
-        if name in others
-        else of_probe
-        for name, of_probe in states.items()
-    }

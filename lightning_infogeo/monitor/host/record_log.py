@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
+
+import torch
 
 from lightning_infogeo.console import say
 from lightning_infogeo.markers import Event, Marker
@@ -81,7 +83,7 @@ class RecordLog:
     def __init__(self, markers: Sequence[Marker], strict: bool, state: Mapping[str, Any]) -> None:
         saved = state.get("trajectories", {})
         self.trajectories = {name: Trajectory.from_state_dict(of, name) for name, of in saved.items()}
-        self.runner = MarkerRunner(markers, strict, state=state.get("watch", {}))
+        self.runner = MarkerRunner(markers, strict, state=_watched(state, markers))
         self._pending = [PendingRecord.of(record) for record in state.get("undelivered", [])]
         self._corrected: dict[str, float] = {}
 
@@ -97,6 +99,8 @@ class RecordLog:
         sizes: Mapping[str, int],
         markers: Sequence[Marker],
         strict: bool,
+        dtype: torch.dtype = torch.float32,
+        anew: Collection[str] = (),
     ) -> None:
         """Takes records of these series from now on.
 
@@ -106,6 +110,8 @@ class RecordLog:
             sizes: the samples of each probe.
             markers: of the monitor; one that has raised watches no more.
             strict: whether a marker that raises stops training.
+            dtype: of records.
+            anew: probes of which markers of samples see other samples than so far.
 
         Raises:
             ConfigurationError: where something recorded so far cannot go on.
@@ -116,7 +122,8 @@ class RecordLog:
             say(f"begins to record here, in the middle of the training: {', '.join(new)}.")
         for name, made in trajectories.items():
             check_continues(self.trajectories.setdefault(name, made), made)
-        before, self.runner = self.runner, MarkerRunner(markers, strict, series, sizes, self.runner.state_dict())
+        before, state = self.runner, self.runner.state_dict()
+        self.runner = MarkerRunner(markers, strict, series, sizes, state, dtype, anew)
         self.runner.failed.update(before.failed)
 
     def append(self, x: int | None, record: Record) -> None:
@@ -160,6 +167,17 @@ class RecordLog:
             "undelivered": [record.plain() for record in self._pending],
             "watch": self.runner.state_dict(),
         }
+
+
+def _watched(state: Mapping[str, Any], markers: Sequence[Marker]) -> dict[str, Any]:
+    """Returns the markers' state in that of a session; before version 0.2 some of it was with the recorder."""
+    watch = dict(state.get("watch", {}))
+    moved = {marker.name for marker in markers if marker.condenses}
+    if watch and moved:
+        before = state.get("recorder", {}).get("markers", {})
+        there = [[name, probe, own] for probe, of in before.items() for name, own in of.items() if name in moved]
+        watch["states"] = [*watch["states"], *there]
+    return watch
 
 
 def describe_not_finite(step: int, names: Sequence[str], trajectories: Mapping[str, Trajectory]) -> str:
