@@ -122,7 +122,7 @@ class FurtherSamples(Portable, left_behind={"_inputs": {}}):
         selection = self._selections[name]
         assert selection.labels is not None
         with torch.autocast(outputs.device.type, enabled=False):
-            for rows, logits in selection.parts(outputs, start, stop, chunk_size(self._classes)):
+            for rows, logits in selection.parts(outputs, start, stop, chunk_size(self._classes, outputs)):
                 found[rows] = minus_half_logs(log_probabilities(logits), selection.labels[rows])
 
 

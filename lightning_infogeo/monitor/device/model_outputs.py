@@ -180,7 +180,8 @@ class ModelOutputs(Portable, left_behind={"inputs": {}}):
 
         def condense(outputs: Tensor, start: int, stop: int) -> None:
             with torch.autocast(outputs.device.type, enabled=False):
-                for rows, logits in selection.parts(outputs, first + start, first + stop, chunk_size(self.classes)):
+                size = chunk_size(self.classes, outputs)
+                for rows, logits in selection.parts(outputs, first + start, first + stop, size):
                     own = _shifted(rows, mine.start)
                     points[own] = sketch(amplitudes(logits), rows.start)
                     if whole:
