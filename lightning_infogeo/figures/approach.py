@@ -10,12 +10,12 @@ from lightning_infogeo.figures.card import (
     LETTERS,
     SMALL,
     WIDTH,
+    Corners,
     Words,
     card,
     end_labels,
     log_steps,
     settled,
-    text_width,
 )
 from lightning_infogeo.figures.names import lettered
 from lightning_infogeo.figures.palette import INK, LINES, cycled, event_colour
@@ -78,8 +78,7 @@ def approach(trajectories: Mapping[str, Trajectory], probe: str, events: Sequenc
     axes.set_xlabel("optimizer step", color=INK, fontsize=LETTERS, labelpad=2)
     axes.set_ylabel(what.label, color=INK, fontsize=LETTERS)
     axes.yaxis.set_label_coords(-(_BOX[0] - 28) / _BOX[2], 0.5)
-    end_labels(axes, ends)
-    _mark(axes, probe, events)
+    _mark(axes, probe, events, end_labels(axes, ends))
     return settled(figure)
 
 
@@ -90,14 +89,15 @@ def _points(trajectory: Trajectory, name: str) -> list[tuple[int, float]]:
     return list(zip(trajectory.steps[finite].tolist(), values[finite].tolist(), strict=True))
 
 
-def _mark(axes: Axes, probe: str, events: Sequence[Event]) -> None:
+def _mark(axes: Axes, probe: str, events: Sequence[Event], taken: Sequence[Corners]) -> None:
     own = [event for event in events if event.probe == probe]
     flag = next(iter(standing_flags(own)), None)
-    words = Words(axes, _BOX)
+    left, bottom, _, height = _BOX
+    words = Words(axes, (left, bottom, WIDTH - 4 - left, height), taken)
     for line in axes.get_lines():
-        words.avoid(line.get_xydata())
+        words.avoid_line(line.get_xydata())
     if flag is not None:
-        _mark_flag(axes, flag)
+        _mark_flag(axes, flag, words)
     in_view = axes.get_xaxis_transform()
     foot = axes.transData.inverted().transform(axes.transAxes.transform((0, 0.02)))[1]
     for event in own:
@@ -107,21 +107,13 @@ def _mark(axes: Axes, probe: str, events: Sequence[Event]) -> None:
             words.write(lettered(event.name.replace("_", " ")), (step, foot), colour, SMALL + 1)
 
 
-def _mark_flag(axes: Axes, flag: Event) -> None:
+def _mark_flag(axes: Axes, flag: Event, words: Words) -> None:
     """Shades what follows a flag's step, and names that step to its left and the one at which it was known beyond."""
-    colour, in_view = event_colour(flag), axes.get_xaxis_transform()
+    colour = event_colour(flag)
     axes.axvspan(max(flag.step, 1), axes.get_xlim()[1], color=colour, alpha=0.13, linewidth=0)
-    for step, word, style, side in (
-        (flag.step, f"since {flag.step} ", ":", "right"),
-        (flag.detected_at, f" known at {flag.detected_at}", "-", "left"),
+    for step, word, style, sides in (
+        (flag.step, f"since {flag.step}", ":", ["left"]),
+        (flag.detected_at, f"known at {flag.detected_at}", "-", ["right", "left"]),
     ):
-        at = max(step, 1)
-        axes.axvline(at, color=colour, linestyle=style, linewidth=1.6, marker="")
-        x = float(axes.transData.transform((at, 1))[0]) - _BOX[0]
-        wide = text_width(word, SMALL + 1.5)
-        if side == "right" and x > wide:
-            axes.text(at, 0.94, word, transform=in_view, color=colour, fontsize=SMALL + 1.5, ha="right", va="center")
-        elif side == "left":
-            ha = "left" if x + wide < WIDTH - _BOX[0] else "right"
-            row = 0.94 if ha == "left" else 0.86
-            axes.text(at, row, word, transform=in_view, color=colour, fontsize=SMALL + 1.5, ha=ha, va="center")
+        axes.axvline(max(step, 1), color=colour, linestyle=style, linewidth=1.6, marker="")
+        words.write_beside_upright(word, max(step, 1), colour, SMALL + 1.5, sides)

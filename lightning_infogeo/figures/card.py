@@ -6,6 +6,7 @@ such that both will do.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ _WIDE = 0.6
 
 Box = tuple[float, float, float, float]
 """Left, bottom, width and height in pixels."""
+
+Corners = tuple[float, float, float, float]
+"""Left, bottom, right and top in pixels."""
 
 
 def card(title: str, box: Box, colour: str = INK) -> tuple[Figure, Axes]:
@@ -129,8 +133,10 @@ def step_name(step: int) -> str:
     return str(step)
 
 
-def end_labels(axes: Axes, ends: Mapping[str, tuple[float, str]], least: float = 24) -> None:
+def end_labels(axes: Axes, ends: Mapping[str, tuple[float, str]], least: float = 24) -> list[Corners]:
     """Writes names of lines to the right of the panel, beside their ends and apart from each other.
+
+    Returns where they are.
 
     Args:
         axes: the panel, its limits set.
@@ -146,11 +152,14 @@ def end_labels(axes: Axes, ends: Mapping[str, tuple[float, str]], least: float =
         places[name] = lowest = max(heights[name], lowest)
         lowest += least
     surplus = max(0.0, lowest - least - box.y1)
+    taken: list[Corners] = []
     for name, place in places.items():
         at = (box.x1 + 8) / WIDTH, (place - surplus) / HEIGHT
         size = min(LETTERS, (WIDTH - 12 - box.x1) / (1.15 * text_width(name, 1)))
         figure: Any = axes.figure
         figure.text(*at, name, color=ends[name][1], fontsize=size, fontweight="bold", va="center")
+        taken.append((box.x1 + 8, place - surplus - least / 2, WIDTH, place - surplus + least / 2))
+    return taken
 
 
 class Words:
@@ -159,13 +168,14 @@ class Words:
     Args:
         axes: the panel, its limits set.
         box: in which all words stand; the whole card below its title where none is given.
+        taken: where other words are.
     """
 
-    def __init__(self, axes: Axes, box: Box = (4, 4, WIDTH - 8, HEIGHT - 50)) -> None:
+    def __init__(self, axes: Axes, box: Box = (4, 4, WIDTH - 8, HEIGHT - 50), taken: Sequence[Corners] = ()) -> None:
         self._axes = axes
         self._within = box
-        self._taken: list[_Corners] = []
-        self._lines: list[_Corners] = []
+        self._taken: list[Corners] = list(taken)
+        self._lines: list[Corners] = []
 
     def write(self, text: str, at: Sequence[float], colour: str, size: float = LETTERS, bold: bool = False) -> bool:
         """Writes a word beside a point; returns whether there was room.
@@ -193,6 +203,42 @@ class Words:
                 (-away - wide, -away - high / 2),
             )
         ]
+        return self._written(text, boxes, colour, size, bold)
+
+    def write_beside_upright(self, text: str, x: float, colour: str, size: float, sides: Sequence[str]) -> bool:
+        """Writes a word beside an upright line, as high as there is room; returns whether there was any.
+
+        Args:
+            text: one line.
+            x: of the line, in data.
+            colour: of the letters.
+            size: of the letters, points.
+            sides: where it may stand, "left" or "right"; the other side only where none is clear at the first.
+        """
+        at = float(self._axes.transData.transform((x, self._axes.get_ylim()[1]))[0])
+        wide, high = text_width(text, size), 1.3 * size * _POINT
+        bottom, top = self._within[1], self._within[1] + self._within[3]
+        starts = {"left": at - 6 - wide, "right": at + 6}
+        rows = range(int(top - 1.3 * high), int(bottom), -int(high / 2))
+        boxes = [(starts[side], y, starts[side] + wide, y + high) for side in sides for y in rows]
+        return self._written(text, boxes, colour, size)
+
+    def avoid(self, points: Any, radius: float = 4) -> None:
+        """Lets words stand over these points, shape (n, 2) in data, only where there is no other place."""
+        for x, y in self._axes.transData.transform(points):
+            self._lines.append((x - radius, y - radius, x + radius, y + radius))
+
+    def avoid_line(self, points: Any) -> None:
+        """The same for the line through points, shape (n, 2) in data."""
+        import numpy as np
+
+        pixels = self._axes.transData.transform(points)
+        for a, b in itertools.pairwise(pixels):
+            ways = np.linspace(0, 1, 2 + int(np.abs(b - a).max() / 8))[:, None]
+            self._lines += [(x - 4, y - 4, x + 4, y + 4) for x, y in a + ways * (b - a)]
+
+    def _written(self, text: str, boxes: Sequence[Corners], colour: str, size: float, bold: bool = False) -> bool:
+        """Writes in the first box that is clear, or else not taken; returns whether there is one."""
         left, bottom, width, height = self._within
         right, top = left + width, bottom + height
         within = [b for b in boxes if b[0] >= left and b[2] <= right and b[1] >= bottom and b[3] <= top]
@@ -205,15 +251,6 @@ class Words:
             figure.text(box[0] / WIDTH, (box[1] + box[3]) / 2 / HEIGHT, text, **style)
         return bool(free)
 
-    def avoid(self, points: Any, radius: float = 4) -> None:
-        """Lets words stand over these points, shape (n, 2) in data, only where there is no other place."""
-        for x, y in self._axes.transData.transform(points):
-            self._lines.append((x - radius, y - radius, x + radius, y + radius))
 
-
-_Corners = tuple[float, float, float, float]
-"""Left, bottom, right and top in pixels."""
-
-
-def _overlap(a: _Corners, b: _Corners) -> bool:
+def _overlap(a: Corners, b: Corners) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

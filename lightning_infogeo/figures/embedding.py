@@ -48,7 +48,8 @@ def embedding(path: EmbeddedPath, title: str, events: Sequence[Event] = (), colo
     others = [(name, _plane(each)) for name, (_, each) in zip(called, path.references, strict=True)]
     _equal_scales(axes, np.concatenate([points, way, old, *(each for _, each in others)]))
     words = Words(axes)
-    words.avoid(np.concatenate([points, _dense(way), *(each for _, each in others)]))
+    words.avoid(np.concatenate([points, *(each for _, each in others)]))
+    words.avoid_line(way)
     if len(old):
         axes.plot(old[:, 0], old[:, 1], ".", color=INK, markersize=2, alpha=0.5)
     for k, (name, other) in enumerate(others):
@@ -132,12 +133,6 @@ def _eigenvalues(path: EmbeddedPath) -> str:
     said = ", ".join(f"{value:.2g}{' (time-like)' if value < 0 else ''}" for value in values)
     of = "the references' stress" if path.references else "the stress"
     return f"eigenvalues {said}: {float(path.embedding.explained_stress):.0%} of {of} in {len(values)} axes"
-
-
-def _dense(way: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Returns points on the straight pieces between those of a line, near enough that no word fits between them."""
-    at = np.linspace(0, len(way) - 1, 8 * len(way))
-    return np.stack([np.interp(at, range(len(way)), column) for column in way.T], axis=1)
 
 
 def _plane(points: Tensor) -> np.ndarray[Any, Any]:

@@ -239,5 +239,27 @@ def test_the_two_steps_of_a_flag_never_cover_each_other(since, known):
     assert all(right <= WIDTH for _, _, _, right, _ in found)
 
 
+COLLAPSED = [1.1, 1.1, 1, 0.9, 0.7, 0.5, 0.4, 0.3, 0.25, 1.1, 1.1, 1.1]
+
+
+@pytest.mark.parametrize(("since", "known"), [(128, 300), (20, 256), (128, 900), (3, 20)])
+@pytest.mark.parametrize("values", [COLLAPSED, COLLAPSED[::-1], [1.1] * 12, [0.02] * 12])
+def test_what_is_said_of_a_flag_does_not_stand_on_a_curve(values, since, known):
+    made = trajectory(values, steps=STEPS)
+    figure = approach({"train": made, "val": made}, "val", [flag(step=since, known=known)])
+    drawn = boxes(figure)
+    assert overlapping(drawn) == []
+    said = [box for text, *box in drawn if text in (f"since {since}", f"known at {known}")]
+    assert len(said) >= 1
+    axes = figure.axes[0]
+    for line in axes.get_lines()[:2]:
+        pixels = axes.transData.transform(line.get_xydata())
+        at = np.linspace(pixels[0, 0], pixels[-1, 0], 2000)
+        heights = np.interp(at, pixels[:, 0], pixels[:, 1])
+        for left, bottom, right, top in said:
+            inside = (at > left) & (at < right)
+            assert not ((heights > bottom) & (heights < top) & inside).any()
+
+
 def test_steps_in_few_letters():
     assert [step_name(step) for step in (0, 9_999, 12_345, 3_000_000, 10**9)] == ["0", "9999", "12.35k", "3M", "1G"]
