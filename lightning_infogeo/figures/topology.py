@@ -104,7 +104,7 @@ def neuron_paths(layers: Mapping[str, tuple[Any, Any]], most: int = 100) -> Figu
         pieces = np.stack([ways[:-1], ways[1:]], axis=2).reshape(-1, 2, 3)
         colours = layer.steps[1:].repeat_interleave(len(chosen)).numpy()
         lines = Line3DCollection(pieces, cmap="viridis", norm=norm, array=colours, linewidth=0.8, alpha=0.8)
-        axes.add_collection3d(lines, autolim=False)
+        axes.add_collection(lines, autolim=False)
         axes.scatter(*ways[-1].T, color=COLOURS[1], s=6, depthshade=False, label="at the end")
         axes.plot(*ways[0].mean(0)[:, None], "s", color="black", markersize=5, label="at the beginning, on average")
         for limit, values in zip((axes.set_xlim, axes.set_ylim, axes.set_zlim), ways.reshape(-1, 3).T, strict=True):

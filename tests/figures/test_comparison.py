@@ -38,7 +38,7 @@ def test_the_map_has_a_line_a_run_in_its_groups_colour(comparison):
     np.testing.assert_allclose(x, comparison.embedding.coordinates[:, 0])
     np.testing.assert_allclose(lines_of(figure.axes[1], 11)[0].get_ydata(), comparison.embedding.milestones[:, 2])
     assert texts(figure) == ["way = w0", "way = w1", "ignorance", "geodesic", "truth"]
-    assert f"{comparison.embedding.explained_stress:.0%} of the stress in 3 dimensions" in figure.get_suptitle()
+    assert f"{comparison.embedding.explained_stress:.0%} of the stress in 3 dimensions" in figure._suptitle.get_text()
 
 
 def test_the_factor_that_matters_most_colours_by_default(comparison):

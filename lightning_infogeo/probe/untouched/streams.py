@@ -48,8 +48,7 @@ class BitGenerator(TorchGenerator):
         owner.state = before
 
     def parts(self, owner: Any, before: Any) -> Parts:
-        seeds = getattr(owner, "seed_seq", None)  # from NumPy 1.25 on
-        return ["seed_seq"], [seeds if seeds is not None else getattr(owner, "_seed_seq", None)]
+        return ["seed_seq"], [getattr(owner, "seed_seq", None)]
 
     def label(self, key: Any) -> str:
         return f".{key}"

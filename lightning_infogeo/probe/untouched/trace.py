@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -150,4 +151,9 @@ def _held_by_a_frame(iterator: Any) -> bool:
     """Whether a suspended generator refers to the iterator, which no copy can replace there."""
     import gc
 
-    return any(type(referrer) is types.GeneratorType for referrer in gc.get_referrers(iterator))
+    return any(
+        type(referrer) is types.GeneratorType
+        # Before Python 3.11 the frame refers to it in place of the generator.
+        or (type(referrer) is types.FrameType and referrer.f_code.co_flags & inspect.CO_GENERATOR)
+        for referrer in gc.get_referrers(iterator)
+    )
