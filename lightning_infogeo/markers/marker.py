@@ -99,6 +99,11 @@ class Marker(ABC):
         if "condenses" not in vars(cls) and "extend" in vars(cls):
             cls.condenses = False
 
+    @property
+    def on_host(self) -> bool:
+        """Whether its state is extended on the host, in every process; else on the device, in the first."""
+        return self.scope == "record" or self.condenses
+
     def applies_to(self, series: Series) -> bool:
         """Returns whether it watches a series."""
         held_out = not (self.held_out_only and series.trained)

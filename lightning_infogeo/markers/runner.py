@@ -32,7 +32,7 @@ class MarkerRunner:
     Args:
         markers: each of another name.
         strict: whether one that raises stops training; otherwise it is warned of once and watches no more.
-        series: what is recorded; none to give only what ``state`` holds.
+        series: what is recorded; none to tell only what ``state`` says.
         samples: the size of each probe; None for those of ``state``.
         state: what ``state_dict`` returned, to go on from for the markers that there are.
         dtype: of what markers condense records to.
@@ -63,10 +63,7 @@ class MarkerRunner:
         self._samples = dict(saved.get("samples", {}) if samples is None else samples)
         self._trained = next((one.name for one in series if one.trained), None)
         self._watching = [
-            (marker.name, one.name)
-            for one in series
-            for marker in markers
-            if (marker.scope == "record" or marker.condenses) and marker.applies_to(one)
+            (marker.name, one.name) for one in series for marker in markers if marker.on_host and marker.applies_to(one)
         ]
         self.events = [Event.of(fields) for fields in saved["events"]]
         self._counts = {(name, probe): int(count) for name, probe, count in saved["counts"]}
@@ -77,14 +74,11 @@ class MarkerRunner:
             for key, reading in readings.items()
             if key[0] not in self._by_name or len(reading) == self._by_name[key[0]].width
         }
+        before = {(name, probe): fields for name, probe, fields in saved["states"]}
         self._states = {
-            (name, probe): self._going_on(self._by_name[name], probe, fields, probe in anew)
-            for name, probe, fields in saved["states"]
-            if name in self._by_name
+            (name, probe): self._begun(self._by_name[name], probe, before.get((name, probe)), probe in anew)
+            for name, probe in self._watching
         }
-        for name, probe in self._watching:
-            if (name, probe) not in self._states:
-                self._states[name, probe] = self._begun(self._by_name[name], probe)
         known = {(name, probe) for name, probe, _ in [*saved["states"], *saved["readings"]]}
         if series and known:
             self._tell_of_changes(known, {(m.name, one.name) for one in series for m in markers if m.applies_to(one)})
@@ -104,7 +98,7 @@ class MarkerRunner:
             given = readings.get((name, probe))
             new += self._attempt(name, partial(self._extend, name, probe, step, rows, given))
         for (name, probe), reading in readings.items():
-            if self._by_name[name].condenses:
+            if self._by_name[name].on_host:
                 continue
             self._readings[name, probe] = reading
             new += self._attempt(name, partial(self._new_events, name, probe, reading))
@@ -172,16 +166,18 @@ class MarkerRunner:
         if new:
             say(f"markers that begin to watch here, in the middle of the training: {', '.join(new)}.")
 
-    def _begun(self, marker: Marker, probe: str) -> Any:
-        if marker.condenses:
-            return marker.start(torch.zeros(max(self._samples.get(probe, 1), 1), dtype=self._dtype))
-        return marker.start(torch.zeros((), dtype=torch.float64))
-
-    def _going_on(self, marker: Marker, probe: str, saved: Mapping[str, Any], anew: bool) -> Any:
-        if marker.condenses and anew:  # what it has said stays
+    def _begun(self, marker: Marker, probe: str, saved: Mapping[str, Any] | None, anew: bool) -> Any:
+        of_samples = marker.scope == "samples"
+        like = (
+            torch.zeros(self._samples[probe], dtype=self._dtype) if of_samples else torch.zeros((), dtype=torch.float64)
+        )
+        fresh = marker.start(like)
+        if saved is None:
+            return fresh
+        if of_samples and anew:  # what it has said stays
             tell_of_other_samples([probe])
             saved = only_said(saved)
-        return unpacked(marker, saved, self._begun(marker, probe))
+        return unpacked(marker, saved, fresh)
 
     def _extend(
         self,
