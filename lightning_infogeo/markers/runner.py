@@ -61,7 +61,7 @@ class MarkerRunner:
         self._strict = strict
         self.failed: set[str] = set()
         self._samples = dict(saved.get("samples", {}) if samples is None else samples)
-        self._trained = next((one.name for one in series if one.trained), None)
+        self._trained = {marker.name: _trained_beside(marker, series) for marker in markers}
         self._watching = [
             (marker.name, one.name) for one in series for marker in markers if marker.on_host and marker.applies_to(one)
         ]
@@ -188,7 +188,8 @@ class MarkerRunner:
         condensed: Sequence[float] | None,
     ) -> list[Event]:
         marker, row, before = self._by_name[name], rows[probe], self._states[name, probe]
-        trained = {} if self._trained is None else rows[self._trained]
+        beside_it = self._trained[name]
+        trained = {} if beside_it is None else rows[beside_it]
         beside = [trained.get(quantity, float("nan")) for quantity in marker.observes_trained]
         if condensed is None:
             values = (torch.tensor(numbers, dtype=torch.float64) for numbers in (marker.observed(row), beside))
@@ -234,6 +235,13 @@ def _parts(marker: Marker, reading: Sequence[float]) -> tuple[list[Sequence[floa
     width, kinds = len(Firing._fields), len(marker.event_names)
     firings = [reading[width * k : width * (k + 1)] for k in range(kinds)]
     return firings, dict(zip(marker.readings, reading[width * kinds :], strict=True))
+
+
+def _trained_beside(marker: Marker, series: Sequence[Series]) -> str | None:
+    """Returns the name of the first series trained on that has all a marker observes of one, else of the first."""
+    trained = [one for one in series if one.trained]
+    complete = [one for one in trained if set(marker.observes_trained) <= set(one.quantities)]
+    return next((one.name for one in [*complete, *trained]), None)
 
 
 def moment(words: Mapping[str, str]) -> str:

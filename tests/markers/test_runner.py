@@ -79,6 +79,14 @@ def test_a_marker_is_given_what_it_observes_by_name_beside_the_first_series_trai
     assert runner.verdicts() == {"train_far": Verdict("flagged", 321, 7)}  # of those whose size is known
 
 
+def test_of_those_trained_on_it_is_the_first_that_has_all_that_the_marker_observes_of_it():
+    short = TRAIN._replace(name="short", quantities=("length",))
+    rows = {**ROWS, "short": {"length": 7.0}}
+    for series, fed in (([short, TRAIN, HELD_OUT], 321), ([short, HELD_OUT], 397)):
+        events = MarkerRunner([Fed()], True, series).observe(4, rows, {})
+        assert [event.strength for event in events if event.probe == "train_far"] == [fed]
+
+
 def test_without_a_series_trained_on_its_quantities_are_nan():
     (event,) = MarkerRunner([Fed()], False, [HELD_OUT]).observe(4, ROWS, {})
     assert event.strength == 399
@@ -389,6 +397,16 @@ def test_a_class_with_an_extend_of_its_own_is_given_one_probe_at_a_time():
 
     assert [kind.stacks for kind in (OverfittingOnset, Trimmed, Named, Again)] == [True, False, True, True]
     assert [kind.condenses for kind in (OverfittingOnset, Trimmed, Named, Again)] == [True, False, True, False]
+
+    class Mixin:
+        def extend(self, state, step, observation, trained=None):
+            return super().extend(state, step, observation.sqrt(), trained)
+
+    class Mixed(Mixin, OverfittingOnset):
+        pass
+
+    assert not Mixed.stacks
+    assert not Mixed.condenses
     marker, like = Trimmed(), {"a": torch.zeros(9), "b": torch.zeros(9)}
     distances = {name: torch.rand(9, generator=torch.Generator().manual_seed(k)) for k, name in enumerate(like)}
     read = SampleMarkers({"a": [marker], "b": [marker]}, like).extend(1, distances, {})
