@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lightning_infogeo.console import say
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
@@ -128,7 +129,10 @@ class MarkerRunner:
         return any(step + 1 >= (1 + share) * (flag.detected_at + 1) for flag in standing_flags(self.events))
 
     def verdicts(self) -> dict[str, Verdict]:
-        """Returns what can be said of overfitting by now, for each probe that a marker judges; the last one counts."""
+        """Returns what can be said of overfitting by now, for each probe that a marker judges; the last one counts.
+
+        Of a marker that has raised only its flags stand: what it saw before says nothing of what came since.
+        """
         verdicts = {}
         for (name, probe), values in self._readings.items():
             if name in self._by_name and probe in self._samples:
@@ -137,8 +141,9 @@ class MarkerRunner:
                     event.name for event in self.events if event.probe == probe and event.name in marker.event_names
                 ]
                 _, reading = _parts(marker, values)
-                verdict = marker.verdict(said[-1:] == [name], self._samples[probe], **reading)
-                if verdict is not None:
+                flagged = said[-1:] == [name]
+                verdict = marker.verdict(flagged, self._samples[probe], **reading)
+                if verdict is not None and (flagged or name not in self.failed):
                     verdicts[probe] = verdict
         return verdicts
 
@@ -168,9 +173,7 @@ class MarkerRunner:
 
     def _begun(self, marker: Marker, probe: str, saved: Mapping[str, Any] | None, anew: bool) -> Any:
         of_samples = marker.scope == "samples"
-        like = (
-            torch.zeros(self._samples[probe], dtype=self._dtype) if of_samples else torch.zeros((), dtype=torch.float64)
-        )
+        like = _on_host([0.0] * self._samples[probe], self._dtype) if of_samples else _on_host(0.0, torch.float64)
         fresh = marker.start(like)
         if saved is None:
             return fresh
@@ -192,10 +195,10 @@ class MarkerRunner:
         trained = {} if beside_it is None else rows[beside_it]
         beside = [trained.get(quantity, float("nan")) for quantity in marker.observes_trained]
         if condensed is None:
-            values = (torch.tensor(numbers, dtype=torch.float64) for numbers in (marker.observed(row), beside))
+            values = (_on_host(numbers, torch.float64) for numbers in (marker.observed(row), beside))
             state = marker.extend(before, step, *values)
         else:
-            seen, told = (torch.tensor(numbers, dtype=self._dtype) for numbers in (condensed, beside))
+            seen, told = (_on_host(numbers, self._dtype) for numbers in (condensed, beside))
             state = marker.extend_condensed(before, step, seen, self._samples[probe], told)
         self._states[name, probe] = state
         self._readings[name, probe] = marker.reading(state).tolist()
@@ -235,6 +238,11 @@ def _parts(marker: Marker, reading: Sequence[float]) -> tuple[list[Sequence[floa
     width, kinds = len(Firing._fields), len(marker.event_names)
     firings = [reading[width * k : width * (k + 1)] for k in range(kinds)]
     return firings, dict(zip(marker.readings, reading[width * kinds :], strict=True))
+
+
+def _on_host(numbers: float | Sequence[float], dtype: torch.dtype) -> Tensor:
+    """Returns a tensor on the CPU, also where PyTorch's default device is another."""
+    return torch.tensor(numbers, dtype=dtype, device="cpu")
 
 
 def _trained_beside(marker: Marker, series: Sequence[Series]) -> str | None:

@@ -251,6 +251,34 @@ def test_it_goes_on_from_a_state_and_anew_on_other_samples(capsys, lines_are_wri
     assert whole.host.events[:1] == fresh.host.events[:1]
 
 
+def test_they_stay_on_the_host_whatever_the_default_device():
+    markers = [OverfittingOnset(), MemorisationOnset(), LateGeneralisation(), LogLogKnee(), VelocityChange()]
+    rows = {name: dict.fromkeys(LABELLED_QUANTITIES, 0.5) for name in ("seen", "train_far")}
+    with torch.device("meta"):  # a read from there is an error
+        runner = MarkerRunner(markers, True, [TRAIN, HELD_OUT], {"seen": 5, "train_far": 30})
+        for step in range(12):
+            runner.observe(step, rows, {("overfitting", "train_far"): [1.0] * 201})
+    assert runner.verdicts()["train_far"].answer == "clean"
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+@pytest.mark.filterwarnings("ignore:.*raised ValueError.* It watches no more:UserWarning")
+def test_of_one_that_has_raised_no_verdict_is_left_but_a_flag(flagged):
+    class Breaks(Fed):
+        def extend(self, state, step, observation, trained):
+            if step > 2:
+                raise ValueError
+            return super().extend(state, step, observation * flagged - 1, trained * 0)
+
+    runner = MarkerRunner([Breaks()], False, [HELD_OUT], {"train_far": 3})
+    for step in (1, 2):
+        runner.observe(step, ROWS, {})
+    answer = "flagged" if flagged else "clean"
+    assert runner.verdicts()["train_far"].answer == answer
+    runner.observe(3, ROWS, {})
+    assert [verdict.answer for verdict in runner.verdicts().values()] == [answer] * flagged
+
+
 def test_a_marker_that_condenses_has_to_say_how():
     class Unsaid(SampleFed):
         condenses = True
