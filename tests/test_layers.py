@@ -24,7 +24,7 @@ ORDER = [
 ]
 WITHIN_MONITOR = [
     ["arguments", "distributed", "planner", "record_layout"],
-    ["budget", "resume"],
+    ["budget", "marker_states", "resume"],
     ["further_size"],
     ["device", "host"],
     ["prepared"],

@@ -66,7 +66,7 @@ class Marker(ABC):
         scope: "record": it is given scalars that have reached the host, in every process alike. "samples": it is given
             every sample's distance to truth, beside the record on the device, and must read nothing back from there.
         observes: quantities of the series watched; of scope "samples", ("distance_to_truth",).
-        observes_trained: quantities, at the same record, of the first probe that the model is trained on.
+        observes_trained: quantities, at the same record, of the first probe trained on that has them.
         held_out_only: whether it does not watch probes that the model is trained on.
         watches: kinds of series: "probe", "weights" (all weights together), "weight_group".
         readings: scalar fields of the state that ``message`` and ``verdict`` get by name.
@@ -74,10 +74,10 @@ class Marker(ABC):
         stacks: of scope "samples", whether ``extend`` and ``reading`` also take several series of as many samples at
             once, with a dimension for them before all others of the state, but of constants, and of what is observed;
             it does nothing then but compute with tensors, of which ``step`` may be one (scalar int64). A class that has
-            one of these two of its own, and does not say so again, takes none.
+            one of these two of its own, or from a mixin, and does not say so again, takes none.
         condenses: of scope "samples", whether ``condensed`` is all that it needs of the samples: that alone runs on the
             device then, and ``extend_condensed`` on the host, in place of ``extend``. A class that has an ``extend`` of
-            its own, and does not say so again, does not.
+            its own, or from a mixin, and does not say so again, does not.
     """
 
     name: str
@@ -94,10 +94,15 @@ class Marker(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "stacks" not in vars(cls) and not {"extend", "reading"}.isdisjoint(vars(cls)):
+        if _nearer(cls, "extend", "stacks") or _nearer(cls, "reading", "stacks"):
             cls.stacks = False  # written for one series, as markers are
-        if "condenses" not in vars(cls) and "extend" in vars(cls):
+        if _nearer(cls, "extend", "condenses"):
             cls.condenses = False
+
+    @property
+    def on_host(self) -> bool:
+        """Whether its state is extended on the host, in every process; else on the device, in the first."""
+        return self.scope == "record" or self.condenses
 
     def applies_to(self, series: Series) -> bool:
         """Returns whether it watches a series."""
@@ -187,6 +192,12 @@ class Marker(ABC):
             reading: ``readings`` at the last record.
         """
         return None
+
+
+def _nearer(cls: type, method: str, attribute: str) -> bool:
+    """Returns whether a class, or one that it derives from, has a method without regard to what a farther one says."""
+    found = [next(k for k, kind in enumerate(cls.__mro__) if name in vars(kind)) for name in (method, attribute)]
+    return found[0] < found[1]
 
 
 def state_where(condition: Tensor, new: Any, old: Any) -> Any:

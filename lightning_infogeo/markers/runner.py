@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lightning_infogeo.console import say
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
@@ -32,7 +33,7 @@ class MarkerRunner:
     Args:
         markers: each of another name.
         strict: whether one that raises stops training; otherwise it is warned of once and watches no more.
-        series: what is recorded; none to give only what ``state`` holds.
+        series: what is recorded; none to tell only what ``state`` says.
         samples: the size of each probe; None for those of ``state``.
         state: what ``state_dict`` returned, to go on from for the markers that there are.
         dtype: of what markers condense records to.
@@ -61,12 +62,9 @@ class MarkerRunner:
         self._strict = strict
         self.failed: set[str] = set()
         self._samples = dict(saved.get("samples", {}) if samples is None else samples)
-        self._trained = next((one.name for one in series if one.trained), None)
+        self._trained = {marker.name: _trained_beside(marker, series) for marker in markers}
         self._watching = [
-            (marker.name, one.name)
-            for one in series
-            for marker in markers
-            if (marker.scope == "record" or marker.condenses) and marker.applies_to(one)
+            (marker.name, one.name) for one in series for marker in markers if marker.on_host and marker.applies_to(one)
         ]
         self.events = [Event.of(fields) for fields in saved["events"]]
         self._counts = {(name, probe): int(count) for name, probe, count in saved["counts"]}
@@ -77,14 +75,11 @@ class MarkerRunner:
             for key, reading in readings.items()
             if key[0] not in self._by_name or len(reading) == self._by_name[key[0]].width
         }
+        before = {(name, probe): fields for name, probe, fields in saved["states"]}
         self._states = {
-            (name, probe): self._going_on(self._by_name[name], probe, fields, probe in anew)
-            for name, probe, fields in saved["states"]
-            if name in self._by_name
+            (name, probe): self._begun(self._by_name[name], probe, before.get((name, probe)), probe in anew)
+            for name, probe in self._watching
         }
-        for name, probe in self._watching:
-            if (name, probe) not in self._states:
-                self._states[name, probe] = self._begun(self._by_name[name], probe)
         known = {(name, probe) for name, probe, _ in [*saved["states"], *saved["readings"]]}
         if series and known:
             self._tell_of_changes(known, {(m.name, one.name) for one in series for m in markers if m.applies_to(one)})
@@ -104,7 +99,7 @@ class MarkerRunner:
             given = readings.get((name, probe))
             new += self._attempt(name, partial(self._extend, name, probe, step, rows, given))
         for (name, probe), reading in readings.items():
-            if self._by_name[name].condenses:
+            if self._by_name[name].on_host:
                 continue
             self._readings[name, probe] = reading
             new += self._attempt(name, partial(self._new_events, name, probe, reading))
@@ -134,7 +129,10 @@ class MarkerRunner:
         return any(step + 1 >= (1 + share) * (flag.detected_at + 1) for flag in standing_flags(self.events))
 
     def verdicts(self) -> dict[str, Verdict]:
-        """Returns what can be said of overfitting by now, for each probe that a marker judges; the last one counts."""
+        """Returns what can be said of overfitting by now, for each probe that a marker judges; the last one counts.
+
+        Of a marker that has raised only its flags stand: what it saw before says nothing of what came since.
+        """
         verdicts = {}
         for (name, probe), values in self._readings.items():
             if name in self._by_name and probe in self._samples:
@@ -143,8 +141,9 @@ class MarkerRunner:
                     event.name for event in self.events if event.probe == probe and event.name in marker.event_names
                 ]
                 _, reading = _parts(marker, values)
-                verdict = marker.verdict(said[-1:] == [name], self._samples[probe], **reading)
-                if verdict is not None:
+                flagged = said[-1:] == [name]
+                verdict = marker.verdict(flagged, self._samples[probe], **reading)
+                if verdict is not None and (flagged or name not in self.failed):
                     verdicts[probe] = verdict
         return verdicts
 
@@ -172,16 +171,16 @@ class MarkerRunner:
         if new:
             say(f"markers that begin to watch here, in the middle of the training: {', '.join(new)}.")
 
-    def _begun(self, marker: Marker, probe: str) -> Any:
-        if marker.condenses:
-            return marker.start(torch.zeros(max(self._samples.get(probe, 1), 1), dtype=self._dtype))
-        return marker.start(torch.zeros((), dtype=torch.float64))
-
-    def _going_on(self, marker: Marker, probe: str, saved: Mapping[str, Any], anew: bool) -> Any:
-        if marker.condenses and anew:  # what it has said stays
+    def _begun(self, marker: Marker, probe: str, saved: Mapping[str, Any] | None, anew: bool) -> Any:
+        of_samples = marker.scope == "samples"
+        like = _on_host([0.0] * self._samples[probe], self._dtype) if of_samples else _on_host(0.0, torch.float64)
+        fresh = marker.start(like)
+        if saved is None:
+            return fresh
+        if of_samples and anew:  # what it has said stays
             tell_of_other_samples([probe])
             saved = only_said(saved)
-        return unpacked(marker, saved, self._begun(marker, probe))
+        return unpacked(marker, saved, fresh)
 
     def _extend(
         self,
@@ -192,13 +191,14 @@ class MarkerRunner:
         condensed: Sequence[float] | None,
     ) -> list[Event]:
         marker, row, before = self._by_name[name], rows[probe], self._states[name, probe]
-        trained = {} if self._trained is None else rows[self._trained]
+        beside_it = self._trained[name]
+        trained = {} if beside_it is None else rows[beside_it]
         beside = [trained.get(quantity, float("nan")) for quantity in marker.observes_trained]
         if condensed is None:
-            values = (torch.tensor(numbers, dtype=torch.float64) for numbers in (marker.observed(row), beside))
+            values = (_on_host(numbers, torch.float64) for numbers in (marker.observed(row), beside))
             state = marker.extend(before, step, *values)
         else:
-            seen, told = (torch.tensor(numbers, dtype=self._dtype) for numbers in (condensed, beside))
+            seen, told = (_on_host(numbers, self._dtype) for numbers in (condensed, beside))
             state = marker.extend_condensed(before, step, seen, self._samples[probe], told)
         self._states[name, probe] = state
         self._readings[name, probe] = marker.reading(state).tolist()
@@ -238,6 +238,18 @@ def _parts(marker: Marker, reading: Sequence[float]) -> tuple[list[Sequence[floa
     width, kinds = len(Firing._fields), len(marker.event_names)
     firings = [reading[width * k : width * (k + 1)] for k in range(kinds)]
     return firings, dict(zip(marker.readings, reading[width * kinds :], strict=True))
+
+
+def _on_host(numbers: float | Sequence[float], dtype: torch.dtype) -> Tensor:
+    """Returns a tensor on the CPU, also where PyTorch's default device is another."""
+    return torch.tensor(numbers, dtype=dtype, device="cpu")
+
+
+def _trained_beside(marker: Marker, series: Sequence[Series]) -> str | None:
+    """Returns the name of the first series trained on that has all a marker observes of one, else of the first."""
+    trained = [one for one in series if one.trained]
+    complete = [one for one in trained if set(marker.observes_trained) <= set(one.quantities)]
+    return next((one.name for one in [*complete, *trained]), None)
 
 
 def moment(words: Mapping[str, str]) -> str:

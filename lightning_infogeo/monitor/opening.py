@@ -16,6 +16,7 @@ from lightning_infogeo.console import say
 from lightning_infogeo.loggers import LoggerWriter
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.budget import within_budget
+from lightning_infogeo.monitor.device.further_samples import of_other_samples
 from lightning_infogeo.monitor.distributed.collectives import first_process_decides
 from lightning_infogeo.monitor.host.archive_opening import ArchivedProbe, ArchiveOpening
 from lightning_infogeo.monitor.host.embedding_plots import EmbeddingPlots
@@ -23,6 +24,7 @@ from lightning_infogeo.monitor.host.neuron_log import NeuronLog
 from lightning_infogeo.monitor.host.neuron_plots import NeuronPlots
 from lightning_infogeo.monitor.host.record_log import RecordLog
 from lightning_infogeo.monitor.host.run_archive import RunArchive
+from lightning_infogeo.monitor.marker_states import placed
 from lightning_infogeo.monitor.planner import Planner
 from lightning_infogeo.monitor.preparation import new_recorder, prepare
 from lightning_infogeo.monitor.prepared import Agreed, Prepared
@@ -64,13 +66,14 @@ def open_session(
     """
     run = first_process_decides(trainer, lambda: state.get("run") or uuid.uuid4().hex)
     location = _location(arguments, trainer)
+    state = placed(state, arguments.markers)
     counted = counted_in(state.get("steps", {}))
     step = trainer.global_step if counted is None else counted
     arguments = within_budget(arguments, trainer, state, step)
     planner = Planner(arguments.schedule, arguments.lag, state.get("planner"))
     clock = read_clock(trainer, -1, planner.stride, step, counted is not None)
     prepared = prepare(arguments, trainer, module, state, log.trajectories, followed, clock)
-    _follow(log, prepared, arguments)
+    _follow(log, prepared, arguments, state)
     loggers = LoggerWriter(arguments.prefix, arguments.strict, _unlogged(arguments, prepared.agreed))
     plots = _plots(arguments, loggers, prepared, state)
 
@@ -112,6 +115,7 @@ def reopen_session(
         log: of the same state.
     """
     arguments, before = session.arguments, session.recorder
+    state = placed(state, arguments.markers)
     planner = Planner(arguments.schedule, arguments.lag, state["planner"])
     recorder, neurons = None, NeuronLog(state.get("neurons", {}))
     if before is not None:
@@ -120,8 +124,8 @@ def reopen_session(
         recorder.rows = before.rows
     if session.neurons.recorder is not None and arguments.neurons is not None:
         neurons = NeuronLog.start(arguments.neurons, module, 0, state.get("neurons", {}))
-    prepared = Prepared(session.agreed._replace(anew=()), session.outputs, recorder, neurons)
-    _follow(log, prepared, arguments)
+    prepared = Prepared(session.agreed, session.outputs, recorder, neurons)
+    _follow(log, prepared, arguments, state)
     log.replace(session.log)
     session.steps.load_state_dict(state.get("steps", {}))
     session.archive.cut_back(planner.recorded, log.events)
@@ -132,13 +136,15 @@ def reopen_session(
     return Session(state.get("run", session.run), arguments, prepared, *parts)
 
 
-def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments) -> None:
+def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments, state: Mapping[str, Any]) -> None:
     """Has the trajectories there are, or new ones, take the records to come."""
     agreed, recorder = prepared.agreed, prepared.recorder
     how = repr(arguments.schedule), arguments.lag, agreed.precision
     series = agreed.layout.series
     made = {each.name: Trajectory(each.quantities, *how, each.kind) for each in series}
-    log.follow(series, made, agreed.sizes, arguments.markers, arguments.strict, agreed.dtype, agreed.anew)
+    anew = of_other_samples(state.get("recorder", {}), agreed.further)
+    watched = agreed.sizes, arguments.markers, arguments.strict, agreed.dtype
+    log.follow(series, made, *watched, anew, state.get("watch"))
     if recorder is not None and recorder.outputs.budget.records:
         for name in recorder.outputs.chosen:
             log.trajectories[name].keep(partial(recorder.history, name))

@@ -116,7 +116,8 @@ def prepare(
         if trainer.is_global_zero and arguments.neurons is not None:
             expected = foreseen(arguments.schedule, clock)
             neurons = NeuronLog.start(arguments.neurons, module, expected, state.get("neurons", {}))
-        return Agreed(recorder.precision, recorder.dtype, recorder.layout, recorder.watched, recorder.anew)
+        beside = outputs.further.fingerprints
+        return Agreed(recorder.precision, recorder.dtype, recorder.layout, recorder.watched, beside)
 
     batch = training_batch_size(trainer.train_dataloader)
     chunk: int = saved.get("chunk") or (_CHUNK if batch is None else _LARGER * batch)

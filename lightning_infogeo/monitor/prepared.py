@@ -20,14 +20,14 @@ class Agreed(NamedTuple):
         dtype: of the vector of a record.
         layout: of this vector.
         sizes: the samples that markers of samples see on each probe.
-        anew: the probes of which they see other samples than those of the checkpoint.
+        further: which of these are beside the samples of each probe that has such, as ``fingerprints`` tells.
     """
 
     precision: str
     dtype: torch.dtype
     layout: RecordLayout
     sizes: dict[str, int]
-    anew: tuple[str, ...]
+    further: dict[str, str]
 
 
 class Prepared(NamedTuple):

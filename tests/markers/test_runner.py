@@ -79,6 +79,14 @@ def test_a_marker_is_given_what_it_observes_by_name_beside_the_first_series_trai
     assert runner.verdicts() == {"train_far": Verdict("flagged", 321, 7)}  # of those whose size is known
 
 
+def test_of_those_trained_on_it_is_the_first_that_has_all_that_the_marker_observes_of_it():
+    short = TRAIN._replace(name="short", quantities=("length",))
+    rows = {**ROWS, "short": {"length": 7.0}}
+    for series, fed in (([short, TRAIN, HELD_OUT], 321), ([short, HELD_OUT], 397)):
+        events = MarkerRunner([Fed()], True, series).observe(4, rows, {})
+        assert [event.strength for event in events if event.probe == "train_far"] == [fed]
+
+
 def test_without_a_series_trained_on_its_quantities_are_nan():
     (event,) = MarkerRunner([Fed()], False, [HELD_OUT]).observe(4, ROWS, {})
     assert event.strength == 399
@@ -243,6 +251,34 @@ def test_it_goes_on_from_a_state_and_anew_on_other_samples(capsys, lines_are_wri
     assert whole.host.events[:1] == fresh.host.events[:1]
 
 
+def test_they_stay_on_the_host_whatever_the_default_device():
+    markers = [OverfittingOnset(), MemorisationOnset(), LateGeneralisation(), LogLogKnee(), VelocityChange()]
+    rows = {name: dict.fromkeys(LABELLED_QUANTITIES, 0.5) for name in ("seen", "train_far")}
+    with torch.device("meta"):  # a read from there is an error
+        runner = MarkerRunner(markers, True, [TRAIN, HELD_OUT], {"seen": 5, "train_far": 30})
+        for step in range(12):
+            runner.observe(step, rows, {("overfitting", "train_far"): [1.0] * 201})
+    assert runner.verdicts()["train_far"].answer == "clean"
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+@pytest.mark.filterwarnings("ignore:.*raised ValueError.* It watches no more:UserWarning")
+def test_of_one_that_has_raised_no_verdict_is_left_but_a_flag(flagged):
+    class Breaks(Fed):
+        def extend(self, state, step, observation, trained):
+            if step > 2:
+                raise ValueError
+            return super().extend(state, step, observation * flagged - 1, trained * 0)
+
+    runner = MarkerRunner([Breaks()], False, [HELD_OUT], {"train_far": 3})
+    for step in (1, 2):
+        runner.observe(step, ROWS, {})
+    answer = "flagged" if flagged else "clean"
+    assert runner.verdicts()["train_far"].answer == answer
+    runner.observe(3, ROWS, {})
+    assert [verdict.answer for verdict in runner.verdicts().values()] == [answer] * flagged
+
+
 def test_a_marker_that_condenses_has_to_say_how():
     class Unsaid(SampleFed):
         condenses = True
@@ -389,6 +425,16 @@ def test_a_class_with_an_extend_of_its_own_is_given_one_probe_at_a_time():
 
     assert [kind.stacks for kind in (OverfittingOnset, Trimmed, Named, Again)] == [True, False, True, True]
     assert [kind.condenses for kind in (OverfittingOnset, Trimmed, Named, Again)] == [True, False, True, False]
+
+    class Mixin:
+        def extend(self, state, step, observation, trained=None):
+            return super().extend(state, step, observation.sqrt(), trained)
+
+    class Mixed(Mixin, OverfittingOnset):
+        pass
+
+    assert not Mixed.stacks
+    assert not Mixed.condenses
     marker, like = Trimmed(), {"a": torch.zeros(9), "b": torch.zeros(9)}
     distances = {name: torch.rand(9, generator=torch.Generator().manual_seed(k)) for k, name in enumerate(like)}
     read = SampleMarkers({"a": [marker], "b": [marker]}, like).extend(1, distances, {})

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_infogeo import Categorical, InfoGeometryMonitor, Probe
+from lightning_infogeo import Categorical, InfoGeometryMonitor, OverfittingOnset, Probe
 from lightning_infogeo.monitor.arguments import bytes_of
 from lightning_infogeo.monitor.device.further_samples import FurtherSamples
 from lightning_infogeo.probe import Chosen, Evaluator, Inputs
@@ -260,6 +260,29 @@ def test_a_state_restored_in_mid_fit_goes_on_with_them(tmp_path):
     fit(monitor, tmp_path, val=val_loader(300))
     assert {len(distances) for distances in seen(monitor)} == {130}
     assert monitor.trajectories["val"].steps.tolist() == [0, 2, 4, 8, 10, 12]
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_and_from_one_of_other_samples_it_begins_anew_there_too(others, tmp_path):
+    class Restores(InfoGeometryMonitor):
+        """Goes back in mid-fit to the checkpoint that the fit has begun from."""
+
+        path = None
+
+        def on_train_batch_end(self, trainer, *args):
+            super().on_train_batch_end(trainer, *args)
+            if trainer.global_step == 9 and self.path:
+                self.load_state_dict(torch.load(self.path, weights_only=True)["callbacks"][self.state_key])
+
+    first, resumed = (watching(cls=Restores, markers=[OverfittingOnset()]) for _ in range(2))
+    saving, loader = saved(tmp_path, every_n_train_steps=5), val_loader(300)
+    fit([first, saving], tmp_path, ByStep, val=loader, enable_checkpointing=True)
+    resumed.path = tmp_path / "step=5.ckpt"
+    val = other_samples(loader) if others else loader
+    fit(resumed, tmp_path, ByStep, val=val, ckpt_path=resumed.path, max_steps=12)
+    assert resumed.trajectories["val"].steps.tolist() == [0, 2, 4, 10, 12]
+    ((_, _, state),) = resumed.state_dict()["watch"]["states"]
+    assert state["noise"]["records"] == (2 if others else 5)
 
 
 def test_after_the_fit_nothing_of_them_is_on_the_device(tmp_path):

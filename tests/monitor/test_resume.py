@@ -242,6 +242,55 @@ def test_a_flag_comes_when_it_would_have_come_also_from_a_checkpoint_before_vers
     assert resumed.verdicts == whole.verdicts
 
 
+class OnDevice(OverfittingOnset):
+    """Runs beside the record, since it has an ``extend`` of its own."""
+
+    def extend(self, state, step, observation, trained=None):
+        return super().extend(state, step, observation, trained)
+
+
+@pytest.mark.parametrize("kinds", [(OverfittingOnset, OnDevice), (OnDevice, OverfittingOnset)])
+@pytest.mark.parametrize("how", ["resumed", "second fit"])
+def test_a_class_of_the_same_name_goes_on_wherever_either_runs(how, kinds, tmp_path):
+    def pair():
+        return [InfoGeometryMonitor(schedule=2, budget=None, markers=[kinds[0]()], prefix=name) for name in "ab"]
+
+    same_class, other_class = pair()
+    options = {"train": mislabelled(), "val": val_loader(400), "max_epochs": -1}
+    saving = saved(tmp_path, every_n_train_steps=60)
+    trainer = fit([same_class, other_class, saving], tmp_path, max_steps=60, enable_checkpointing=True, **options)
+    if how == "resumed":
+        same_class, other_class = pair()
+    other_class.markers = [kinds[1]()]
+    if how == "resumed":
+        path = tmp_path / "step=60.ckpt"
+        fit([same_class, other_class], tmp_path, ckpt_path=path, seed=99, max_steps=100, **options)
+    else:
+        trainer.fit_loop.epoch_loop.max_steps = 100
+        trainer.fit(trainer.lightning_module, options["train"], options["val"])
+    (event,) = same_class.events
+    assert event.step <= 60 < event.detected_at
+    assert other_class.events == same_class.events
+    assert other_class.verdicts == same_class.verdicts
+
+
+def test_a_state_of_another_version_begins_anew_in_double_precision_too(tmp_path, capsys, lines_are_written):
+    options = {"precision": "64-true", "max_steps": 12, "enable_checkpointing": True}
+    first, resumed = (InfoGeometryMonitor(schedule=1, markers=[OverfittingOnset()], strict=True) for _ in range(2))
+    fit([first, saved(tmp_path, every_n_train_steps=6)], tmp_path, **options)
+    path = tmp_path / "step=6.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    ((_, _, fields),) = checkpoint["callbacks"][first.state_key]["watch"]["states"]
+    del fields["rise"]
+    torch.save(checkpoint, path)
+    capsys.readouterr()
+    fit(resumed, tmp_path, ckpt_path=path, seed=99, **options)
+    assert capsys.readouterr().err.count("overfitting begins anew here") == 1
+    ((_, _, fields),) = resumed.state_dict()["watch"]["states"]
+    assert fields["noise"]["records"] == 6
+    assert fields["level"].dtype == torch.float64
+
+
 def test_the_key_in_checkpoints_may_depend_on_attributes_of_a_subclass(tmp_path):
     monitor = Keyed("mine", schedule=2, probe_size=32)
     trainer = fit(monitor, tmp_path)

@@ -126,6 +126,19 @@ class FurtherSamples(Portable, left_behind={"_inputs": {}}):
                 found[rows] = minus_half_logs(log_probabilities(logits), selection.labels[rows])
 
 
+def of_other_samples(state: Mapping[str, Any], fingerprints: Mapping[str, str]) -> set[str]:
+    """Returns the probes beside which a recorder's state had other further samples than these, or none, or these none.
+
+    Args:
+        state: of the recorder; empty where it begins, or is another process's.
+        fingerprints: as of ``FurtherSamples``.
+    """
+    if not state:
+        return set()
+    before = {name: of.get("fingerprint") for name, of in state.get("further", {}).items()}
+    return {name for name in {*before, *fingerprints} if before.get(name) != fingerprints.get(name)}
+
+
 def _fingerprint(chosen: Chosen) -> str:
     digest, labels = hashlib.sha256(chosen.probe.fingerprint.encode()), chosen.probe.labels
     if labels is not None:

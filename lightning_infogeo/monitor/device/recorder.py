@@ -15,6 +15,7 @@ from lightning_infogeo.embedding.snapshot import Snapshot
 from lightning_infogeo.markers import Marker
 from lightning_infogeo.markers.sample_runner import SampleMarkers
 from lightning_infogeo.monitor.device.captured import Capture, CapturedComputation
+from lightning_infogeo.monitor.device.further_samples import of_other_samples
 from lightning_infogeo.monitor.device.model_outputs import ModelOutputs
 from lightning_infogeo.monitor.device.probe_stack import joined, joined_observations, stacked
 from lightning_infogeo.monitor.device.probe_states import Earlier, ProbeStates
@@ -53,7 +54,6 @@ class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
         layout: of the record that ``step`` returns.
         rows: packs what TensorBoard's tab gets of samples; None where it gets nothing.
         dtype: of it.
-        anew: the probes of which markers of samples see other samples than those of the state.
         repeated: what follows the forward, captured; None where it is done one operation at a time.
 
     Raises:
@@ -92,11 +92,8 @@ class Recorder(Portable, left_behind={"_latest": [], "repeated": None}):
         probes = tuple(self._series(name, chosen) for name, chosen in outputs.chosen.items())
         zeros = {name: like.to(self.dtype).new_zeros(size) for name, size in self.watched.items()}
         watching = {series.name: _of_samples(markers, series) for series in probes}
-        before = state.get("further", {})
-        now = outputs.further.fingerprints
-        changed = (name for name in zeros if before.get(name, {}).get("fingerprint") != now.get(name))
-        self.anew = tuple(changed) if state else ()
-        self._markers = SampleMarkers(watching, zeros, state.get("markers", {}), self.anew)
+        anew = of_other_samples(state, outputs.further.fingerprints)
+        self._markers = SampleMarkers(watching, zeros, state.get("markers", {}), anew)
         self._weights = None if density is None else WeightDensities(density, module, state.get("weights", {}), groups)
         weights = () if self._weights is None else self._weights.series
         self.layout = RecordLayout((*probes, *weights), self._markers.widths)

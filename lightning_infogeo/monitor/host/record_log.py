@@ -83,7 +83,7 @@ class RecordLog:
     def __init__(self, markers: Sequence[Marker], strict: bool, state: Mapping[str, Any]) -> None:
         saved = state.get("trajectories", {})
         self.trajectories = {name: Trajectory.from_state_dict(of, name) for name, of in saved.items()}
-        self.runner = MarkerRunner(markers, strict, state=_watched(state, markers))
+        self.runner = MarkerRunner(markers, strict, state=state.get("watch"))
         self._pending = [PendingRecord.of(record) for record in state.get("undelivered", [])]
         self._corrected: dict[str, float] = {}
 
@@ -99,8 +99,9 @@ class RecordLog:
         sizes: Mapping[str, int],
         markers: Sequence[Marker],
         strict: bool,
-        dtype: torch.dtype = torch.float32,
-        anew: Collection[str] = (),
+        dtype: torch.dtype,
+        anew: Collection[str],
+        watch: Mapping[str, Any] | None,
     ) -> None:
         """Takes records of these series from now on.
 
@@ -112,6 +113,7 @@ class RecordLog:
             strict: whether a marker that raises stops training.
             dtype: of records.
             anew: probes of which markers of samples see other samples than so far.
+            watch: what markers go on from; None to begin.
 
         Raises:
             ConfigurationError: where something recorded so far cannot go on.
@@ -122,8 +124,8 @@ class RecordLog:
             say(f"begins to record here, in the middle of the training: {', '.join(new)}.")
         for name, made in trajectories.items():
             check_continues(self.trajectories.setdefault(name, made), made)
-        before, state = self.runner, self.runner.state_dict()
-        self.runner = MarkerRunner(markers, strict, series, sizes, state, dtype, anew)
+        before = self.runner
+        self.runner = MarkerRunner(markers, strict, series, sizes, watch, dtype, anew)
         self.runner.failed.update(before.failed)
 
     def append(self, x: int | None, record: Record) -> None:
@@ -167,17 +169,6 @@ class RecordLog:
             "undelivered": [record.plain() for record in self._pending],
             "watch": self.runner.state_dict(),
         }
-
-
-def _watched(state: Mapping[str, Any], markers: Sequence[Marker]) -> dict[str, Any]:
-    """Returns the markers' state in that of a session; before version 0.2 some of it was with the recorder."""
-    watch = dict(state.get("watch", {}))
-    moved = {marker.name for marker in markers if marker.condenses}
-    if watch and moved:
-        before = state.get("recorder", {}).get("markers", {})
-        there = [[name, probe, own] for probe, of in before.items() for name, own in of.items() if name in moved]
-        watch["states"] = [*watch["states"], *there]
-    return watch
 
 
 def describe_not_finite(step: int, names: Sequence[str], trajectories: Mapping[str, Trajectory]) -> str:
