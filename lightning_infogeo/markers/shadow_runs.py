@@ -84,13 +84,13 @@ def multipliers(samples: int, like: Tensor) -> Tensor:
     Of mean 0 and variance 1 over the shadows in every row. A row is of one sample, or of several that are far
     apart where there are more than 4,096. Few samples have more rows than they need, for the noise of training.
     """
-    return _standard(max(min(samples, _GROUPS), _LEAST_ROWS)).to(like)
+    return _standard(max(min(samples, _GROUPS), _LEAST_ROWS), like.dtype).to(like.device)
 
 
 @cache
-def _standard(rows: int) -> Tensor:
+def _standard(rows: int, dtype: torch.dtype) -> Tensor:
     drawn = np.random.default_rng(0).standard_normal((rows, SHADOWS))
-    return torch.from_numpy((drawn - drawn.mean(1, keepdims=True)) / drawn.std(1, keepdims=True))
+    return torch.from_numpy((drawn - drawn.mean(1, keepdims=True)) / drawn.std(1, keepdims=True)).to(dtype)
 
 
 def resampled(distances: Tensor, mean: Tensor, multipliers: Tensor) -> Tensor:

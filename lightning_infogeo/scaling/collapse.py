@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = np.ndarray[Any, np.dtype[np.float64]]
 
 _WIDEST = 4.0
 """Exponents are sought from −4 to 4."""

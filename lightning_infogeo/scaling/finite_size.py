@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lightning_infogeo.scaling.collapse import Array, Curves
@@ -201,7 +200,7 @@ class _Runs(NamedTuple):
     """
 
     knees: list[Knee]
-    which: NDArray[np.intp]
+    which: np.ndarray[Any, np.dtype[np.intp]]
     at: float
     ats: Array
 

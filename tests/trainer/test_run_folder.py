@@ -42,7 +42,7 @@ def of(kind, **attributes):
     return logger
 
 
-COMET = SimpleNamespace(offline_directory=None, get_key=lambda: "key")
+COMET = SimpleNamespace(offline_directory=None, id="key", get_key=lambda: "key")
 
 
 @pytest.mark.parametrize(
