@@ -132,10 +132,10 @@ def weight_norms(layers: Mapping[str, tuple[Any, Any]]) -> Figure:
     figure = Figure(figsize=(4.6 * len(layers), 3.6), layout="constrained")
     panels = figure.subplots(1, len(layers), squeeze=False).flatten()
     for axes, (name, (vectors, steps)) in zip(panels, layers.items(), strict=True):
-        norms = torch.as_tensor(vectors).detach().float().norm(dim=-1).cpu()
-        at = torch.as_tensor(steps).cpu()
+        norms = torch.as_tensor(vectors).detach().float().norm(dim=-1).cpu().numpy()
+        at = torch.as_tensor(steps).cpu().numpy()
         axes.plot(at, norms, color=COLOURS[5], linewidth=0.7, alpha=0.6)
-        axes.plot(at, norms.median(1).values, color="black", linewidth=1.5, label="median over neurons")
+        axes.plot(at, np.median(norms, 1), color="black", linewidth=1.5, label="median over neurons")
         axes.set(xlabel="optimizer step", ylabel="norm of incoming weights")
         axes.set_title(f"{lettered(name)}: {norms.shape[1]} neurons", fontsize="medium")
         axes.grid(alpha=0.25)
