@@ -67,8 +67,8 @@ class Verdict(NamedTuple):
     Attributes:
         answer: "flagged"; "watch": the closest approach is long ago, but the rise since is not significant yet;
             "clean": a rise that matters would have been seen; "undecidable": it might not have been.
-        resolution: the least relative rise that would have been significant at the last record.
-        samples: how many the probe would have needed to see a rise that matters.
+        resolution: the least relative rise that would have been significant at the last record; 0 at the closest one.
+        samples: how many the probe would have needed to see a rise that matters; 0 where ``resolution`` is.
         rise: relative, of the last record over the closest approach.
     """
 

@@ -39,11 +39,18 @@ class Firing(NamedTuple):
         nan = torch.full((), torch.nan, dtype=like.dtype, device=like.device)
         return cls(torch.zeros_like(nan), nan, nan, nan)
 
-    def after(self, fires: Tensor, step: Tensor, detected_at: Step, strength: Tensor) -> Firing:
-        """Returns what there is to say after a record at ``detected_at``, at which ``fires`` (scalar bool) or not."""
+    def after(self, fires: Tensor, step: Step, detected_at: Step, strength: Tensor) -> Firing:
+        """Returns what there is to say after a record at ``detected_at``, at which ``fires`` (scalar bool) or not.
+
+        Args:
+            fires: scalar bool.
+            step: of the event, where it fires; a number or a scalar.
+            detected_at: the step of the record.
+            strength: scalar.
+        """
         return Firing(
             times=self.times + fires,
-            step=torch.where(fires, step.to(self.step), self.step),
+            step=filled(self.step, fires, step),
             detected_at=filled(self.detected_at, fires, detected_at),
             strength=torch.where(fires, strength.to(self.strength), self.strength),
         )

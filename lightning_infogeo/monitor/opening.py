@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,8 @@ import lightning_infogeo.lightnings as pl
 from lightning_infogeo.archive import ArchiveWriter
 from lightning_infogeo.console import say
 from lightning_infogeo.loggers import LoggerWriter
+from lightning_infogeo.markers import Marker
+from lightning_infogeo.markers.event import OVERFITTING
 from lightning_infogeo.monitor.arguments import Arguments
 from lightning_infogeo.monitor.budget import within_budget
 from lightning_infogeo.monitor.device.further_samples import of_other_samples
@@ -37,7 +39,7 @@ from lightning_infogeo.trainer.clock import read_clock
 from lightning_infogeo.trainer.optimizer_steps import OptimizerSteps, counted_in
 from lightning_infogeo.trainer.run_folder import ArchiveLocation, place
 from lightning_infogeo.trainer.run_metadata import metadata_of
-from lightning_infogeo.trajectory import Trajectory
+from lightning_infogeo.trajectory import Series, Trajectory
 
 
 def open_session(
@@ -74,6 +76,7 @@ def open_session(
     clock = read_clock(trainer, -1, planner.stride, step, counted is not None)
     prepared = prepare(arguments, trainer, module, state, log.trajectories, followed, clock)
     _follow(log, prepared, arguments, state)
+    _tell_of_no_flag(arguments.markers, prepared.agreed.layout.series)
     loggers = LoggerWriter(arguments.prefix, arguments.strict, _unlogged(arguments, prepared.agreed))
     plots = _plots(arguments, loggers, prepared, state)
 
@@ -148,6 +151,16 @@ def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments, state: Map
     if recorder is not None and recorder.outputs.budget.records:
         for name in recorder.outputs.chosen:
             log.trajectories[name].keep(partial(recorder.history, name))
+
+
+def _tell_of_no_flag(markers: Sequence[Marker], series: Sequence[Series]) -> None:
+    """Says that no overfitting can be seen where a marker of it has nothing to watch."""
+    of_overfitting = [marker for marker in markers if marker.name == OVERFITTING]
+    if of_overfitting and not any(marker.applies_to(one) for marker in of_overfitting for one in series):
+        say(
+            "no flag of overfitting: no held-out samples with labels are followed. Give the Trainer validation data, "
+            'and the module a `validation_step`; or the monitor probes={"train": ..., "val": ...}.'
+        )
 
 
 def _plots(

@@ -357,8 +357,9 @@ class Session(Portable, left_behind={"_closed": True}):
         for event in record.events:
             announce(event, self.arguments.on_event, strict=self.arguments.strict)
         share = self.arguments.stop_after
-        if share is not None and self.log.runner.flag_has_stood(record.step, share):
+        if share is not None and not trainer.should_stop and self.log.runner.flag_has_stood(record.step, share):
             trainer.should_stop = True
+            say(f"stops the training at step {record.step}: a flag of overfitting stands (stop_after={share:g}).")
 
     def _report_not_finite(self, record: PendingRecord) -> None:
         message = describe_not_finite(record.step, record.lost, self.log.trajectories)

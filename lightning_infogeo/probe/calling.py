@@ -13,8 +13,9 @@ def call(module: nn.Module, inputs: Any) -> Any:
     """Returns the output of ``module`` for inputs.
 
     A mapping whose keys are parameters of the module's ``forward`` is passed by keyword, as Hugging Face's models take
-    their batches. A tuple or list is passed as several arguments where ``forward`` needs that many and cannot be called
-    with one. Anything else is passed as the only argument.
+    their batches; keys that it does not take, as a name of each sample, are left out. A tuple or list is passed as
+    several arguments where ``forward`` needs that many and cannot be called with one. Anything else is passed as the
+    only argument.
 
     Example:
         >>> class Masked(nn.Module):
@@ -22,9 +23,12 @@ def call(module: nn.Module, inputs: Any) -> Any:
         ...         return x * mask
         >>> call(Masked(), (2, 3)), call(Masked(), {"mask": 3, "x": 4})
         (6, 12)
+        >>> call(Masked(), {"mask": 3, "x": 4, "file": "a.png"})
+        12
     """
-    if isinstance(inputs, Mapping) and _takes_by_name(module, inputs):
-        return module(**inputs)
+    named = _by_name(module, inputs) if isinstance(inputs, Mapping) else None
+    if named is not None:
+        return module(**named)
     if isinstance(inputs, (tuple, list)) and not _takes(module, 1) and _takes(module, len(inputs)):
         return module(*inputs)
     return module(inputs)
@@ -32,21 +36,27 @@ def call(module: nn.Module, inputs: Any) -> Any:
 
 def takes_only_by_name(module: nn.Module, inputs: Mapping[Any, Any]) -> bool:
     """Returns whether ``forward`` takes these inputs by keyword, and no single argument without one."""
-    return not _takes(module, 1) and _takes_by_name(module, inputs)
+    return not _takes(module, 1) and _by_name(module, inputs) is not None
 
 
-def _takes_by_name(module: nn.Module, inputs: Mapping[Any, Any]) -> bool:
+def _by_name(module: nn.Module, inputs: Mapping[Any, Any]) -> Mapping[str, Any] | None:
+    """Returns those of the inputs that ``forward`` takes by keyword; None where it is not called so."""
     signature = _signature(module)
     if signature is None or not inputs or not all(isinstance(key, str) for key in inputs):
-        return False
-    named = {name: p for name, p in signature.parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    if not named.keys() & inputs.keys() and named:
-        return False
+        return None
+    parameters = signature.parameters.values()
+    names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    any_name = any(p.kind == p.VAR_KEYWORD for p in parameters)
+    taken = {key: value for key, value in inputs.items() if any_name or key in names}
+    if not taken or (names and not names & taken.keys()):
+        return None
+    if len(taken) == 1 < len(inputs) and _takes(module, 1):  # more likely the mapping is its one argument
+        return None
     try:
-        signature.bind(**inputs)
+        signature.bind(**taken)
     except TypeError:
-        return False
-    return True
+        return None
+    return taken
 
 
 def _takes(module: nn.Module, arguments: int) -> bool:

@@ -70,8 +70,13 @@ def model(forward):
         (lambda self, batch: ("batch", batch), {"ids": X, "mask": MASK}, ("batch", {"ids": X, "mask": MASK})),
         (lambda self, batch, **kw: ("batch", batch), {"ids": X}, ("batch", {"ids": X})),
         (lambda self, ids, mask, more: None, {"ids": X, "mask": MASK}, TypeError),
+        (lambda self, ids, mask: (ids, mask), {"ids": X, "mask": MASK, "file": "a"}, (X, MASK)),
+        (lambda self, ids, mask=None: (ids, mask), {"ids": X, "mask": MASK, "file": "a"}, (X, MASK)),
+        (lambda self, ids, mask=None: ids, {"ids": X, "file": "a"}, {"ids": X, "file": "a"}),
+        (lambda self, ids: ids, {"ids": X, "file": "a"}, {"ids": X, "file": "a"}),
+        (lambda self: None, {"file": "a"}, TypeError),
     ],
-    ids=range(11),
+    ids=range(16),
 )
 def test_a_model_is_called_as_its_forward_reads(forward, inputs, expected):
     if expected is TypeError:

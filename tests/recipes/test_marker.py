@@ -19,11 +19,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "own_marker.md"
 
 @pytest.fixture
 def overconfidence(tmp_path):
-    """The class of the page."""
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    path = tmp_path / "overconfidence.py"
-    path.write_text(block, encoding="utf-8")
-    return runpy.run_path(str(path))["Overconfidence"]
+    return of_the_page(tmp_path)["Overconfidence"]
+
+
+def of_the_page(folder):
+    """The classes of the page, by name."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    path = folder / "of_the_page.py"
+    path.write_text("\n\n".join(blocks), encoding="utf-8")
+    return runpy.run_path(str(path))
 
 
 class ByHeart(ByStep):
@@ -70,3 +74,20 @@ def test_another_setting_of_it_stays_silent(overconfidence, tmp_path):
     monitor = InfoGeometryMonitor(markers=[overconfidence(factor=1e6)])
     fit(monitor, tmp_path, ByHeart, **{**OPTIONS, "max_steps": 60})
     assert monitor.events == []
+
+
+def test_the_marker_of_samples_of_the_page_fires_at_the_first_record_with_so_many_far_ones(tmp_path):
+    seen = {}
+
+    class Watched(of_the_page(tmp_path)["FarSamples"]):
+        def extend(self, state, step, observation, trained):
+            seen[step] = float((observation > 2).double().mean())
+            return super().extend(state, step, observation, trained)
+
+    monitor = InfoGeometryMonitor(budget=None, schedule=5, markers=[Watched(share=0.05)])
+    fit(monitor, tmp_path, ByHeart, **OPTIONS)
+    (event,) = monitor.events
+    first = next(step for step, share in seen.items() if share > 0.05)
+    assert (event.name, event.probe, event.step, event.detected_at) == ("far samples", "val", first, first)
+    assert event.strength == pytest.approx(seen[first])
+    assert event.message.startswith(f"{event.strength:.0%} of val are farther")
