@@ -70,7 +70,9 @@ def test_a_training_that_goes_well_is_not_flagged_and_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("after", [0, 0.25, 1])
-def test_training_stops_at_the_first_record_at_which_the_flag_has_stood_if_asked(after, tmp_path):
+def test_training_stops_at_the_first_record_at_which_the_flag_has_stood_if_asked(
+    after, tmp_path, capsys, lines_are_written
+):
     monitor = InfoGeometryMonitor(on_overfitting="stop", stop_after=after)
     made = overfit(monitor, tmp_path)
     (flag,) = (event for event in monitor.events if event.name == "overfitting")
@@ -78,6 +80,18 @@ def test_training_stops_at_the_first_record_at_which_the_flag_has_stood_if_asked
     stood = int(steps[steps + 1 >= (1 + after) * (flag.detected_at + 1)][0])
     assert stood <= made.global_step <= stood + 4  # the end of the epoch of four batches
     assert steps[-1] == made.global_step
+    said = f"stops the training at step {stood}: a flag of overfitting stands (stop_after={after:g})."
+    assert capsys.readouterr().err.count(said) == 1
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_where_nothing_is_held_out_a_line_says_that_there_is_no_flag(held_out, tmp_path, capsys, lines_are_written):
+    for markers in ("default", ()):
+        monitor = InfoGeometryMonitor(markers=markers)
+        fit(monitor, tmp_path, val=None if held_out else False)
+        assert ("val" in monitor.trajectories) == held_out
+        said = "no flag of overfitting: no held-out samples with labels are followed." in capsys.readouterr().err
+        assert said == (markers == "default" and not held_out)
 
 
 class LearnsWrongThenRight(ByStep):
