@@ -4,6 +4,8 @@ The wheel is unpacked into a fresh environment, which is all that installing a p
 of this interpreter; so no index is asked.
 """
 
+import contextlib
+import importlib.metadata
 import importlib.util
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("lightning_infogeo", "infogeo_tensorboard")
@@ -104,3 +107,14 @@ def test_unpacked_in_a_fresh_environment_it_is_imported_and_its_command_runs(bui
     file, version, said = done.stdout.splitlines()
     assert Path(file).is_relative_to(site)
     assert version in said
+
+
+def test_every_pinned_version_is_one_for_python_3_11_from_its_first_release_on():
+    """Debian 12 has 3.11.2: a pin that needs a later one would end both commands of the README."""
+    pinned = [line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    required = {}
+    for name in pinned:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            required[name] = importlib.metadata.metadata(name)["Requires-Python"]
+    assert len(required) > len(pinned) / 2
+    assert [name for name, versions in required.items() if versions and "3.11.0" not in SpecifierSet(versions)] == []

@@ -244,9 +244,10 @@ class OverfittingOnset(Marker):
                 f"{event.probe} is closer to the truth than ever: the overfitting flag raised before is withdrawn. "
                 "Its rise was passing, as in a warm-up or at a high learning rate."
             )
-        best = f"The weights of step {event.step} were the better ones"
+        best = f"The weights of step {event.step} are the best so far: keep that checkpoint (ModelCheckpoint on "
+        best += f".../{event.probe}/distance_to_truth)"
         if event.step == 0:
-            best = "It has never been closer than before training"
+            best = "It has never been closer than before training: look at the learning rate"
         evidence = f"more than the {resolution:.1%} that chance would reach at the level {self.alpha:g}"
         if not event.strength > resolution:
             evidence = (
@@ -255,8 +256,7 @@ class OverfittingOnset(Marker):
             )
         return (
             f"{event.probe} has moved away from the truth: its distance is up by {event.strength:.1%}, {evidence}. "
-            f"{best}: stop, keep the best checkpoint (ModelCheckpoint on .../{event.probe}/distance_to_truth), or "
-            "regularise."
+            f"{best}; stop if the flag stands, or regularise."
         )
 
     def verdict(
