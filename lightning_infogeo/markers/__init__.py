@@ -1,5 +1,6 @@
 """Markers: online detectors of what happens to a trajectory, one a file."""
 
+from lightning_infogeo.markers.condensing import CondensingMarker as CondensingMarker
 from lightning_infogeo.markers.event import OVERFITTING as OVERFITTING
 from lightning_infogeo.markers.event import RECOVERED as RECOVERED
 from lightning_infogeo.markers.event import Event as Event

@@ -82,9 +82,6 @@ class Marker(ABC):
             once, with a dimension for them before all others of the state, but of constants, and of what is observed;
             it does nothing then but compute with tensors, of which ``step`` may be one (scalar int64). A class that has
             one of these two of its own, or from a mixin, and does not say so again, takes none.
-        condenses: of scope "samples", whether ``condensed`` is all that it needs of the samples: that alone runs on the
-            device then, and ``extend_condensed`` on the host, in place of ``extend``. A class that has an ``extend`` of
-            its own, or from a mixin, and does not say so again, does not.
     """
 
     name: str
@@ -97,19 +94,16 @@ class Marker(ABC):
     readings: tuple[str, ...] = ()
     constants: ClassVar[tuple[str, ...]] = ()
     stacks: ClassVar[bool] = False
-    condenses: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if _nearer(cls, "extend", "stacks") or _nearer(cls, "reading", "stacks"):
+        if nearer(cls, "extend", "stacks") or nearer(cls, "reading", "stacks"):
             cls.stacks = False  # written for one series, as markers are
-        if _nearer(cls, "extend", "condenses"):
-            cls.condenses = False
 
     @property
     def on_host(self) -> bool:
         """Whether its state is extended on the host, in every process; else on the device, in the first."""
-        return self.scope == "record" or self.condenses
+        return self.scope == "record"
 
     def applies_to(self, series: Series) -> bool:
         """Returns whether it watches a series."""
@@ -144,27 +138,6 @@ class Marker(ABC):
             trained: the quantities of ``observes_trained``, shape (len(observes_trained),); NaN where no probe trained
                 on has them.
         """
-
-    @property
-    def condensed_width(self) -> int:
-        """How many numbers ``condensed`` returns of a series."""
-        raise NotImplementedError(f"{type(self).__name__}.condensed_width, of a marker that condenses.")
-
-    def condensed(self, fresh: Any, observation: Tensor) -> Tensor:
-        """Returns what ``extend_condensed`` needs of the samples; on the device, where it reads nothing back.
-
-        Args:
-            fresh: what ``start`` returned there; no record has changed it.
-            observation: every sample's distance to truth, shape (..., N), nats.
-
-        Returns:
-            Shape (..., condensed_width).
-        """
-        raise NotImplementedError(f"{type(self).__name__}.condensed, of a marker that condenses.")
-
-    def extend_condensed(self, state: Any, step: int, condensed: Tensor, samples: int, trained: Tensor) -> Any:
-        """Returns the state after a record, as ``extend`` does, given what ``condensed`` returned of N ``samples``."""
-        raise NotImplementedError(f"{type(self).__name__}.extend_condensed, of a marker that condenses.")
 
     def reading(self, state: Any) -> Tensor:
         """Returns what the host has to know of a state, shape (width,): a ``Firing`` an event, and ``readings``."""
@@ -201,7 +174,7 @@ class Marker(ABC):
         return None
 
 
-def _nearer(cls: type, method: str, attribute: str) -> bool:
+def nearer(cls: type, method: str, attribute: str) -> bool:
     """Returns whether a class, or one that it derives from, has a method without regard to what a farther one says."""
     found = [next(k for k, kind in enumerate(cls.__mro__) if name in vars(kind)) for name in (method, attribute)]
     return found[0] < found[1]

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from lightning_infogeo.distances import OVERLAP_FLOOR
 from lightning_infogeo.distributions import finite
+from lightning_infogeo.markers.condensing import CondensingMarker
 from lightning_infogeo.markers.event import OVERFITTING, RECOVERED, Event, Verdict
-from lightning_infogeo.markers.marker import Firing, Marker, state_where
+from lightning_infogeo.markers.marker import Firing, state_where
 from lightning_infogeo.markers.record_noise import FLOOR, RecordNoise
 from lightning_infogeo.markers.shadow_runs import SHADOWS, ShadowRuns, multipliers, resampled
 from lightning_infogeo.trajectory.step import Step, log_time
@@ -67,7 +68,7 @@ class OverfittingState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class OverfittingOnset(Marker):
+class OverfittingOnset(CondensingMarker):
     """Fires once the distance to truth of a held-out probe has risen above its closest approach, and stays away.
 
     A flag needs three things. (1) Time: no closer approach within ``persistence``, counted in ln(step), which means the

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lightning_infogeo.console import say
 from lightning_infogeo.lightnings import rank_zero_info, rank_zero_warn
+from lightning_infogeo.markers.condensing import condensing
 from lightning_infogeo.markers.event import Event, Verdict, standing_flags
 from lightning_infogeo.markers.marker import (
     Firing,
@@ -194,12 +195,13 @@ class MarkerRunner:
         beside_it = self._trained[name]
         trained = {} if beside_it is None else rows[beside_it]
         beside = [trained.get(quantity, float("nan")) for quantity in marker.observes_trained]
-        if condensed is None:
+        condenser = condensing(marker)
+        if condenser is None or condensed is None:
             values = (_on_host(numbers, torch.float64) for numbers in (marker.observed(row), beside))
             state = marker.extend(before, step, *values)
         else:
             seen, told = (_on_host(numbers, self._dtype) for numbers in (condensed, beside))
-            state = marker.extend_condensed(before, step, seen, self._samples[probe], told)
+            state = condenser.extend_condensed(before, step, seen, self._samples[probe], told)
         self._states[name, probe] = state
         self._readings[name, probe] = marker.reading(state).tolist()
         new = self._new_events(name, probe, self._readings[name, probe])

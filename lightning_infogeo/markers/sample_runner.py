@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_infogeo.copies import Portable
+from lightning_infogeo.markers.condensing import condensing
 from lightning_infogeo.markers.marker import (
     Marker,
     ReadingKey,
@@ -30,7 +31,7 @@ class _Watch(NamedTuple):
 
     @property
     def together(self) -> bool:
-        return self.marker.condenses or self.marker.stacks
+        return self.marker.on_host or self.marker.stacks
 
 
 class SampleMarkers(Portable):
@@ -59,12 +60,12 @@ class SampleMarkers(Portable):
         self._markers = {(marker.name, probe): marker for probe, listed in markers.items() for marker in listed}
         together: dict[Any, list[str]] = {}
         for (name, probe), marker in self._markers.items():
-            alike = len(like[probe]) if marker.condenses or marker.stacks else probe
+            alike = len(like[probe]) if marker.on_host or marker.stacks else probe
             together.setdefault((name, alike), []).append(probe)
         self._watches = [_Watch(self._markers[name, of[0]], tuple(of)) for (name, _), of in together.items()]
         self.tensors: list[Any] = []
         for marker, probes in self._watches:
-            if marker.condenses:
+            if marker.on_host:
                 self.tensors.append(marker.start(like[probes[0]]))
                 continue
             states = [self._begun(marker, like[probe], saved.get(probe, {})) for probe in probes]
@@ -74,7 +75,10 @@ class SampleMarkers(Portable):
     def widths(self) -> dict[ReadingKey, int]:
         """How many numbers each marker reads off each probe."""
         markers = self._markers.items()
-        return {key: marker.condensed_width if marker.condenses else marker.width for key, marker in markers}
+        return {
+            key: condenser.condensed_width if (condenser := condensing(marker)) else marker.width
+            for key, marker in markers
+        }
 
     @property
     def stack(self) -> bool:
@@ -95,8 +99,8 @@ class SampleMarkers(Portable):
         for k, watch in enumerate(self._watches):
             marker, probes = watch
             observed = torch.stack([distances[probe] for probe in probes]) if watch.together else distances[probes[0]]
-            if marker.condenses:
-                condensed = marker.condensed(self.tensors[k], observed).unbind()
+            if (condenser := condensing(marker)) is not None:
+                condensed = condenser.condensed(self.tensors[k], observed).unbind()
                 readings |= {(marker.name, probe): row for probe, row in zip(probes, condensed, strict=True)}
                 continue
             names = marker.observes_trained
@@ -117,7 +121,7 @@ class SampleMarkers(Portable):
         """Returns CPU tensors and plain values from which others go on: of each probe and marker, by name."""
         saved: dict[str, dict[str, Any]] = {}
         for (marker, probes), state in zip(self._watches, self.tensors, strict=True):
-            for series, probe in enumerate(() if marker.condenses else probes):
+            for series, probe in enumerate(() if marker.on_host else probes):
                 own = state_of(marker, state, series) if marker.stacks else state
                 saved.setdefault(probe, {})[marker.name] = packed(marker, own)
         return saved

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lightning_infogeo import Firing, LateGeneralisation, LogLogKnee, Marker, MemorisationOnset, OverfittingOnset
-from lightning_infogeo.markers import VelocityChange, Verdict
+from lightning_infogeo.markers import CondensingMarker, VelocityChange, Verdict
 from lightning_infogeo.markers.runner import MarkerRunner
 from lightning_infogeo.markers.sample_runner import SampleMarkers
 from lightning_infogeo.trajectory import LABELLED_QUANTITIES, QUANTITIES, Series
@@ -280,17 +280,11 @@ def test_of_one_that_has_raised_no_verdict_is_left_but_a_flag(flagged):
 
 
 def test_a_marker_that_condenses_has_to_say_how():
-    class Unsaid(SampleFed):
-        condenses = True
+    class Unsaid(CondensingMarker, SampleFed):
+        pass
 
-    marker, nothing = Unsaid(), torch.zeros(3)
-    for ask in (
-        lambda: marker.condensed_width,
-        lambda: marker.condensed(nothing, nothing),
-        lambda: marker.extend_condensed(nothing, 1, nothing, 3, nothing),
-    ):
-        with pytest.raises(NotImplementedError, match="Unsaid"):
-            ask()
+    with pytest.raises(TypeError, match=r"abstract.*condensed.*condensed_width.*extend_condensed"):
+        Unsaid()
 
 
 class Least(Marker):
