@@ -29,10 +29,6 @@ class _Watch(NamedTuple):
     marker: Marker
     probes: tuple[str, ...]
 
-    @property
-    def together(self) -> bool:
-        return self.marker.on_host or self.marker.stacks
-
 
 class SampleMarkers(Portable):
     """Holds their states, and feeds them with every sample's distance to truth.
@@ -60,7 +56,7 @@ class SampleMarkers(Portable):
         self._markers = {(marker.name, probe): marker for probe, listed in markers.items() for marker in listed}
         together: dict[Any, list[str]] = {}
         for (name, probe), marker in self._markers.items():
-            alike = len(like[probe]) if marker.on_host or marker.stacks else probe
+            alike = len(like[probe]) if _takes_several(marker) else probe
             together.setdefault((name, alike), []).append(probe)
         self._watches = [_Watch(self._markers[name, of[0]], tuple(of)) for (name, _), of in together.items()]
         self.tensors: list[Any] = []
@@ -83,7 +79,7 @@ class SampleMarkers(Portable):
     @property
     def stack(self) -> bool:
         """Whether all that runs here does nothing but compute with tensors, those of several series at once."""
-        return all(watch.together for watch in self._watches)
+        return all(_takes_several(marker) for marker, _ in self._watches)
 
     def extend(
         self, step: Step, distances: Mapping[str, Tensor], trained: Mapping[str, Tensor]
@@ -96,9 +92,9 @@ class SampleMarkers(Portable):
             trained: the quantities of the probe trained on, by name, scalars; none where there is no such probe.
         """
         readings: dict[ReadingKey, Tensor] = {}
-        for k, watch in enumerate(self._watches):
-            marker, probes = watch
-            observed = torch.stack([distances[probe] for probe in probes]) if watch.together else distances[probes[0]]
+        for k, (marker, probes) in enumerate(self._watches):
+            several = _takes_several(marker)
+            observed = torch.stack([distances[probe] for probe in probes]) if several else distances[probes[0]]
             if (condenser := condensing(marker)) is not None:
                 condensed = condenser.condensed(self.tensors[k], observed).unbind()
                 readings |= {(marker.name, probe): row for probe, row in zip(probes, condensed, strict=True)}
@@ -130,6 +126,11 @@ class SampleMarkers(Portable):
     def _begun(marker: Marker, like: Tensor, saved: Mapping[str, Any]) -> Any:
         fresh = marker.start(like)
         return unpacked(marker, saved[marker.name], fresh) if marker.name in saved else fresh
+
+
+def _takes_several(marker: Marker) -> bool:
+    """Whether what runs here of a marker takes several series at once; ``condensed`` always does."""
+    return marker.on_host or marker.stacks
 
 
 def _of_same_samples(states: Mapping[str, Mapping[str, Any]], anew: Collection[str]) -> dict[str, Mapping[str, Any]]:
