@@ -8,6 +8,8 @@ export class Loader<Answer> {
   answer: Answer | null = null;
   private wanted = "";
   private got = "";
+  private known = ""; // what was got, at its revision
+  private waiting = 0;
   private text = "";
 
   constructor(
@@ -17,27 +19,34 @@ export class Loader<Answer> {
     private keep = false, // shows what it had, paler, until there is an answer
   ) {}
 
-  /** Asks, unless this was asked for at this revision already. */
-  async load(parameters: Parameters, revision: string): Promise<void> {
+  /** Asks after a pause in ms, unless this was asked for at this revision already; what was wanted before is forgotten. */
+  load(parameters: Parameters, revision: string, pause = 0): void {
     const asked = JSON.stringify(parameters);
     const wanted = `${revision} ${asked}`;
-    if (wanted === this.wanted) {
-      if (asked === this.got) this.place.classList.remove("stale");
+    if (wanted === this.wanted) return;
+    window.clearTimeout(this.waiting);
+    this.wanted = wanted;
+    if (this.answer && wanted === this.known) {
+      this.place.classList.remove("stale");
       return;
     }
-    this.wanted = wanted;
     if (asked !== this.got && this.keep && this.answer) this.place.classList.add("stale");
     else if (asked !== this.got) {
       this.answer = null;
       this.text = "";
       this.place.replaceChildren(element("p", { className: "soft", textContent: "loading …" }));
     }
+    if (pause) this.waiting = window.setTimeout(() => void this.ask(asked, wanted, parameters), pause);
+    else void this.ask(asked, wanted, parameters);
+  }
+
+  private async ask(asked: string, wanted: string, parameters: Parameters): Promise<void> {
     try {
       const answer = await ask<Answer>(this.name, parameters);
       if (wanted !== this.wanted) return; // something else is wanted by now
       const text = JSON.stringify(answer);
       const same = asked === this.got && text === this.text;
-      [this.got, this.text, this.answer] = [asked, text, answer];
+      [this.got, this.known, this.text, this.answer] = [asked, wanted, text, answer];
       this.place.classList.remove("stale");
       if (!same) this.draw(answer);
     } catch (error) {
@@ -57,7 +66,8 @@ export class Loader<Answer> {
   }
 
   clear(): void {
-    this.wanted = this.got = this.text = "";
+    window.clearTimeout(this.waiting);
+    this.wanted = this.got = this.known = this.text = "";
     this.answer = null;
     this.place.classList.remove("stale");
     this.place.replaceChildren();

@@ -76,7 +76,7 @@ export class PairPanel {
     const top: { top?: number } = this.wide.samples ? { top: MOST } : {};
     const before = this.loader.answer;
     if (before && (before.a !== a || before.b !== b)) this.loader.clear();
-    void this.loader.load({ map: store.map.key, a, b, ...top }, store.map.revision);
+    this.loader.load({ map: store.map.key, a, b, ...top }, store.map.revision);
   }
 
   // A run that was chosen and is hidden by now has another in its place: which, and the way back.

@@ -43,7 +43,6 @@ export class RecordPanel {
   private happenings: Happenings;
   private wide = new Set<string>(); // lists that are shown whole
   private run = "";
-  private waiting = 0;
 
   constructor(
     private store: Store,
@@ -63,7 +62,6 @@ export class RecordPanel {
     const run = selected ? store.records?.runs.get(selected.run) : undefined;
     if (!selected || !run?.records.length || !store.isShown(selected.run)) {
       this.loader.clear();
-      window.clearTimeout(this.waiting);
       this.happenings.fill(this.head, this.body);
       return;
     }
@@ -111,11 +109,8 @@ export class RecordPanel {
     this.run = run.name;
     // While time runs on, what it passes in a moment is not asked for.
     const moment = topics.has("record") && this.loader.answer ? PAUSE : 0;
-    if (moment) this.body.classList.add("stale");
-    window.clearTimeout(this.waiting);
     const wanted = { map: map.key, run: run.name, step: run.steps[place]!, ...(this.wide.size ? { top: MOST } : {}) };
-    if (moment) this.waiting = window.setTimeout(() => void this.loader.load(wanted, map.revision), moment);
-    else void this.loader.load(wanted, map.revision);
+    this.loader.load(wanted, map.revision, moment);
   }
 
   private draw(answer: SamplesAnswer): void {

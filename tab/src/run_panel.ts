@@ -66,7 +66,7 @@ export class RunPanel {
       );
       return;
     }
-    void this.loader.load({ map: store.map.key, run: this.run }, store.map.revision);
+    this.loader.load({ map: store.map.key, run: this.run }, store.map.revision);
   }
 
   private draw(answer: CartographyAnswer): void {

@@ -55,7 +55,7 @@ export class SampleDetail {
     const { map, choice } = this.store;
     if (this.node.hidden || !map || choice.sample === null) return;
     if (this.store.records && !this.store.isShown(this.run)) return this.shut();
-    void this.loader.load({ map: map.key, run: this.run, sample: choice.sample }, map.revision);
+    this.loader.load({ map: map.key, run: this.run, sample: choice.sample }, map.revision);
   }
 
   /** Returns whether there was something to close. */

@@ -44,10 +44,13 @@ def png(shade, side=16):
 
 
 class TabServer:
-    """A server on a port of this machine, with the answers it gives; ``broken`` is what it refuses everything with."""
+    """A server on a port of this machine, with the answers it gives; ``broken`` is what it refuses everything with.
+
+    A list of samples whose step is in ``held`` is given once its event is set.
+    """
 
     def __init__(self, answers, port=0):
-        self.answers, self.broken, self.asked = answers, None, []
+        self.answers, self.broken, self.asked, self.held = answers, None, [], {}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -87,6 +90,8 @@ class TabServer:
             return self._send(request, 400, "application/json", json.dumps({"error": self.broken}).encode())
         if name == "picture":
             return self._send(request, 200, "image/png", png(int(asked["sample"]) % 256))
+        if name == "samples" and asked["step"] in self.held:
+            self.held[asked["step"]].wait(60)
         body = self._body(name, asked)
         found = body is not None
         body = json.dumps(body if found else {"error": f"no {name}"}).encode()

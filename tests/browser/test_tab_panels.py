@@ -1,5 +1,8 @@
 """What the panels beside the map say, and how they keep to it: counts, events, the record that is looked at."""
 
+import asyncio
+import threading
+
 import pytest
 
 from tests.browser import chromium
@@ -161,6 +164,33 @@ def test_panel_and_ring_go_with_the_time():
     assert [f"step {step:,}\n" in head for step, head in zip(expected, heads, strict=True)] == [True] * 3
     assert (asked[0], asked[-1]) == (str(expected[0]), "0")
     assert reading == pytest.approx(min(answers.steps, key=lambda step: abs(step - 670)))
+
+
+def test_an_answer_that_comes_late_is_not_shown_under_another_record():
+    answers = TabAnswers(3)
+    late, wanted = str(answers.steps[-3]), str(answers.steps[0])
+    drawn = "new w.MutationObserver(() => w.heads.push(d.querySelector('.record-head b').textContent))"
+
+    async def work(page, server):
+        server.held[late] = threading.Event()
+        await page.click_record("linear_adam_0", int(answers.steps[20]))
+        await page.until(SETTLED)
+        await seek(page, 1)
+        await page.press("ArrowLeft")
+        await page.press("ArrowLeft")
+        while ("samples", late) not in [(name, one.get("step")) for name, one in server.asked]:
+            await asyncio.sleep(0.01)
+        await page.value(
+            f"(w.heads = [], {drawn}.observe(d.querySelector('.record-panel > :last-child'), {{childList: true}}))"
+        )
+        await seek(page, 0)
+        server.held[late].set()  # comes while the panel waits whether time goes on
+        await page.until(SETTLED)
+        return await page.value("w.heads"), [one["step"] for name, one in server.asked if name == "samples"]
+
+    heads, asked = browse(answers, work)
+    assert heads == [f"step {wanted}"]
+    assert asked[-2:] == [late, wanted]
 
 
 def test_a_hidden_run_leaves_a_comparison_and_is_said():
