@@ -96,8 +96,6 @@ def _mark(axes: Axes, probe: str, events: Sequence[Event], taken: Sequence[Corne
     words = Words(axes, (left, bottom, WIDTH - 4 - left, height), taken)
     for line in axes.get_lines():
         words.avoid_line(line.get_xydata())
-    if flag is not None:
-        _mark_flag(axes, flag, words)
     in_view = axes.get_xaxis_transform()
     foot = axes.transData.inverted().transform(axes.transAxes.transform((0, 0.02)))[1]
     for event in own:
@@ -105,15 +103,18 @@ def _mark(axes: Axes, probe: str, events: Sequence[Event], taken: Sequence[Corne
             step, colour = max(event.step, 1), event_colour(event)
             axes.plot([step], [0.02], "^", transform=in_view, color=colour, markersize=9)
             words.write(lettered(event.name.replace("_", " ")), (step, foot), colour, SMALL + 1)
+    if flag is not None:
+        _mark_flag(axes, flag, words)
 
 
 def _mark_flag(axes: Axes, flag: Event, words: Words) -> None:
     """Shades what follows a flag's step, and names that step to its left and the one at which it was known beyond."""
     colour = event_colour(flag)
-    axes.axvspan(max(flag.step, 1), axes.get_xlim()[1], color=colour, alpha=0.13, linewidth=0)
-    for step, word, style, sides in (
-        (flag.step, f"since {flag.step}", ":", ["left"]),
-        (flag.detected_at, f"known at {flag.detected_at}", "-", ["right", "left"]),
-    ):
-        axes.axvline(max(step, 1), color=colour, linestyle=style, linewidth=1.6, marker="")
-        words.write_beside_upright(word, max(step, 1), colour, SMALL + 1.5, sides)
+    since, known = max(flag.step, 1), max(flag.detected_at, 1)
+    axes.axvspan(since, axes.get_xlim()[1], color=colour, alpha=0.13, linewidth=0)
+    for step, style in ((since, ":"), (known, "-")):
+        axes.axvline(step, color=colour, linestyle=style, linewidth=1.6, marker="")
+        words.avoid_line([(step, height) for height in axes.get_ylim()])
+    words.write_beside_upright(f"since {flag.step}", [("left", since)], colour, SMALL + 1.5)
+    places = [("right", known), ("left", known), ("left", since)]
+    words.write_beside_upright(f"known at {flag.detected_at}", places, colour, SMALL + 1.5)

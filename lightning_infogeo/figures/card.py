@@ -191,7 +191,7 @@ class Words:
         wide, high = text_width(text, size) * (1.08 if bold else 1), 1.3 * size * _POINT
         boxes = [
             (x + dx, y + dy, x + dx + wide, y + dy + high)
-            for away in (14.0, 26.0)
+            for away in (14.0, 26.0, 38.0)
             for dx, dy in (
                 (away, -high / 2),
                 (-away - wide, -high / 2),
@@ -205,22 +205,26 @@ class Words:
         ]
         return self._written(text, boxes, colour, size, bold)
 
-    def write_beside_upright(self, text: str, x: float, colour: str, size: float, sides: Sequence[str]) -> bool:
+    def write_beside_upright(
+        self, text: str, places: Sequence[tuple[str, float]], colour: str, size: float = LETTERS
+    ) -> bool:
         """Writes a word beside an upright line, as high as there is room; returns whether there was any.
 
         Args:
             text: one line.
-            x: of the line, in data.
+            places: where it may stand: "left" or "right" of a line, and that line's x in data; a later one only
+                where none is clear at those before.
             colour: of the letters.
             size: of the letters, points.
-            sides: where it may stand, "left" or "right"; the other side only where none is clear at the first.
         """
-        at = float(self._axes.transData.transform((x, self._axes.get_ylim()[1]))[0])
         wide, high = text_width(text, size), 1.3 * size * _POINT
         bottom, top = self._within[1], self._within[1] + self._within[3]
-        starts = {"left": at - 6 - wide, "right": at + 6}
         rows = range(int(top - 1.3 * high), int(bottom), -int(high / 2))
-        boxes = [(starts[side], y, starts[side] + wide, y + high) for side in sides for y in rows]
+        boxes = []
+        for side, x in places:
+            at = float(self._axes.transData.transform((x, self._axes.get_ylim()[1]))[0])
+            start = at - 6 - wide if side == "left" else at + 6
+            boxes += [(start, y, start + wide, y + high) for y in rows]
         return self._written(text, boxes, colour, size)
 
     def avoid(self, points: Any, radius: float = 4) -> None:

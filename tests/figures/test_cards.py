@@ -234,9 +234,14 @@ def test_no_word_covers_another_whatever_the_path(seed):
 
 @pytest.mark.parametrize(("since", "known"), [*itertools.combinations([1, 3, 20, 700, 1000, 1024], 2)])
 def test_the_two_steps_of_a_flag_never_cover_each_other(since, known):
-    found = boxes(approach({"train": FALLING, "val": TURNING}, "val", [flag(step=since, known=known)]))
+    figure = approach({"train": FALLING, "val": TURNING}, "val", [flag(step=since, known=known)])
+    found = boxes(figure)
     assert overlapping(found) == []
     assert all(right <= WIDTH for _, _, _, right, _ in found)
+    said = [box for text, *box in found if text in (f"since {since}", f"known at {known}")]
+    assert said
+    for upright in figure.axes[0].transData.transform([(since, 0), (known, 0)])[:, 0]:
+        assert not any(left < upright < right for left, _, right, _ in said)
 
 
 COLLAPSED = [1.1, 1.1, 1, 0.9, 0.7, 0.5, 0.4, 0.3, 0.25, 1.1, 1.1, 1.1]
