@@ -97,14 +97,19 @@ class Tab:
             assert time.monotonic() < end, (expression, self.errors)
             await asyncio.sleep(0.1)
 
+    async def frames(self):
+        """Returns after frames enough for what was changed or scrolled to be noticed and drawn, fast or slow."""
+        frame = "await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));"
+        await self.value(f"(async () => {{ {3 * frame} }})()")
+
     async def choose(self, element, text):
         """Chooses an option by its text, as a click does, and waits for a frame to be drawn."""
         await self.value(
             f"(async () => {{ const box = document.getElementById({element!r});"
             f" const option = [...box.options].find((o) => o.textContent === {text!r});"
-            " box.value = option.value; box.dispatchEvent(new Event('change'));"
-            " await new Promise((done) => setTimeout(done, 300)); })()"
+            " box.value = option.value; box.dispatchEvent(new Event('change')); })()"
         )
+        await self.frames()
         await self.until("document.body.dataset.drawn !== '0'")  # a page that says whether it is drawn
 
     async def show(self, selector):

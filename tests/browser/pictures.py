@@ -1,7 +1,5 @@
 """What the pictures of a page draw, read from the page itself."""
 
-import asyncio
-
 DRAWN = "document.body !== null && document.body.dataset.drawn === '1'"
 
 
@@ -17,7 +15,7 @@ async def drawn(tab, element):
     await tab.until(DRAWN)  # the page may not have been read yet
     await tab.show(f"#{element}")
     await tab.until(f"{DRAWN} && document.getElementById({element!r}).data !== undefined")
-    await asyncio.sleep(0.2)  # what has come into view is noted in the next frame
+    await tab.frames()  # what has come into view is noted in the next one
     await tab.until(DRAWN)
 
 

@@ -133,8 +133,11 @@ def test_a_page_that_did_not_escape_would_be_noticed(tmp_path):
     async def visit(tab):
         await tab.open(bad)
         await tab.until(DRAWN)
-        await asyncio.sleep(0.3)
-        await tab.value("1")
+        for _ in range(600):
+            if tab.dialogs and tab.errors and tab.requested[1:]:  # the first is the page
+                break
+            await asyncio.sleep(0.1)
+            await tab.value("1")
         return tab
 
     tab = browse(visit)

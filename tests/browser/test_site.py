@@ -1,7 +1,5 @@
 """The site is read from files with the network off: pages, light and dark, on wide and narrow screens, and search."""
 
-import asyncio
-
 import pytest
 
 from tests.browser import chromium
@@ -44,7 +42,7 @@ def test_pages_fit_screens_in_light_and_dark(site):
                 for dark in (False, True):
                     await tab.open(site / f"{page}.html", dark=dark, width=width)
                     await tab.until("document.readyState === 'complete' && document.querySelector('article') !== null")
-                    await asyncio.sleep(0.1)
+                    await tab.frames()
                     beyond = await tab.value("document.documentElement.scrollWidth - window.innerWidth")
                     colour = await tab.value("getComputedStyle(document.body).backgroundColor")
                     broken = await tab.value("[...document.images].filter((each) => !each.naturalWidth).length")

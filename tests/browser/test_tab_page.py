@@ -1,7 +1,5 @@
 """The page of the tab alone, in a real browser, on made-up answers and under TensorBoard's content policy."""
 
-import asyncio
-
 import numpy as np
 import pytest
 
@@ -328,7 +326,7 @@ def test_without_labels_and_with_many_classes():
         await page.click_record("linear_adam_0", 800)
         await page.until("d.querySelectorAll('.sample').length")
         await page.click("#infogeo-tab-run")
-        await asyncio.sleep(0.3)
+        await page.until("d.body.innerText.includes('cartography')")
         return await page.value("d.body.innerText")
 
     text = browse(TabAnswers(2, labelled=False, classes=1000), work)

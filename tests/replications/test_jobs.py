@@ -18,16 +18,19 @@ from replications.jobs import JobError, name_of, run
 
 
 class Job(NamedTuple):
-    """One that leaves a file where it began."""
+    """One that leaves a file where it began; its seconds count from where the job ``after`` began."""
 
     name: str
     folder: Path
     fails: bool = False
     seconds: float = 0.0
+    after: str = ""
 
 
 def work(job):
     (job.folder / job.name).touch()
+    while not (job.folder / job.after).exists():
+        time.sleep(0.01)
     time.sleep(job.seconds)
     if job.fails:
         raise ValueError(f"{job.name} cannot be.")
@@ -56,7 +59,7 @@ def test_results_come_in_the_order_of_the_jobs(tmp_path, console, workers):
 def test_where_one_fails_no_other_is_begun(tmp_path, console, workers):
     """Within a pool jobs wait that can no longer be called off: of twelve, three would be begun after the fault."""
     many = [Job("first", tmp_path), Job("wrong", tmp_path, fails=True, seconds=0.2)]
-    many += [Job(f"later{k}", tmp_path, seconds=1.0) for k in range(12)]
+    many += [Job(f"later{k}", tmp_path, seconds=2.0, after="wrong") for k in range(12)]
     with pytest.raises(JobError) as failed:
         run(many, work, workers, console)
     said = str(failed.value)
