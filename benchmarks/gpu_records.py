@@ -160,7 +160,7 @@ def record_row(
         "operations": monitor.operations["record"],
         "beyond the forwards": monitor.operations["record"] - monitor.operations["bare"],
         "kept on the device [MiB]": monitor.kept / MIB if cuda else None,
-        "of it inputs [MiB]": monitor.own / MIB if cuda else None,
+        "beside it the bare forward's inputs [MiB]": monitor.own / MIB if cuda else None,
         "peak of a record [MiB]": monitor.peak["record"] / MIB if cuda else None,
         "peak of the forward [MiB]": monitor.peak["bare"] / MIB if cuda else None,
         "record kept as": monitor.trajectories["val"].precision,

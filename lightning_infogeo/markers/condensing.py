@@ -48,6 +48,11 @@ class CondensingMarker(Marker):
             Shape (..., condensed_width).
         """
 
+    def extend(self, state: Any, step: int, observation: Tensor, trained: Tensor) -> Any:
+        """Returns the state after a record of one series, shape (N,): what both parts of the work make of it."""
+        condensed = self.condensed(self.start(observation), observation)
+        return self.extend_condensed(state, step, condensed, observation.shape[-1], trained)
+
     @abstractmethod
     def extend_condensed(self, state: Any, step: int, condensed: Tensor, samples: int, trained: Tensor) -> Any:
         """Returns the state after a record, as ``extend`` does, given what ``condensed`` returned of N ``samples``."""

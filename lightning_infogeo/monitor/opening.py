@@ -156,10 +156,18 @@ def _follow(log: RecordLog, prepared: Prepared, arguments: Arguments, state: Map
 def _tell_of_no_flag(markers: Sequence[Marker], series: Sequence[Series]) -> None:
     """Says that no overfitting can be seen where a marker of it has nothing to watch."""
     of_overfitting = [marker for marker in markers if marker.name == OVERFITTING]
-    if of_overfitting and not any(marker.applies_to(one) for marker in of_overfitting for one in series):
+    if not of_overfitting or any(marker.applies_to(one) for marker in of_overfitting for one in series):
+        return
+    held_out = [repr(one.name) for one in series if one.kind == "probe" and not one.trained]
+    if held_out:
         say(
-            "no flag of overfitting: no held-out samples with labels are followed. Give the Trainer validation data, "
-            'and the module a `validation_step`; or the monitor probes={"train": ..., "val": ...}.'
+            f"no flag of overfitting: the monitor knows no labels of {', '.join(held_out)}. Are there any? Give them "
+            "by split=lambda batch: (inputs, labels), or by probes=Probe(inputs, labels)."
+        )
+    else:
+        say(
+            "no flag of overfitting: no held-out samples are followed. Give the Trainer validation data, and the "
+            'module a `validation_step`; or the monitor probes={"train": ..., "val": ...}.'
         )
 
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-ERRORS = {"ConfigurationError"}
+ERRORS = {"ConfigurationError", "ProcessesApart"}
 WARNINGS = {"rank_zero_warn", "warn"}
 CHECK = ["right", "argument", "value", "remedy"]
 """Arguments of the function in monitor/arguments.py that puts a message together."""

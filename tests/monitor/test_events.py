@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_infogeo import ConfigurationError, Event, InfoGeometryMonitor, LogLogKnee, OverfittingOnset
+from lightning_infogeo import ConfigurationError, Event, InfoGeometryMonitor, LogLogKnee, OverfittingOnset, Probe
 from tests.helpers.classifiers import IMAGES, LABELS, Classifier, fit, val_loader
 from tests.helpers.markers import At, mislabelled
 from tests.helpers.resuming import REMARKS_ON_RESUMING, ByStep, saved
@@ -90,8 +90,14 @@ def test_where_nothing_is_held_out_a_line_says_that_there_is_no_flag(held_out, t
         monitor = InfoGeometryMonitor(markers=markers)
         fit(monitor, tmp_path, val=None if held_out else False)
         assert ("val" in monitor.trajectories) == held_out
-        said = "no flag of overfitting: no held-out samples with labels are followed." in capsys.readouterr().err
+        said = "no flag of overfitting: no held-out samples are followed." in capsys.readouterr().err
         assert said == (markers == "default" and not held_out)
+
+
+def test_where_what_is_held_out_has_no_labels_the_line_names_it(tmp_path, capsys, lines_are_written):
+    fit(InfoGeometryMonitor(probes={"train": TensorDataset(IMAGES, LABELS), "new": Probe(IMAGES[:40])}), tmp_path)
+    said = "no flag of overfitting: the monitor knows no labels of 'new'. Are there any? Give them by split="
+    assert capsys.readouterr().err.count(said) == 1
 
 
 class LearnsWrongThenRight(ByStep):
@@ -146,10 +152,21 @@ def test_a_run_resumed_while_its_flag_stands_withdraws_it_as_an_unbroken_one_doe
     assert resumed.verdicts == whole.verdicts
 
 
-def test_early_stopping_can_watch_the_flag(tmp_path):
-    stopping = EarlyStopping("infogeo/overfitting", mode="min", divergence_threshold=0.5, check_on_train_epoch_end=True)
-    made = overfit([InfoGeometryMonitor(), stopping], tmp_path)
+def test_early_stopping_can_watch_the_flag_and_lets_healthy_runs_be(tmp_path):
+    """As docs/flags.md has it: with the patience that Lightning gives, a flag that is never raised ends a run, too."""
+
+    def stopping():
+        watching = {"mode": "min", "patience": 10**9, "divergence_threshold": 0.5, "check_on_train_epoch_end": True}
+        return EarlyStopping("infogeo/overfitting", **watching)
+
+    monitor = InfoGeometryMonitor()
+    made = overfit([monitor, stopping()], tmp_path)
     assert made.global_step < 500
+    assert monitor.verdicts["val"].answer == "flagged"
+    healthy = InfoGeometryMonitor()
+    data = DataLoader(TensorDataset(IMAGES[:900], LABELS[:900]), batch_size=64)
+    assert fit([healthy, stopping()], tmp_path, train=data, max_steps=80, max_epochs=-1).global_step == 80
+    assert healthy.verdicts["val"].answer != "flagged"
 
 
 def test_a_run_resumed_between_onset_and_detection_flags_what_an_unbroken_one_does(tmp_path):

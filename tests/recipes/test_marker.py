@@ -91,3 +91,19 @@ def test_the_marker_of_samples_of_the_page_fires_at_the_first_record_with_so_man
     assert (event.name, event.probe, event.step, event.detected_at) == ("far samples", "val", first, first)
     assert event.strength == pytest.approx(seen[first])
     assert event.message.startswith(f"{event.strength:.0%} of val are farther")
+
+
+def test_the_marker_of_the_page_that_condenses_tells_what_the_one_of_all_samples_tells(tmp_path):
+    found = of_the_page(tmp_path)
+    whole, condensed = found["FarSamples"](share=0.05), found["FarShare"](share=0.05)
+    assert condensed.on_host
+    assert not whole.on_host
+    monitor = InfoGeometryMonitor(budget=None, schedule=5, markers=[whole, condensed])
+    fit(monitor, tmp_path, ByHeart, **OPTIONS)
+    first, second = sorted(monitor.events, key=lambda event: event.name)
+    assert (first.name, second.name) == ("far samples", "far share")
+    assert first._replace(name="") == second._replace(name="")
+
+    distances = torch.tensor([0.1, 2.5, 3.0, 0.2])
+    state = condensed.extend(condensed.start(distances), 7, distances, torch.tensor([]))  # without a training
+    assert state.firing.strength == 0.5
