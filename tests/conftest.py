@@ -1,6 +1,7 @@
 import gc
 import logging
 import multiprocessing
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -24,11 +25,20 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    """Bit-identical sums need the same number of threads in every test."""
-    before = torch.get_num_threads()
+    """Bit-identical sums need the same number of threads and the same algorithms in every test."""
+    before, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.fixture(autouse=True)
+def _shared_samples_stay_as_they_were_loaded():
+    """Tests see the same digits in whatever order they run."""
+    yield
+    classifiers = sys.modules.get("tests.helpers.classifiers")
+    assert classifiers is None or classifiers.put_back() == []
 
 
 @pytest.fixture(autouse=True)

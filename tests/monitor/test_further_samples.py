@@ -192,10 +192,13 @@ def test_a_resumed_run_has_the_same_whatever_it_is_told(at, tmp_path):
     assert len(further["val"]["fingerprint"]) == 64
 
 
-def other_samples(loader):
-    """The same probe of 30, evenly spread over 300; others beside it."""
+def other_samples(loader, change):
+    """The same probe of 30, evenly spread over 300; other images, labels or neither beside it."""
     images, labels = (tensor.clone() for tensor in loader.dataset.tensors)
-    images[[k for k in range(300) if k % 10]] += 0.5
+    if change == "others":
+        images[[k for k in range(300) if k % 10]] += 0.5
+    if change == "labels":
+        labels[1::10] = 0
     return DataLoader(TensorDataset(images, labels), batch_size=32)
 
 
@@ -204,11 +207,7 @@ def test_on_other_samples_the_marker_begins_anew_and_a_line_says_so(change, tmp_
     first, loader = watching(), val_loader(300)
     fit([first, saved(tmp_path, every_n_train_steps=5)], tmp_path, ByStep, val=loader, enable_checkpointing=True)
     capsys.readouterr()
-    if change == "others":
-        loader = other_samples(loader)
-    if change == "labels":
-        loader.dataset.tensors[1][1::10] = 0
-    resumed = watching()
+    resumed, loader = watching(), other_samples(loader, change)
     fit(resumed, tmp_path, ByStep, val=loader, ckpt_path=tmp_path / "step=5.ckpt", max_steps=12)
     same(first.trajectories, resumed.trajectories)
     lines = [line for line in capsys.readouterr().err.splitlines() if "begins anew" in line]
@@ -278,7 +277,7 @@ def test_and_from_one_of_other_samples_it_begins_anew_there_too(others, tmp_path
     saving, loader = saved(tmp_path, every_n_train_steps=5), val_loader(300)
     fit([first, saving], tmp_path, ByStep, val=loader, enable_checkpointing=True)
     resumed.path = tmp_path / "step=5.ckpt"
-    val = other_samples(loader) if others else loader
+    val = other_samples(loader, "others") if others else loader
     fit(resumed, tmp_path, ByStep, val=val, ckpt_path=resumed.path, max_steps=12)
     assert resumed.trajectories["val"].steps.tolist() == [0, 2, 4, 10, 12]
     ((_, _, state),) = resumed.state_dict()["watch"]["states"]
