@@ -20,7 +20,9 @@ from lightning_infogeo.probe.untouched.state_kind import (
     qualname_of,
 )
 
-_NOT_STATE = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__orig_bases__"})
+_NOT_STATE = frozenset({"__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__orig_bases__"}) | {
+    "_abc_impl"  # of abstract classes and those derived from them: Python notes there what `isinstance` has found
+}
 
 
 class ClosureCell(StateKind):

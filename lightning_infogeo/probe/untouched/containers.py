@@ -180,8 +180,13 @@ class Set(Elements):
         return list(set.__iter__(owner))
 
     def put_back(self, owner: Any, before: list[Any]) -> None:
-        set.clear(owner)
+        kept = set(map(id, before))
+        for added in [each for each in set.__iter__(owner) if id(each) not in kept]:
+            set.discard(owner, added)
         set.update(owner, before)
+        if self.changed(owner, before):  # a set that is filled anew is in another order if it has been larger
+            set.clear(owner)
+            set.update(owner, before)
 
     def label(self, key: Any) -> str:
         return "[…]"
