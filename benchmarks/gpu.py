@@ -140,7 +140,7 @@ def document(device: str, tables: Tables, failures: list[Row], taken: dict[str, 
     lines = [
         f"# On a GPU: {name}",
         "",
-        "Written by `make gpu` (`benchmarks/gpu.py`); not edited by hand.",
+        "Written by `make gpu` (`benchmarks/gpu.py`); its figures are not edited by hand.",
         "",
         *(f"- {key}: {value}" for key, value in about.items()),
     ]

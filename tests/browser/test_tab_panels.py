@@ -178,7 +178,9 @@ def test_an_answer_that_comes_late_is_not_shown_under_another_record():
         await seek(page, 1)
         await page.press("ArrowLeft")
         await page.press("ArrowLeft")
-        while ("samples", late) not in [(name, one.get("step")) for name, one in server.asked]:
+        for _ in range(6000):
+            if ("samples", late) in [(name, one.get("step")) for name, one in server.asked]:
+                break
             await asyncio.sleep(0.01)
         await page.value(
             f"(w.heads = [], {drawn}.observe(d.querySelector('.record-panel > :last-child'), {{childList: true}}))"

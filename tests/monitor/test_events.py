@@ -156,8 +156,7 @@ def test_early_stopping_can_watch_the_flag_and_lets_healthy_runs_be(tmp_path):
     """As docs/flags.md has it: with the patience that Lightning gives, a flag that is never raised ends a run, too."""
 
     def stopping():
-        watching = {"mode": "min", "patience": 10**9, "divergence_threshold": 0.5, "check_on_train_epoch_end": True}
-        return EarlyStopping("infogeo/overfitting", **watching)
+        return EarlyStopping("infogeo/overfitting", mode="min", patience=10**9, divergence_threshold=0.5)
 
     monitor = InfoGeometryMonitor()
     made = overfit([monitor, stopping()], tmp_path)

@@ -29,7 +29,9 @@ class Job(NamedTuple):
 
 def work(job):
     (job.folder / job.name).touch()
-    while not (job.folder / job.after).exists():
+    for _ in range(6000):
+        if (job.folder / job.after).exists():
+            break
         time.sleep(0.01)
     time.sleep(job.seconds)
     if job.fails:

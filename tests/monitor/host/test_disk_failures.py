@@ -30,7 +30,9 @@ class FillsUp(pl.Callback):
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
         if trainer.global_step == 10:
-            while not len(Trajectory.open(self.path)):  # records are written beside the training, some at a time
+            for _ in range(6000):  # records are written beside the training, some at a time
+                if len(Trajectory.open(self.path)):
+                    break
                 time.sleep(0.01)
             self.fill()
 
